@@ -1,0 +1,172 @@
+//! What has been received and not yet handed out.
+
+use alloc::string::String;
+
+use crate::queue::Queue;
+use crate::utf8::{Carry, Invalid};
+
+/// So much is read at a time: a frame of 16 KiB with its header, and little enough to stay in a first-level cache.
+const READ_LEN: usize = 20 << 10;
+
+/// The capacity for assembling messages that an idle buffer keeps. A message that needed more gives it back.
+const RETAINED_LEN: usize = 1 << 20;
+
+/// Received bytes: filled from a socket, emptied by [`Connection`](crate::Connection), which lends events out of it.
+///
+/// A message that arrived whole in one frame is lent from where it was read to. One that came in fragments, or in more
+/// than one read, is assembled here. Either way it is lent until the next call that takes the buffer.
+///
+/// A buffer that [`is_idle`](Self::is_idle) belongs to nobody: one can serve every connection of a thread in turn,
+/// and a connection needs one of its own only while part of a message is waiting.
+///
+/// Memory: nothing until the first read, then 20 KiB for reading (more only while a longer HTTP head arrives), and a
+/// message under assembly grows with what has been received of it, up to
+/// [`Limits::max_message_len`](crate::Limits::max_message_len); at most 1 MiB of that is kept for the next one.
+#[derive(Default)]
+pub struct Buffer {
+    received: Queue,
+    /// How many bytes at the front have been handed out, and go at the next call.
+    lent: usize,
+    pub(crate) assembly: Assembly,
+}
+
+impl Buffer {
+    /// An empty buffer, which allocates when it is first read into.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether nothing is waiting here: no byte, and no part of a message.
+    pub fn is_idle(&self) -> bool {
+        self.received.len() == self.lent && (self.assembly.is_empty() || self.assembly.taken)
+    }
+
+    /// The bytes that have been received and not yet looked at.
+    pub fn unread(&self) -> &[u8] {
+        self.received.as_slice().get(self.lent..).unwrap_or_default()
+    }
+
+    /// Room for the next bytes, never empty; how many were written there is told to [`commit`](Self::commit).
+    /// For reads that are not [`std::io::Read`]: `recv`, `io_uring`, DMA.
+    pub fn spare(&mut self) -> &mut [u8] {
+        self.release();
+        let min = if self.received.is_empty() { READ_LEN } else { 1 };
+        self.received.spare(min)
+    }
+
+    /// Takes in the first `n` bytes of what [`spare`](Self::spare) gave; more than it gave counts as all of it.
+    pub fn commit(&mut self, n: usize) {
+        self.received.commit(n);
+    }
+
+    /// Takes in a copy of `bytes`.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.release();
+        self.received.extend(bytes);
+    }
+
+    /// Reads once. `Ok(0)` is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream, `Interrupted` aside, which is tried again; `InvalidData` for a stream that claims to have
+    /// read more than there was room for. Nothing that was in the buffer is lost by an error.
+    #[cfg(feature = "std")]
+    pub fn read_from<R: std::io::Read + ?Sized>(&mut self, stream: &mut R) -> std::io::Result<usize> {
+        use std::io::ErrorKind;
+
+        let spare = self.spare();
+        let n = loop {
+            match stream.read(spare) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        if n > spare.len() {
+            return Err(std::io::Error::new(
+                ErrorKind::InvalidData,
+                "a read of more bytes than there was room for",
+            ));
+        }
+        self.commit(n);
+        Ok(n)
+    }
+
+    /// Drops everything that has been received.
+    pub fn clear(&mut self) {
+        self.received.reset(READ_LEN);
+        self.lent = 0;
+        self.assembly.clear();
+    }
+
+    /// What was lent has been used.
+    pub(crate) fn release(&mut self) {
+        self.received.consume(self.lent);
+        self.lent = 0;
+        if self.assembly.taken {
+            self.assembly.clear();
+        }
+    }
+
+    pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
+        self.received.as_mut_slice().get_mut(self.lent..).unwrap_or_default()
+    }
+
+    pub(crate) fn consume(&mut self, n: usize) {
+        self.received.consume(n);
+    }
+
+    /// Hands out the first `n` bytes, which stay until `release`.
+    pub(crate) fn lend_front(&mut self, n: usize) {
+        self.lent = n;
+    }
+
+    /// Moves the next `n` bytes to the message under way.
+    pub(crate) fn assemble_binary(&mut self, n: usize) {
+        self.assembly.binary.extend(self.received.as_slice().get(..n).unwrap_or_default());
+        self.received.consume(n);
+    }
+
+    /// The same for text, which is validated on the way.
+    pub(crate) fn assemble_text(&mut self, n: usize, carry: &mut Carry) -> Result<(), Invalid> {
+        let (seam, text) = carry.push(self.received.as_slice().get(..n).unwrap_or_default())?;
+        self.assembly.text.extend(seam);
+        self.assembly.text.push_str(text);
+        self.received.consume(n);
+        Ok(())
+    }
+
+    pub(crate) fn lent(&self) -> &[u8] {
+        self.received.as_slice().get(..self.lent).unwrap_or_default()
+    }
+}
+
+impl core::fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Buffer").field("unread", &self.unread().len()).field("idle", &self.is_idle()).finish()
+    }
+}
+
+/// The message under way, as far as it has arrived. Text is validated before it comes here.
+#[derive(Default)]
+pub(crate) struct Assembly {
+    pub(crate) text: String,
+    pub(crate) binary: Queue,
+    /// Handed out: gone at the next `release`.
+    pub(crate) taken: bool,
+}
+
+impl Assembly {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.binary.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.taken = false;
+        self.binary.reset(RETAINED_LEN);
+        self.text.clear();
+        if self.text.capacity() > RETAINED_LEN {
+            self.text = String::new();
+        }
+    }
+}

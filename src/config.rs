@@ -1,0 +1,59 @@
+//! What a connection may cost, and how patient it is.
+
+use core::time::Duration;
+
+use crate::frame::Limits;
+
+/// The limits and times of a connection. Every limit is finite unless you raise it.
+///
+/// ```
+/// use core::time::Duration;
+/// use sansocket::{Config, Limits};
+///
+/// let config = Config {
+///     limits: Limits { max_message_len: 64 << 10, ..Limits::default() },
+///     keepalive: Some(Duration::from_secs(10)),
+///     ..Config::default()
+/// };
+/// ```
+///
+/// Whatever takes a configuration takes an `Arc` of one as well, so that many connections can share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// What the peer may send. See [`Limits`].
+    pub limits: Limits,
+    /// The most bytes that may wait to be written. A send that would exceed it fails with
+    /// [`SendError::OutputFull`](crate::SendError::OutputFull); the answers that the protocol owes (one Pong, one Close)
+    /// are always taken. Default: 32 MiB.
+    pub max_output_len: usize,
+    /// After this much silence a Ping is sent, and after as much again without a byte the connection counts as lost.
+    /// `None`: never. Default: 30 s.
+    pub keepalive: Option<Duration>,
+    /// How long the peer may take to answer a Close frame, and to end the transport after the closing handshake.
+    /// Default: 5 s.
+    pub close_timeout: Duration,
+    /// How long the opening handshake may take as a whole. Kept by the shells. Default: 10 s.
+    pub handshake_timeout: Duration,
+    /// How long one write may wait for a peer that does not read. Kept by the shells. Default: 30 s.
+    pub write_timeout: Duration,
+    /// The longest HTTP head, in bytes; a longer one is answered with 431. Default: 32 KiB, which takes the 8 KiB
+    /// of cookies that browsers send with room to spare.
+    pub max_head_len: usize,
+    /// The most headers in an HTTP head; more are answered with 431. Default: 100.
+    pub max_headers: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            max_output_len: 32 << 20,
+            keepalive: Some(Duration::from_secs(30)),
+            close_timeout: Duration::from_secs(5),
+            handshake_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
+            max_head_len: 32 << 10,
+            max_headers: 100,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The one place where a connection's state changes.
+
+use alloc::boxed::Box;
+
+use super::State;
+use crate::error::ProtocolError;
+use crate::frame::{CloseCode, CloseFrame};
+
+#[derive(Debug, Default)]
+pub(crate) struct Closing {
+    sent: Option<CloseCode>,
+    received: Option<Received>,
+    fault: Option<ProtocolError>,
+}
+
+#[derive(Debug)]
+struct Received {
+    code: CloseCode,
+    reason: Box<str>,
+}
+
+/// How a connection ended (sections 7.1.4 to 7.1.6); a browser's `CloseEvent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseInfo<'a> {
+    /// The code in the peer's Close frame; [`CloseCode::NO_STATUS`] where it had none, [`CloseCode::ABNORMAL`] where no
+    /// Close frame came (yet).
+    pub code: CloseCode,
+    /// The reason in the peer's Close frame, or nothing.
+    pub reason: &'a str,
+    /// Whether the closing handshake was completed.
+    pub was_clean: bool,
+    /// The code that this end sent, [`CloseCode::NO_STATUS`] for a Close frame without one.
+    pub sent: Option<CloseCode>,
+    /// What the peer did wrong, if that is what ended the connection.
+    pub fault: Option<ProtocolError>,
+}
+
+impl Closing {
+    pub(crate) fn state(&self) -> State {
+        match (self.fault, self.sent, &self.received) {
+            (Some(_), _, _) | (None, Some(_), Some(_)) => State::Closed,
+            (None, None, None) => State::Open,
+            (None, _, _) => State::Closing,
+        }
+    }
+
+    pub(crate) fn fault(&self) -> Option<ProtocolError> {
+        self.fault
+    }
+
+    pub(crate) fn info(&self) -> Option<CloseInfo<'_>> {
+        if self.state() == State::Open {
+            return None;
+        }
+        Some(CloseInfo {
+            code: self.received.as_ref().map_or(CloseCode::ABNORMAL, |received| received.code),
+            reason: self.received.as_ref().map_or("", |received| &received.reason),
+            was_clean: self.state() == State::Closed && self.fault.is_none(),
+            sent: self.sent,
+            fault: self.fault,
+        })
+    }
+
+    pub(crate) fn has_sent(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    pub(crate) fn send(&mut self, code: CloseCode) {
+        self.sent = self.sent.or(Some(code));
+    }
+
+    pub(crate) fn receive(&mut self, frame: Option<CloseFrame<'_>>) {
+        let (code, reason) = frame.map_or((CloseCode::NO_STATUS, ""), |frame| (frame.code, frame.reason));
+        self.received = Some(Received { code, reason: reason.into() });
+    }
+
+    pub(crate) fn fail(&mut self, error: ProtocolError) {
+        self.fault = self.fault.or(Some(error));
+    }
+
+    pub(crate) fn lose(&mut self) {
+        if self.state() != State::Closed {
+            self.fail(ProtocolError::ConnectionLost);
+        }
+    }
+}

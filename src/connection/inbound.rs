@@ -1,0 +1,283 @@
+//! Frames to events: assembly of messages, control frames, the receiving half of the closing handshake.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::{Connection, State};
+use crate::buffer::Buffer;
+use crate::error::ProtocolError;
+use crate::frame::CloseFrame;
+use crate::frame::decoder::{Part, Step};
+use crate::frame::rules::Kind;
+use crate::message::Message;
+
+/// What has arrived. Lent by the [`Buffer`] until it is used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<'b> {
+    /// A text message, whole.
+    Text(&'b str),
+    /// A binary message, whole.
+    Binary(&'b [u8]),
+    /// A Ping; its answer is in the output already.
+    Ping(&'b [u8]),
+    /// A Pong, asked for or not.
+    Pong(&'b [u8]),
+    /// The peer's Close frame; the last event there is. Where this end had not sent one, the answer is in the output.
+    Close(Option<CloseFrame<'b>>),
+}
+
+/// Part of a message, whole characters if it is text. A message may come in any number of pieces, an empty one
+/// among them only where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'b> {
+    /// The next part of a text message, and whether more of it follows.
+    Text(&'b str, super::Fin),
+    /// The next part of a binary message, and whether more of it follows.
+    Binary(&'b [u8], super::Fin),
+}
+
+/// What [`Connection::advance`] found, to be borrowed with [`Connection::lend`]. It is an index, not a borrow, so a loop
+/// may hold it while it goes on using connection and buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    kind: Kind,
+    /// Assembled, or else in one piece at the front of the buffer.
+    assembled: bool,
+    ends_message: bool,
+}
+
+/// How messages are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Message,
+    Piece,
+}
+
+impl Connection {
+    /// The next thing that has arrived, or `None` when more bytes are needed.
+    ///
+    /// # Errors
+    ///
+    /// The peer broke a rule. Everything before the fault has been given out; the Close frame that tells the peer is in
+    /// the [output](Self::output); further input is discarded, and every further call gives the same error.
+    pub fn next_event<'b>(&mut self, input: &'b mut Buffer) -> Result<Option<Event<'b>>, ProtocolError> {
+        match self.advance(input)? {
+            Some(found) => self.lend(input, found).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The first half of [`next_event`](Self::next_event): finds the next event and borrows nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn advance(&mut self, input: &mut Buffer) -> Result<Option<Found>, ProtocolError> {
+        self.pull(input, By::Message)
+    }
+
+    /// The second half of [`next_event`](Self::next_event): borrows what [`advance`](Self::advance) found, as often as is
+    /// wanted, until `input` is used otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event): text is validated here where that makes it one pass.
+    pub fn lend<'b>(&mut self, input: &'b mut Buffer, found: Found) -> Result<Event<'b>, ProtocolError> {
+        Ok(match found.kind {
+            Kind::Text if found.assembled => Event::Text(&input.assembly.text),
+            Kind::Text => Event::Text(self.validate(input.lent())?),
+            Kind::Binary => Event::Binary(lent_binary(input, found)),
+            Kind::Ping => Event::Ping(input.lent()),
+            Kind::Pong => Event::Pong(input.lent()),
+            Kind::Close => Event::Close(CloseFrame::decode(input.lent()).map_err(|error| self.fail(error))?),
+        })
+    }
+
+    /// The next data message, owned. Control frames are dealt with on the way. `None` when more bytes are needed, and
+    /// when the connection is [closed](State::Closed).
+    ///
+    /// Copies a message that arrived in one read; one that was assembled is moved out instead.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn next_message(&mut self, input: &mut Buffer) -> Result<Option<Message>, ProtocolError> {
+        while let Some(found) = self.advance(input)? {
+            match found.kind {
+                Kind::Text | Kind::Binary => return self.own(input, found).map(Some),
+                Kind::Close | Kind::Ping | Kind::Pong => {}
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn own(&mut self, input: &mut Buffer, found: Found) -> Result<Message, ProtocolError> {
+        let assembly = &mut input.assembly;
+        Ok(match (found.kind, found.assembled) {
+            (Kind::Text, true) => Message::Text(core::mem::take(&mut assembly.text).into()),
+            (Kind::Text, false) => Message::Text(ByteString::from(self.validate(input.lent())?)),
+            (_, true) => Message::Binary(core::mem::take(&mut assembly.binary).into_vec().into()),
+            (_, false) => Message::Binary(Bytes::copy_from_slice(input.lent())),
+        })
+    }
+
+    /// The next part of a data message, as it arrives: for messages larger than memory should hold, with
+    /// [`Limits`](crate::Limits) raised accordingly. Control frames are dealt with on the way. `None` as for
+    /// [`next_message`](Self::next_message).
+    ///
+    /// [`next_event`](Self::next_event) called inside such a message skips the rest of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn next_piece<'b>(&mut self, input: &'b mut Buffer) -> Result<Option<Piece<'b>>, ProtocolError> {
+        match self.advance_piece(input)? {
+            Some(found) => self.lend_piece(input, found).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// [`advance`](Self::advance) for pieces.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn advance_piece(&mut self, input: &mut Buffer) -> Result<Option<Found>, ProtocolError> {
+        loop {
+            match self.pull(input, By::Piece)? {
+                Some(Found { kind: Kind::Close | Kind::Ping | Kind::Pong, .. }) => {}
+                found => return Ok(found),
+            }
+        }
+    }
+
+    /// [`lend`](Self::lend) for pieces.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn lend_piece<'b>(
+        &mut self,
+        input: &'b mut Buffer,
+        found: Found,
+    ) -> Result<Piece<'b>, ProtocolError> {
+        let fin = if found.ends_message { super::Fin::Final } else { super::Fin::More };
+        Ok(match self.lend(input, found)? {
+            Event::Text(text) => Piece::Text(text, fin),
+            Event::Binary(data) | Event::Ping(data) | Event::Pong(data) => Piece::Binary(data, fin),
+            Event::Close(_) => Piece::Binary(&[], fin),
+        })
+    }
+
+    fn pull(&mut self, input: &mut Buffer, by: By) -> Result<Option<Found>, ProtocolError> {
+        input.release();
+        loop {
+            if self.state() == State::Closed {
+                // "MUST NOT attempt to process data (including a responding Close frame)" (section 7.1.7); and a Close
+                // frame is the last there is, so what follows it is nothing.
+                input.clear();
+                return self.closing.fault().map_or(Ok(None), Err);
+            }
+            let part = match self.reader.read(input.unread_mut()) {
+                Ok(Step::Part(part)) => part,
+                Ok(Step::More { consumed }) => {
+                    input.consume(consumed);
+                    return Ok(None);
+                }
+                Err(error) => return Err(self.fail(error)),
+            };
+            self.timers.hear();
+            input.consume(part.header_len);
+            if part.header.opcode.is_control() {
+                input.lend_front(part.len);
+                return self.receive_control(input, part).map(Some);
+            }
+            if let Some(found) = self.receive_data(input, part, by)? {
+                return Ok(Some(found));
+            }
+        }
+    }
+
+    /// A data message, or the piece of one: given out if it can be, else added to the assembly.
+    fn receive_data(
+        &mut self,
+        input: &mut Buffer,
+        part: Part,
+        by: By,
+    ) -> Result<Option<Found>, ProtocolError> {
+        let ends_message = part.ends_message;
+        let found = |assembled| Ok(Some(Found { kind: part.kind, assembled, ends_message }));
+        if part.is_whole_message() {
+            input.lend_front(part.len);
+            return found(false);
+        }
+        let skipped = self.piecewise && by == By::Message;
+        self.piecewise = !ends_message && (self.piecewise || by == By::Piece);
+        // A piece of binary data can be lent as it lies, unless some of the message was assembled before.
+        if part.kind == Kind::Binary && by == By::Piece && input.assembly.is_empty() {
+            if part.len == 0 && !ends_message {
+                return Ok(None);
+            }
+            input.lend_front(part.len);
+            return found(false);
+        }
+        self.assemble(input, part)?;
+        if skipped {
+            input.assembly.clear();
+            return Ok(None);
+        }
+        let is_piece = by == By::Piece && (ends_message || !input.assembly.is_empty());
+        if is_piece || ends_message {
+            input.assembly.taken = true;
+            return found(true);
+        }
+        Ok(None)
+    }
+
+    fn assemble(&mut self, input: &mut Buffer, part: Part) -> Result<(), ProtocolError> {
+        if part.kind == Kind::Binary {
+            input.assemble_binary(part.len);
+            return Ok(());
+        }
+        let valid = input.assemble_text(part.len, &mut self.carry);
+        if valid.is_err() || (part.ends_message && !self.carry.is_empty()) {
+            return Err(self.fail(ProtocolError::InvalidUtf8));
+        }
+        Ok(())
+    }
+
+    fn receive_control(&mut self, input: &Buffer, part: Part) -> Result<Found, ProtocolError> {
+        let payload = input.lent();
+        match part.kind {
+            Kind::Ping => self.owe_pong(payload),
+            Kind::Close => {
+                let frame = CloseFrame::decode(payload).map_err(|error| self.fail(error))?;
+                self.receive_close(frame);
+            }
+            Kind::Pong | Kind::Text | Kind::Binary => {}
+        }
+        Ok(Found { kind: part.kind, assembled: false, ends_message: true })
+    }
+
+    /// "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send a
+    /// Close frame in response … typically echos the status code it received" (section 5.5.1). Ours does, without the
+    /// reason.
+    fn receive_close(&mut self, frame: Option<CloseFrame<'_>>) {
+        self.closing.receive(frame);
+        match frame {
+            Some(frame) => self.queue_close(frame.code, ""),
+            None => self.queue_empty_close(),
+        }
+        self.timers.stop();
+    }
+
+    /// Whole characters, in one pass; the text of a message that lies in one piece.
+    fn validate<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b str, ProtocolError> {
+        simdutf8::basic::from_utf8(bytes).map_err(|_| self.fail(ProtocolError::InvalidUtf8))
+    }
+}
+
+fn lent_binary(input: &Buffer, found: Found) -> &[u8] {
+    if found.assembled { input.assembly.binary.as_slice() } else { input.lent() }
+}

@@ -1,0 +1,227 @@
+//! What waits to be written.
+
+use alloc::collections::VecDeque;
+
+use bytes::{Buf, Bytes};
+
+use crate::queue::Queue;
+
+/// What an output that has been written out keeps of its storage.
+const RETAINED_LEN: usize = 64 << 10;
+
+/// How many Pongs may wait side by side: enough that Pings arriving together are all answered, few enough that a
+/// flood of them costs nothing.
+const PONGS: usize = 16;
+
+/// How many pieces one `writev` takes.
+#[cfg(feature = "std")]
+const SLICES: usize = 32;
+
+/// Bytes for the peer in their order: small frames side by side in one run, large payloads by reference at their
+/// place in it. Write the [`chunks`](Self::chunks) with one `writev`, then [`advance`](Self::advance) by what went out;
+/// [`write_to`](Self::write_to) does both. It is also a [`bytes::Buf`].
+#[derive(Default)]
+pub struct Output {
+    run: Queue,
+    /// Payloads that are not in the run, each with the position in the stream where it begins.
+    references: VecDeque<(u64, Bytes)>,
+    /// Positions in the stream of everything ever sent: of the first byte still held here, of what has been written,
+    /// behind the last byte queued, and behind the Pong that was queued last.
+    front: u64,
+    written: u64,
+    queued: u64,
+    pong_end: u64,
+    /// How many Pongs were queued since none waited.
+    pongs: usize,
+}
+
+impl Output {
+    /// How many bytes wait, those taken for writing and not yet written included.
+    #[expect(clippy::cast_possible_truncation, reason = "what is in memory can be counted in usize")]
+    pub fn len(&self) -> usize {
+        (self.queued - self.written) as usize
+    }
+
+    /// Whether everything has been written.
+    pub fn is_empty(&self) -> bool {
+        self.queued == self.written
+    }
+
+    /// What waits, in pieces, in order. None of them is empty.
+    pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let mut run = self.run.as_slice();
+        let mut position = self.front;
+        let mut references = self.references.iter().peekable();
+        core::iter::from_fn(move || {
+            if let Some((at, bytes)) = references.next_if(|(at, _)| *at == position) {
+                position = at + bytes.len() as u64;
+                return Some(&bytes[..]);
+            }
+            let until_reference = references.peek().map_or(run.len(), |(at, _)| distance(position, *at));
+            let (chunk, rest) = run.split_at(until_reference.min(run.len()));
+            run = rest;
+            position += chunk.len() as u64;
+            (!chunk.is_empty()).then_some(chunk)
+        })
+    }
+
+    /// Drops the first `n` bytes: they have been written.
+    pub fn advance(&mut self, n: usize) {
+        let mut left = n.min(self.held());
+        while left > 0 {
+            left -= self.drop_front(left);
+        }
+        self.written = self.written.max(self.front);
+        if self.held() == 0 {
+            self.run.reset(RETAINED_LEN);
+        }
+    }
+
+    /// Writes once, as much as the stream takes, and drops it. `Ok(0)` when nothing waits.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream, `Interrupted` aside, which is tried again; `WriteZero` for a stream that takes nothing.
+    /// What was not written still waits.
+    #[cfg(feature = "std")]
+    pub fn write_to<W: std::io::Write + ?Sized>(&mut self, stream: &mut W) -> std::io::Result<usize> {
+        use std::io::{ErrorKind, IoSlice};
+
+        if self.held() == 0 {
+            return Ok(0);
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut count = 0;
+        for (slice, chunk) in slices.iter_mut().zip(self.chunks()) {
+            *slice = IoSlice::new(chunk);
+            count += 1;
+        }
+        let slices = slices.get(..count).unwrap_or_default();
+        let n = loop {
+            match stream.write_vectored(slices) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        if n == 0 {
+            return Err(ErrorKind::WriteZero.into());
+        }
+        self.advance(n);
+        Ok(n)
+    }
+
+    /// Takes what waits away, to be written elsewhere. It counts as waiting until [`confirm`](Self::confirm) says that
+    /// it has been written.
+    #[cfg(feature = "std")]
+    pub(crate) fn take(&mut self) -> Self {
+        let Self { written, queued, pong_end, pongs, .. } = *self;
+        core::mem::replace(self, Self { front: queued, written, queued, pong_end, pongs, ..Self::default() })
+    }
+
+    /// `n` bytes of what was taken have been written.
+    #[cfg(feature = "std")]
+    pub(crate) fn confirm(&mut self, n: usize) {
+        self.written = self.written.saturating_add(n as u64).min(self.front);
+    }
+
+    /// Gives back the storage of what was taken, now that it is written.
+    #[cfg(feature = "std")]
+    pub(crate) fn reuse(&mut self, taken: Self) {
+        if self.run.capacity() == 0 {
+            self.run = taken.run;
+        }
+    }
+
+    /// How many bytes are here, those taken aside.
+    fn held(&self) -> usize {
+        distance(self.front, self.queued)
+    }
+
+    /// Drops up to `n` bytes of the first piece, and says how many.
+    fn drop_front(&mut self, n: usize) -> usize {
+        let dropped = match self.references.front_mut() {
+            Some((at, bytes)) if *at == self.front => {
+                let dropped = n.min(bytes.len());
+                bytes.advance(dropped);
+                *at += dropped as u64;
+                if bytes.is_empty() {
+                    self.references.pop_front();
+                }
+                dropped
+            }
+            Some((at, _)) => {
+                let dropped = n.min(distance(self.front, *at));
+                self.run.consume(dropped);
+                dropped
+            }
+            None => {
+                self.run.consume(n);
+                n
+            }
+        };
+        self.front += dropped as u64;
+        dropped
+    }
+
+    /// Room for a frame of exactly `len` bytes, which the caller fills.
+    pub(crate) fn append(&mut self, len: usize) -> &mut [u8] {
+        // The room is reserved first, so that the part lent here is what `commit` takes in.
+        self.run.spare(len);
+        self.run.commit(len);
+        self.queued += len as u64;
+        let held = self.run.len();
+        self.run.as_mut_slice().get_mut(held - len..).unwrap_or_default()
+    }
+
+    /// Queues bytes without copying them.
+    pub(crate) fn append_reference(&mut self, bytes: Bytes) {
+        let len = bytes.len() as u64;
+        if len > 0 {
+            self.references.push_back((self.queued, bytes));
+            self.queued += len;
+        }
+    }
+
+    /// Marks the frame appended last as a Pong.
+    pub(crate) fn mark_pong(&mut self) {
+        self.pongs = if self.pong_end > self.written { self.pongs + 1 } else { 1 };
+        self.pong_end = self.queued;
+    }
+
+    /// Whether there is room for one more Pong.
+    pub(crate) fn takes_pong(&self) -> bool {
+        self.pong_end <= self.written || self.pongs < PONGS
+    }
+}
+
+/// How far it is from one position to a later one.
+#[expect(clippy::cast_possible_truncation, reason = "both lie in what is in memory")]
+fn distance(from: u64, to: u64) -> usize {
+    to.saturating_sub(from) as usize
+}
+
+impl Buf for Output {
+    fn remaining(&self) -> usize {
+        self.held()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.chunks().next().unwrap_or_default()
+    }
+
+    fn advance(&mut self, n: usize) {
+        Output::advance(self, n);
+    }
+
+    #[cfg(feature = "std")]
+    fn chunks_vectored<'a>(&'a self, to: &mut [std::io::IoSlice<'a>]) -> usize {
+        let pairs = to.iter_mut().zip(self.chunks());
+        pairs.map(|(slice, chunk)| *slice = std::io::IoSlice::new(chunk)).count()
+    }
+}
+
+impl core::fmt::Debug for Output {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Output").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,247 @@
+//! Frames (RFC 6455 section 5), without allocation: headers, masking, the body of a Close frame, and the streaming
+//! [`Decoder`] for whoever relays or stores frames without wanting messages.
+//!
+//! ```
+//! use sansocket::frame::{FrameHeader, MaskKey, Opcode};
+//!
+//! // RFC 6455 section 5.7: the header of a single-frame masked text message.
+//! let (header, len) = FrameHeader::decode(&[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d])?.unwrap();
+//! assert_eq!((header.opcode, header.payload_len, len), (Opcode::Text, 5, 6));
+//! assert_eq!(header.mask, Some(MaskKey([0x37, 0xfa, 0x21, 0x3d])));
+//!
+//! let mut out = [0; FrameHeader::MAX_LEN];
+//! let len = header.encode(&mut out);
+//! assert_eq!(out[..len], [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d]);
+//! # Ok::<(), sansocket::ProtocolError>(())
+//! ```
+
+pub(crate) mod close;
+pub(crate) mod decoder;
+pub(crate) mod mask;
+pub(crate) mod rules;
+
+pub use close::{CloseCode, CloseFrame};
+pub use decoder::{Chunk, Decoder};
+pub use mask::{MaskKey, MaskKeys, apply_mask, copy_masked};
+pub use rules::Limits;
+
+use crate::error::ProtocolError;
+
+/// What a frame is (section 5.2). The opcodes that are not here are errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Opcode {
+    /// The next fragment of the message under way.
+    Continuation = 0x0,
+    /// A text message, or its first fragment.
+    Text = 0x1,
+    /// A binary message, or its first fragment.
+    Binary = 0x2,
+    /// The closing handshake.
+    Close = 0x8,
+    /// "Are you there?"
+    Ping = 0x9,
+    /// The answer to a Ping, or a sign of life unasked.
+    Pong = 0xA,
+}
+
+impl Opcode {
+    fn from_bits(bits: u8) -> Option<Self> {
+        Some(match bits {
+            0x0 => Self::Continuation,
+            0x1 => Self::Text,
+            0x2 => Self::Binary,
+            0x8 => Self::Close,
+            0x9 => Self::Ping,
+            0xA => Self::Pong,
+            _ => return None,
+        })
+    }
+
+    /// "Control frames are identified by opcodes where the most significant bit of the opcode is 1" (section 5.5).
+    pub fn is_control(self) -> bool {
+        self as u8 & 0x8 != 0
+    }
+}
+
+/// Everything in a frame before its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// Whether this is the last frame of its message.
+    pub fin: bool,
+    /// The one reserved bit that has found a use: a compressed message (RFC 7692 section 6).
+    pub rsv1: bool,
+    /// What the frame is.
+    pub opcode: Opcode,
+    /// The key that the payload is masked with, where it is.
+    pub mask: Option<MaskKey>,
+    /// How many bytes follow the header. Below 2^63.
+    pub payload_len: u64,
+}
+
+const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
+const RSV2_RSV3: u8 = 0x30;
+const MASK: u8 = 0x80;
+
+impl FrameHeader {
+    /// The longest header: two bytes, a 64-bit length, a masking key.
+    pub const MAX_LEN: usize = 14;
+
+    /// Reads the header at the front of `bytes` and gives its length. `None` means that more bytes are needed; a
+    /// violation is reported as soon as the bytes that show it are there.
+    ///
+    /// # Errors
+    ///
+    /// The rules that can be told from a header alone: RSV2 and RSV3, unknown opcodes, control frames that are
+    /// fragmented or long, lengths not minimal or of 2^63 and more (sections 5.2 and 5.5). RSV1, masking by role and the
+    /// order of frames depend on the connection: [`Decoder`] checks them.
+    pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+        let Some((&first, rest)) = bytes.split_first() else { return Ok(None) };
+        if first & RSV2_RSV3 != 0 {
+            return Err(ProtocolError::ReservedBits);
+        }
+        let opcode = Opcode::from_bits(first & 0x0F).ok_or(ProtocolError::UnknownOpcode)?;
+        let fin = first & FIN != 0;
+        if opcode.is_control() && !fin {
+            return Err(ProtocolError::FragmentedControl);
+        }
+
+        let Some((&second, rest)) = rest.split_first() else { return Ok(None) };
+        let short = second & !MASK;
+        if opcode.is_control() && short > 125 {
+            return Err(ProtocolError::OversizedControl);
+        }
+        let (payload_len, rest) = match short {
+            126 => {
+                let Some((len, rest)) = rest.split_first_chunk() else { return Ok(None) };
+                (u64::from(u16::from_be_bytes(*len)), rest)
+            }
+            127 => {
+                let Some((len, rest)) = rest.split_first_chunk() else { return Ok(None) };
+                (u64::from_be_bytes(*len), rest)
+            }
+            len => (u64::from(len), rest),
+        };
+        // "The minimal number of bytes MUST be used to encode the length" (section 5.2).
+        if payload_len > i64::MAX as u64 {
+            return Err(ProtocolError::LengthOverflow);
+        }
+        if (short == 126 && payload_len < 126) || (short == 127 && payload_len <= 0xFFFF) {
+            return Err(ProtocolError::NonMinimalLength);
+        }
+
+        let (mask, rest) = if second & MASK == 0 {
+            (None, rest)
+        } else {
+            let Some((key, rest)) = rest.split_first_chunk() else { return Ok(None) };
+            (Some(MaskKey(*key)), rest)
+        };
+        let header = Self { fin, rsv1: first & RSV1 != 0, opcode, mask, payload_len };
+        Ok(Some((header, bytes.len() - rest.len())))
+    }
+
+    /// Writes the header to the front of `out` and gives its length.
+    pub fn encode(&self, out: &mut [u8; Self::MAX_LEN]) -> usize {
+        debug_assert!(self.payload_len <= i64::MAX as u64, "no length of 2^63 or more can be sent");
+        let fin = if self.fin { FIN } else { 0 };
+        let rsv1 = if self.rsv1 { RSV1 } else { 0 };
+        let mask = if self.mask.is_some() { MASK } else { 0 };
+        let (extended, length) = match u16::try_from(self.payload_len) {
+            Ok(short @ 0..=125) => (&[][..], short.to_be_bytes()[1]),
+            Ok(medium) => (&medium.to_be_bytes()[..], 126),
+            Err(_) => (&self.payload_len.to_be_bytes()[..], 127),
+        };
+        let key = self.mask.as_ref().map_or(&[][..], |key| &key.0[..]);
+        let first = [fin | rsv1 | self.opcode as u8, mask | length];
+        let mut len = 0;
+        for part in [&first[..], extended, key] {
+            for (to, from) in out.iter_mut().skip(len).zip(part) {
+                *to = *from;
+            }
+            len += part.len();
+        }
+        len
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: MaskKey = MaskKey([1, 2, 3, 4]);
+
+    fn header(opcode: Opcode, mask: Option<MaskKey>, payload_len: u64) -> FrameHeader {
+        FrameHeader { fin: true, rsv1: false, opcode, mask, payload_len }
+    }
+
+    /// The header, its bytes: checked in both directions, and for `None` at every shorter length.
+    #[test]
+    fn section_5_2_lengths_at_their_boundaries() {
+        let rows: [(FrameHeader, &[u8]); 9] = [
+            (header(Opcode::Text, None, 0), b"\x81\x00"),
+            (header(Opcode::Text, Some(KEY), 5), b"\x81\x85\x01\x02\x03\x04"),
+            (header(Opcode::Binary, None, 125), b"\x82\x7d"),
+            (header(Opcode::Binary, None, 126), b"\x82\x7e\x00\x7e"),
+            (header(Opcode::Binary, None, 256), b"\x82\x7e\x01\x00"),
+            (header(Opcode::Binary, Some(KEY), 65_535), b"\x82\xfe\xff\xff\x01\x02\x03\x04"),
+            (header(Opcode::Binary, None, 65_536), b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
+            (
+                header(Opcode::Binary, Some(KEY), i64::MAX as u64),
+                b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04",
+            ),
+            (header(Opcode::Ping, None, 125), b"\x89\x7d"),
+        ];
+        for (header, bytes) in rows {
+            assert_eq!(FrameHeader::decode(bytes), Ok(Some((header, bytes.len()))));
+            let mut out = [0; FrameHeader::MAX_LEN];
+            let len = header.encode(&mut out);
+            assert_eq!(&out[..len], bytes);
+            for cut in 0..bytes.len() {
+                assert_eq!(FrameHeader::decode(&bytes[..cut]), Ok(None), "{:02x?}", &bytes[..cut]);
+            }
+        }
+    }
+
+    /// A violation, at the shortest input that shows it.
+    #[test]
+    fn section_5_2_and_5_5_violations() {
+        use ProtocolError::*;
+        let rows: [(&[u8], ProtocolError); 11] = [
+            (b"\xa1", ReservedBits),
+            (b"\x91", ReservedBits),
+            (b"\x83", UnknownOpcode),
+            (b"\x8b", UnknownOpcode),
+            (b"\x09", FragmentedControl),
+            (b"\x08", FragmentedControl),
+            (b"\x89\x7e", OversizedControl),
+            (b"\x8a\xff", OversizedControl),
+            (b"\x82\x7e\x00\x7d", NonMinimalLength),
+            (b"\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff", NonMinimalLength),
+            (b"\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00", LengthOverflow),
+        ];
+        for (bytes, error) in rows {
+            assert_eq!(FrameHeader::decode(bytes), Err(error), "{bytes:02x?}");
+            let shorter = &bytes[..bytes.len() - 1];
+            assert_eq!(FrameHeader::decode(shorter), Ok(None), "{shorter:02x?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn encode_then_decode_is_identity(
+            fin: bool, rsv1: bool, opcode in 0usize..6, key: Option<[u8; 4]>, payload_len in 0..=i64::MAX as u64,
+        ) {
+            use Opcode::*;
+            let opcode = [Continuation, Text, Binary, Close, Ping, Pong][opcode];
+            let control = opcode.is_control();
+            let payload_len = if control { payload_len % 126 } else { payload_len };
+            let header = FrameHeader { fin: fin || control, rsv1, opcode, mask: key.map(MaskKey), payload_len };
+            let mut out = [0; FrameHeader::MAX_LEN];
+            let len = header.encode(&mut out);
+            prop_assert_eq!(FrameHeader::decode(&out[..len]), Ok(Some((header, len))));
+        }
+    }
+}

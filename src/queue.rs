@@ -1,0 +1,93 @@
+//! Bytes in at the back, out at the front.
+
+use alloc::vec::Vec;
+
+/// A queue of bytes in one piece. What is read from a socket and what is written to it both live in one.
+///
+/// The storage is always initialised (so that a reader can be handed the free part of it without `unsafe`), and
+/// `start..end` of it is the content.
+#[derive(Default)]
+pub(crate) struct Queue {
+    storage: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Queue {
+    pub(crate) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.storage.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.storage.get(self.start..self.end).unwrap_or_default()
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.storage.get_mut(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Room for at least `min` bytes behind the content; what has been written there joins it with `commit`.
+    /// Content moves to the front of the storage before the storage grows.
+    pub(crate) fn spare(&mut self, min: usize) -> &mut [u8] {
+        if self.storage.len() - self.end < min {
+            self.make_room(min);
+        }
+        self.storage.get_mut(self.end..).unwrap_or_default()
+    }
+
+    #[cold]
+    fn make_room(&mut self, min: usize) {
+        let needed = self.len().saturating_add(min);
+        if needed > self.storage.len() {
+            self.storage.resize(needed.max(self.storage.len().saturating_mul(2)), 0);
+        }
+        self.storage.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+    }
+
+    /// Appends the first `n` bytes of what `spare` gave.
+    pub(crate) fn commit(&mut self, n: usize) {
+        self.end = self.end.saturating_add(n).min(self.storage.len());
+    }
+
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        if let Some(to) = self.spare(bytes.len()).get_mut(..bytes.len()) {
+            to.copy_from_slice(bytes);
+            self.commit(bytes.len());
+        }
+    }
+
+    /// Drops `n` bytes from the front. An emptied queue starts again at the front of its storage.
+    pub(crate) fn consume(&mut self, n: usize) {
+        self.start = self.start.saturating_add(n).min(self.end);
+        if self.is_empty() {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Drops the content, and the storage with it where that is larger than `retain`.
+    pub(crate) fn reset(&mut self, retain: usize) {
+        self.start = 0;
+        self.end = 0;
+        if self.storage.len() > retain {
+            self.storage = Vec::new();
+        }
+    }
+
+    /// Forgets the front `n` bytes of the content by moving the rest; the content leaves as a `Vec`.
+    pub(crate) fn into_vec(mut self) -> Vec<u8> {
+        self.storage.truncate(self.end);
+        self.storage.drain(..self.start);
+        self.storage
+    }
+}

@@ -1,0 +1,158 @@
+//! UTF-8 that arrives in pieces (RFC 6455 sections 5.6 and 8.1).
+//!
+//! A piece may end inside a character. The whole characters in it are lent as `&str`; the beginning of the one that
+//! was cut off, three bytes at most, is carried to the next piece. The first byte that no continuation could make
+//! valid is an error at once.
+
+/// Bytes that cannot be, or become, UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Invalid;
+
+/// The beginning of a character whose end has not arrived.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Carry {
+    bytes: [u8; 4],
+    len: u8,
+}
+
+impl Carry {
+    /// Whether the text so far ends between two characters.
+    pub(crate) fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// Takes the next piece of the text: the character that it completes, and the whole characters behind that.
+    pub(crate) fn push<'a>(&mut self, mut piece: &'a [u8]) -> Result<(Option<char>, &'a str), Invalid> {
+        let mut seam = None;
+        while self.len > 0 && seam.is_none() {
+            let Some((&byte, rest)) = piece.split_first() else { return Ok((None, "")) };
+            piece = rest;
+            seam = self.push_byte(byte)?;
+        }
+        let (whole, cut) = split_before_cut(piece);
+        let text = simdutf8::basic::from_utf8(whole).map_err(|_| Invalid)?;
+        for &byte in cut {
+            self.push_byte(byte)?;
+        }
+        Ok((seam, text))
+    }
+
+    fn push_byte(&mut self, byte: u8) -> Result<Option<char>, Invalid> {
+        let len = usize::from(self.len);
+        *self.bytes.get_mut(len).ok_or(Invalid)? = byte;
+        match core::str::from_utf8(self.bytes.get(..=len).unwrap_or_default()) {
+            Ok(whole) => {
+                self.len = 0;
+                Ok(whole.chars().next())
+            }
+            Err(error) if error.error_len().is_none() => {
+                self.len += 1;
+                Ok(None)
+            }
+            Err(_) => Err(Invalid),
+        }
+    }
+}
+
+/// Splits off a character at the end that lacks bytes. Only the lead byte and the count behind it are looked at:
+/// whatever else is wrong is found by whoever validates the two parts.
+fn split_before_cut(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let behind = bytes.iter().rev().take(3).position(|&byte| byte & 0xC0 != 0x80);
+    let Some(continuations) = behind else { return (bytes, &[]) };
+    let lead = bytes.len() - continuations - 1;
+    let needed = match bytes.get(lead) {
+        Some(0xC2..=0xDF) => 1,
+        Some(0xE0..=0xEF) => 2,
+        Some(0xF0..=0xF4) => 3,
+        _ => 0,
+    };
+    if continuations < needed { bytes.split_at(lead) } else { (bytes, &[]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// The text of `pieces`, or `None` at the first impossible byte or at an end inside a character.
+    fn joined<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<String> {
+        let (mut carry, mut text) = (Carry::default(), String::new());
+        for piece in pieces {
+            let (seam, rest) = carry.push(piece).ok()?;
+            text.extend(seam);
+            text.push_str(rest);
+        }
+        carry.is_empty().then_some(text)
+    }
+
+    fn agrees_at_every_split(bytes: &[u8]) {
+        let expected = core::str::from_utf8(bytes).ok().map(String::from);
+        assert_eq!(joined([bytes]), expected, "{bytes:02x?}");
+        assert_eq!(joined(bytes.chunks(1)), expected, "{bytes:02x?} byte by byte");
+        for at in 1..bytes.len() {
+            let (left, right) = bytes.split_at(at);
+            assert_eq!(joined([left, right]), expected, "{left:02x?} {right:02x?}");
+        }
+    }
+
+    #[test]
+    fn every_scalar_value() {
+        for char in '\0'..=char::MAX {
+            agrees_at_every_split(char.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+
+    #[test]
+    fn every_string_of_up_to_two_bytes_and_every_class_of_longer_ones() {
+        for first in 0..=255 {
+            agrees_at_every_split(&[first]);
+            for second in 0..=255 {
+                agrees_at_every_split(&[first, second]);
+            }
+        }
+        // One byte from each side of every boundary in the tables of RFC 3629.
+        const EDGES: [u8; 24] = [
+            0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC,
+            0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5,
+        ];
+        for a in EDGES {
+            for b in EDGES {
+                for c in EDGES {
+                    agrees_at_every_split(&[a, b, c]);
+                    for d in EDGES {
+                        agrees_at_every_split(&[a, b, c, d]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_impossible_byte_fails() {
+        // Each row: what is still possible, then a byte that ends it.
+        let rows: [(&[u8], u8); 6] = [
+            (&[0xF4], 0x90),
+            (&[0xED], 0xA0),
+            (&[0xE0], 0x9F),
+            (&[0xF0, 0x90], 0x28),
+            (&[0xC3], 0x28),
+            (b"ok\xE2\x82", b'x'),
+        ];
+        for (possible, byte) in rows {
+            let mut carry = Carry::default();
+            assert!(carry.push(possible).is_ok(), "{possible:02x?}");
+            assert_eq!(carry.push(&[byte]), Err(Invalid), "{possible:02x?} {byte:02x}");
+        }
+    }
+
+    #[test]
+    fn long_text_cut_anywhere() {
+        let text = "κόσμε, 世界, 🦀 ".repeat(20);
+        let pieces: Vec<_> = (1..text.len()).map(|at| text.as_bytes().split_at(at)).collect();
+        for (left, right) in pieces {
+            assert_eq!(joined([left, right]).as_deref(), Some(text.as_str()));
+        }
+    }
+}

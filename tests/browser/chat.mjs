@@ -1,0 +1,608 @@
+// Drives the chat example end to end in real Chromium windows.
+//
+//   node chat.mjs PATH_TO_CHAT_BINARY [SCREENSHOT_DIR]
+//
+// PLAYWRIGHT_DIR  directory whose node_modules holds playwright-core (default: this one), so that
+//                 it can be installed outside the source tree: npm install --prefix DIR playwright-core@...
+// CHROMIUM        the browser to run (default: /usr/bin/chromium)
+//
+// Prints a line for each check, then "N passed, N failed"; the exit code is 1 if any failed.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const { chromium } = createRequire(join(resolve(process.env.PLAYWRIGHT_DIR ?? here), "chat.mjs"))("playwright-core");
+
+const [binary, screenshots] = process.argv.slice(2);
+if (!binary) {
+  console.error("usage: node chat.mjs PATH_TO_CHAT_BINARY [SCREENSHOT_DIR]");
+  process.exit(2);
+}
+if (screenshots) mkdirSync(screenshots, { recursive: true });
+
+const TIMEOUT = 10_000;
+const HOSTILE = `<img src=x onerror="window.pwned=1">`;
+const TUTORIAL = "/csp/user/Chat.Server.cls";
+const DESKTOP = { width: 1100, height: 700 };
+const PHONE = { width: 390, height: 844 };
+
+// ---- Checks ----
+
+let passed = 0;
+let failed = 0;
+
+async function check(name, body) {
+  try {
+    await body();
+    passed += 1;
+    console.log(`ok - ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`not ok - ${name}`);
+    console.log(String(error.stack ?? error).replace(/^/gm, "  # "));
+  }
+}
+
+// ---- The server ----
+
+const children = new Set();
+
+/** Starts the binary and resolves when it has printed the URL of its page. */
+async function startServer(bind) {
+  const child = spawn(resolve(binary), ["--bind", bind], { stdio: ["ignore", "pipe", "pipe"] });
+  children.add(child);
+  const server = { child, url: "", errors: "" };
+  server.gone = new Promise((done) => {
+    child.once("error", (error) => { server.errors += error; children.delete(child); done(null); });
+    child.once("exit", (code, signal) => { children.delete(child); done(signal ?? code); });
+  });
+  child.stderr.setEncoding("utf8").on("data", (text) => { server.errors = (server.errors + text).slice(-4000); });
+  let output = "";
+  const printed = new Promise((done) => {
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      if (server.url) return;
+      output += text;
+      server.url = /http:\/\/127\.0\.0\.1:\d+\//.exec(output)?.[0] ?? "";
+      if (server.url) done();
+    });
+  });
+  const outcome = await within(Promise.race([printed, server.gone.then(() => "exited")]), "the server prints its URL");
+  assert.notEqual(outcome, "exited", `the server exited: ${server.errors}`);
+  return server;
+}
+
+/** A promise, or an error when it takes too long. */
+function within(promise, what) {
+  let timer;
+  const late = new Promise((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`too slow: ${what}`)), TIMEOUT);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+function stopAll() {
+  for (const child of children) child.kill("SIGKILL");
+}
+
+// ---- Windows ----
+
+/** Runs in the page before its own script: records what cannot be seen from outside. */
+function record() {
+  const seen = { sockets: [], most: 0, closes: [], states: [], violations: [] };
+  window.seen = seen;
+  addEventListener("securitypolicyviolation", (event) => {
+    seen.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
+  });
+  const Native = window.WebSocket;
+  window.WebSocket = class extends Native {
+    constructor(...given) {
+      super(...given);
+      seen.sockets.push(this);
+      seen.most = Math.max(seen.most, seen.sockets.filter((socket) => socket.readyState !== 3).length);
+      this.addEventListener("close", ({ code, wasClean }) => seen.closes.push({ code, wasClean }));
+    }
+  };
+  addEventListener("DOMContentLoaded", () => {
+    const status = document.getElementById("status");
+    const note = () => {
+      if (seen.states.at(-1) !== status.dataset.state) seen.states.push(status.dataset.state);
+    };
+    note();
+    new MutationObserver(note).observe(status, { attributes: true });
+  });
+}
+
+const complaints = [];
+
+/** A window in a browser context of its own, connected unless `connect` is false. */
+async function openWindow(browser, url, { connect = true, prepare, ...options } = {}) {
+  const context = await browser.newContext({ viewport: DESKTOP, locale: "en-GB", ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(TIMEOUT);
+  page.on("pageerror", (error) => complaints.push(`exception: ${error}`));
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+  });
+  await page.addInitScript(record);
+  await prepare?.(page);
+  await page.goto(url);
+  if (connect) await state(page, "connected");
+  return page;
+}
+
+const state = (page, wanted) =>
+  page.waitForFunction((value) => document.getElementById("status").dataset.state === value, wanted);
+
+/** The connection's ID, once the header shows it. */
+async function connectionId(page) {
+  await page.waitForFunction(() => document.querySelector("#status[data-state=connected] code")?.textContent);
+  return page.locator("#status code").textContent();
+}
+
+async function say(page, text) {
+  await page.fill("#input", text);
+  await page.press("#input", "Enter");
+}
+
+/** Resolves when the log holds a message of exactly this text. */
+const sees = (page, text) =>
+  page.waitForFunction((value) => [...document.querySelectorAll("#log .text")].some((row) => row.textContent === value), text);
+
+/** The log's messages, as [author, text]. */
+const messages = (page) => page.evaluate(() =>
+  [...document.querySelectorAll("#log .text")].map((text) => [text.parentElement.querySelector(".author").textContent, text.textContent]));
+
+const times = async (page, text) => (await messages(page)).filter((message) => message[1] === text).length;
+
+/** Resolves when the list of users is exactly this, in any order. */
+const listed = (page, names) => page.waitForFunction((wanted) => {
+  const users = [...document.querySelectorAll("#users .user")].map((user) => user.textContent);
+  return JSON.stringify(users.sort()) === JSON.stringify(wanted);
+}, [...names].sort());
+
+/** A text that everybody has received proves that all that was sent before it has arrived. */
+async function settle(from, ...pages) {
+  const marker = `marker ${Math.random().toString(36).slice(2)}`;
+  await say(from, marker);
+  await Promise.all([from, ...pages].map((page) => sees(page, marker)));
+}
+
+async function rename(page, name) {
+  await say(page, `/nick ${name}`);
+  await page.waitForFunction((wanted) => document.getElementById("name").textContent === wanted, name);
+}
+
+/** Ends the page's connection from within, as nothing in the page itself does. */
+const dropConnection = (page) => page.evaluate(() => {
+  window.seen.sockets.findLast((socket) => new URL(socket.url).pathname === "/chat").close(4000);
+});
+
+async function fitsPhone(page) {
+  const { wide, visible } = await page.evaluate(() => {
+    const box = document.getElementById("input").getBoundingClientRect();
+    return {
+      wide: document.documentElement.scrollWidth - innerWidth,
+      visible: box.width > 100 && box.top >= 0 && box.left >= 0 && box.bottom <= innerHeight && box.right <= innerWidth,
+    };
+  });
+  assert.ok(wide <= 0, `${wide} pixels too wide`);
+  assert.ok(visible, "the input is not in view");
+}
+
+// ---- The test ----
+
+async function run(browser) {
+  let server = await startServer("127.0.0.1:0");
+  const { url } = server;
+  let alice;
+  let bob;
+
+  await check("the page has its content security policy and is complete in itself", async () => {
+    const response = await fetch(url);
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get("content-type"), /^text\/html; ?charset=utf-8$/i);
+    const policy = response.headers.get("content-security-policy");
+    for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]) {
+      assert.ok(policy?.split("; ").includes(part), `${part} is not in ${policy}`);
+    }
+    assert.doesNotMatch(await response.text(), /(src|href)="(https?:)?\/\//);
+  });
+
+  await check("two windows connect and show different connection IDs", async () => {
+    alice = await openWindow(browser, url);
+    bob = await openWindow(browser, url);
+    assert.notEqual(await connectionId(alice), await connectionId(bob));
+  });
+
+  await check("the list of users follows a join", async () => {
+    const guests = [await alice.textContent("#name"), await bob.textContent("#name")];
+    for (const guest of guests) assert.match(guest, /^guest-[0-9a-f]{4}$/);
+    await listed(alice, guests);
+    await listed(bob, guests);
+    assert.equal(await alice.locator("#users li:has(.you) .user").textContent(), guests[0]);
+    assert.equal(await bob.locator("#users li:has(.you) .user").textContent(), guests[1]);
+  });
+
+  await check("a message reaches both windows, its author's included, exactly once", async () => {
+    await say(alice, "Hello from the first window");
+    await say(bob, "And from the second");
+    await settle(alice, bob);
+    for (const page of [alice, bob]) {
+      assert.equal(await times(page, "Hello from the first window"), 1);
+      assert.equal(await times(page, "And from the second"), 1);
+    }
+  });
+
+  await check("a message shows its time, in full in the title", async () => {
+    const time = bob.locator("#log time").first();
+    assert.match(await time.textContent(), /^\d\d:\d\d$/);
+    assert.ok((await time.getAttribute("title")).length > 10);
+    const age = Date.now() - Date.parse(await time.getAttribute("datetime"));
+    assert.ok(age > -5_000 && age < 120_000, `sent ${age} ms ago`);
+  });
+
+  await check("/nick changes the name in both lists and is not broadcast", async () => {
+    await rename(alice, "Alice");
+    await rename(bob, "Bob");
+    await listed(alice, ["Alice", "Bob"]);
+    await listed(bob, ["Alice", "Bob"]);
+    await say(alice, "Now with a name");
+    await settle(alice, bob);
+    assert.deepEqual((await messages(bob)).find((message) => message[1] === "Now with a name"), ["Alice", "Now with a name"]);
+    for (const page of [alice, bob]) {
+      assert.ok(!(await messages(page)).some(([author, text]) => author !== "system" && /\/nick|^Alice$|^Bob$/.test(text)));
+    }
+  });
+
+  await check("the name outlives a reload of the page", async () => {
+    await bob.reload();
+    await state(bob, "connected");
+    await listed(alice, ["Alice", "Bob"]);
+    await listed(bob, ["Alice", "Bob"]);
+  });
+
+  await check("an unknown command gives a hint and is not sent", async () => {
+    await say(alice, "/dance wildly");
+    await alice.waitForFunction(() => document.getElementById("hint").textContent.includes("/dance"));
+    await settle(alice, bob);
+    assert.ok(!(await messages(bob)).some((message) => message[1].includes("dance")));
+  });
+
+  await check("arrow up recalls the last message, the input keeps the focus", async () => {
+    await say(alice, "Say that again");
+    await alice.keyboard.press("ArrowUp");
+    assert.equal(await alice.inputValue("#input"), "Say that again");
+    await alice.fill("#input", "");
+    await alice.click("#send");
+    assert.equal(await alice.evaluate(() => document.activeElement.id), "input");
+  });
+
+  await check("HTML in a message stays text", async () => {
+    await say(alice, HOSTILE);
+    await settle(alice, bob);
+    for (const page of [alice, bob]) {
+      assert.equal(await times(page, HOSTILE), 1);
+      assert.equal(await page.locator("#log img, #users img").count(), 0);
+      assert.equal(await page.evaluate(() => typeof window.pwned), "undefined");
+    }
+  });
+
+  await check("HTML in a name stays text", async () => {
+    await rename(alice, HOSTILE);
+    await listed(alice, [HOSTILE, "Bob"]);
+    await listed(bob, [HOSTILE, "Bob"]);
+    await say(alice, "What a name");
+    await settle(alice, bob);
+    for (const page of [alice, bob]) {
+      assert.ok((await messages(page)).some(([author, text]) => author === HOSTILE && text === "What a name"));
+      assert.equal(await page.locator("#log img, #users img").count(), 0);
+      assert.equal(await page.evaluate(() => typeof window.pwned), "undefined");
+    }
+    await rename(alice, "Alice");
+    await listed(bob, ["Alice", "Bob"]);
+  });
+
+  const texts = {
+    "Japanese": "こんにちは、世界。雨が降っています。",
+    "emoji, with zero-width joiners": "👩‍👩‍👧‍👦 👩🏽‍🚀 🏳️‍🌈 🇯🇵 😀",
+    "right-to-left": "שלום עולם, مرحبا بالعالم (42)",
+    "quotes, backslashes and entities": `"a\\b" 'c' &amp; \u2028 \u{10ffff} %41 \\u0041`,
+  };
+  for (const [name, text] of Object.entries(texts)) {
+    await check(`${name}: arrives exactly`, async () => {
+      await say(alice, text);
+      await sees(bob, text);
+      await sees(alice, text);
+      assert.equal(await times(bob, text), 1);
+    });
+  }
+
+  await check("the longest text of the widest characters arrives", async () => {
+    const text = "語".repeat(4000);
+    await say(bob, text);
+    await sees(alice, text);
+  });
+
+  await check("a name in another script arrives exactly", async () => {
+    await rename(bob, "日本 👩‍🚀");
+    await listed(alice, ["Alice", "日本 👩‍🚀"]);
+    await rename(bob, "Bob");
+    await listed(alice, ["Alice", "Bob"]);
+  });
+
+  await check("a window that joins later has the history, and its leaving updates the lists", async () => {
+    const before = await messages(alice);
+    const carol = await openWindow(browser, url);
+    await rename(carol, "Carol");
+    await listed(alice, ["Alice", "Bob", "Carol"]);
+    await sees(carol, before.at(-1)[1]);
+    for (const message of before) {
+      assert.ok((await messages(carol)).some((other) => other[1] === message[1]), `missing: ${message}`);
+    }
+    await carol.context().close();
+    await listed(alice, ["Alice", "Bob"]);
+    await listed(bob, ["Alice", "Bob"]);
+  });
+
+  await check("another room sees nothing of this one", async () => {
+    const other = await openWindow(browser, `${url}?room=other`);
+    assert.equal(await other.textContent("#room"), "other");
+    await rename(other, "Olga");
+    await listed(other, ["Olga"]);
+    await say(other, "Only in the other room");
+    await sees(other, "Only in the other room");
+    await say(alice, "Only in the first room");
+    await settle(alice, bob);
+    await settle(other);
+    assert.equal(await times(other, "Only in the first room"), 0);
+    assert.equal(await times(other, "Hello from the first window"), 0);
+    assert.equal(await times(bob, "Only in the other room"), 0);
+    await listed(bob, ["Alice", "Bob"]);
+    await other.context().close();
+  });
+
+  await check("the tutorial's own page works: path, Status with WSID, bare btoa", async () => {
+    const result = await bob.evaluate(([path, limit]) => new Promise((done, fail) => {
+      const socket = new WebSocket(`ws://${location.host}${path}`);
+      const got = {};
+      setTimeout(() => fail(new Error(`got only ${JSON.stringify(got)}`)), limit);
+      socket.onmessage = (event) => {
+        const message = JSON.parse(event.data);
+        if (message.Type === "Status") {
+          got.status = message;
+          socket.send(JSON.stringify({ User: "tut" }));
+          socket.send(JSON.stringify({ Message: btoa("hi"), Author: "tut" }));
+          socket.send(JSON.stringify({ Message: btoa("caf\u00e9 Latin-1"), Author: "tut" }));
+        }
+        if (message.Type === "Chat" && message.Author === "tut" && !got.chat) got.chat = message;
+        if (message.Type === "userlist") got.users = message.Users;
+        if (got.status && got.chat && got.users?.some((entry) => entry.User === "tut")) {
+          done(got);
+          setTimeout(() => socket.close(), 100);
+        }
+      };
+    }), [TUTORIAL, TIMEOUT]);
+    assert.ok(String(result.status.WSID).length > 0);
+    assert.equal(typeof result.status.Message, "string");
+    assert.equal(result.chat.Message, "aGk=");
+    assert.match(result.chat.Sent, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+    await sees(alice, "hi");
+    assert.ok((await messages(alice)).some(([author, text]) => author === "tut" && text === "hi"));
+    await sees(alice, "café Latin-1");
+    await listed(alice, ["Alice", "Bob"]);
+  });
+
+  await check("after a reconnect nothing is shown twice, and there is one socket at a time", async () => {
+    const before = await connectionId(bob);
+    const count = (await messages(alice)).length;
+    await bob.evaluate(() => { window.seen.most = 0; });
+    await dropConnection(bob);
+    await bob.waitForFunction((id) => {
+      const now = document.querySelector("#status[data-state=connected] code")?.textContent;
+      return now && now !== id;
+    }, before);
+    await settle(alice, bob);
+    assert.equal(await times(bob, "Hello from the first window"), 1);
+    assert.equal((await messages(bob)).length, count + 1);
+    assert.equal(await bob.evaluate(() => window.seen.most), 1);
+  });
+
+  await check("the button and the online event reconnect at once", async () => {
+    const attempts = [
+      () => bob.click("#reconnect"),
+      () => bob.evaluate(() => dispatchEvent(new Event("online"))),
+    ];
+    for (const attempt of attempts) {
+      // With the clock standing still, the page never retries by itself.
+      await bob.evaluate(() => {
+        const now = Date.now();
+        window.realNow ??= Date.now;
+        Date.now = () => now;
+      });
+      await dropConnection(bob);
+      await state(bob, "disconnected");
+      assert.match(await bob.textContent("#status"), /4000/);
+      assert.match(await bob.textContent("#countdown"), /^(retrying in \d+ s)?$/);
+      await attempt();
+      await connectionId(bob);
+      await bob.evaluate(() => { Date.now = window.realNow; });
+      await listed(bob, ["Alice", "Bob"]);
+    }
+    assert.equal(await bob.evaluate(() => window.seen.most), 1);
+  });
+
+  await check("a phone: nothing scrolls sideways, the input is in view, the list of users folds", async () => {
+    const phone = await openWindow(browser, url, { viewport: PHONE, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
+    await say(phone, "W".repeat(300));
+    await rename(phone, "M".repeat(40));
+    await listed(phone, ["Alice", "Bob", "M".repeat(40)]);
+    await say(phone, "from a very long name");
+    await settle(phone);
+    await fitsPhone(phone);
+    assert.equal(await phone.locator("#users").isVisible(), false);
+    await phone.tap("#summary");
+    assert.equal(await phone.locator("#users").isVisible(), true);
+    await fitsPhone(phone);
+    await phone.context().close();
+  });
+
+  await pageAlone(browser, url);
+  if (screenshots) await check("the screenshots are taken", () => takeScreenshots(browser, url));
+
+  await check("no violation of the policy, no error on any console", async () => {
+    for (const page of [alice, bob]) assert.deepEqual(await page.evaluate(() => window.seen.violations), []);
+    assert.deepEqual(complaints, []);
+  });
+
+  await check("a server that gets SIGINT closes with 1001; both windows say disconnected", async () => {
+    for (const page of [alice, bob]) await page.evaluate(() => { window.seen.states = []; window.seen.closes = []; });
+    server.child.kill("SIGINT");
+    for (const page of [alice, bob]) {
+      await page.waitForFunction(() => window.seen.states.includes("disconnected"));
+      assert.deepEqual(await page.evaluate(() => window.seen.closes[0]), { code: 1001, wasClean: true });
+    }
+    await within(server.gone, "the server exits");
+  });
+
+  await check("without a server the page says so, counts down, keeps the draft and sends nothing", async () => {
+    await alice.waitForFunction(() => window.seen.states.includes("error"));
+    await alice.waitForFunction(() => /^retrying in \d+ s$/.test(document.getElementById("countdown").textContent));
+    assert.equal(await alice.locator("#reconnect").isVisible(), true);
+    await say(alice, "A draft from the dark");
+    await alice.waitForFunction(() => document.getElementById("hint").textContent.startsWith("Not connected"));
+    assert.equal(await alice.inputValue("#input"), "A draft from the dark");
+    await listed(alice, []);
+  });
+
+  await check("after a restart on the same port both windows reconnect by themselves", async () => {
+    server = await startServer(new URL(url).host);
+    assert.equal(server.url, url);
+    for (const page of [alice, bob]) await connectionId(page);
+    await listed(alice, ["Alice", "Bob"]);
+    assert.equal(await alice.inputValue("#input"), "A draft from the dark");
+    await alice.press("#input", "Enter");
+    await sees(bob, "A draft from the dark");
+    await settle(bob, alice);
+    assert.equal(await times(alice, "A draft from the dark"), 1);
+    for (const page of [alice, bob]) {
+      assert.equal(await page.evaluate(() => window.seen.most), 1);
+    }
+  });
+
+  server.child.kill("SIGINT");
+  await within(server.gone, "the server exits").catch(() => {});
+}
+
+/** Checks of the page alone: its socket ends in this test and never reaches the server. */
+async function pageAlone(browser, url) {
+  let send;
+  const base64 = (text) => Buffer.from(text).toString("base64");
+  const chat = (author, text) =>
+    send({ Type: "Chat", Author: author, Message: base64(text), Sent: "2024-02-29 12:34:56" });
+  const page = await openWindow(browser, url, {
+    timezoneId: "Asia/Tokyo",
+    prepare: (opened) => opened.routeWebSocket(/\/chat$/, (route) => {
+      send = (value) => route.send(typeof value === "string" ? value : JSON.stringify(value));
+      route.onMessage(() => {});
+      send({ Type: "Status", Message: base64("Welcome"), WSID: "test-1" });
+    }),
+  });
+
+  await check("messages by system are set apart, times are local", async () => {
+    chat("system", "The room closes at noon");
+    await sees(page, "The room closes at noon");
+    assert.equal(await page.locator("#log .row.system").count(), 1);
+    assert.equal(await page.locator("#log .row.system time").textContent(), "21:34");
+  });
+
+  await check("what is not of the wire format does no harm", async () => {
+    for (const odd of ["", "no JSON", "null", "7", "[]", "{}", `{"Type":"Chat"}`, `{"Type":"userlist"}`,
+      `{"Type":"userlist","Users":[null,{}]}`, `{"Type":"Chat","Author":7,"Message":"%%%","Sent":"yesterday"}`]) send(odd);
+    chat("Zoë", "Still here");
+    await sees(page, "Still here");
+    await sees(page, "(a message that cannot be decoded)");
+  });
+
+  await check("the log follows only a reader at its end, and stays within its limit", async () => {
+    for (let index = 0; index < 520; index += 1) chat("Zoë", `Line ${index}`);
+    await sees(page, "Line 519");
+    assert.equal(await page.locator("#log > *").count(), 500);
+    const fromEnd = () => page.evaluate(() => {
+      const log = document.getElementById("log");
+      return Math.round(log.scrollHeight - log.scrollTop - log.clientHeight);
+    });
+    assert.ok(await fromEnd() < 5);
+    await page.evaluate(() => { document.getElementById("log").scrollTop -= 900; });
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    chat("Zoë", "News");
+    await sees(page, "News");
+    assert.ok(await fromEnd() > 800);
+    await page.click("#newer");
+    assert.ok(await fromEnd() < 5);
+    assert.equal(await page.locator("#newer").isVisible(), false);
+  });
+
+  await page.context().close();
+}
+
+async function takeScreenshots(browser, url) {
+  const room = `${url}?room=weekend-walk`;
+  const talk = [
+    ["Mara", "Morning! Who is in for the lake loop on Saturday?"],
+    ["Tomás", "Me. Which train, the 8:12?"],
+    ["Mara", "The 8:12, yes. It's 14 km with about 500 m of climbing, so we should be back by five."],
+    ["Mara", "I have a spare pair of poles if anybody needs them."],
+    ["Tomás", "Poles would be great, my left knee remembers the last walk a little too well."],
+    ["Tomás", "What does the forecast say?"],
+    ["Mara", "Dry until four, then maybe showers. I'd pack a jacket all the same."],
+    ["Tomás", "Jacket, sandwiches, and the good thermos. See you on platform 3!"],
+  ];
+  const options = { deviceScaleFactor: 2 };
+  const windows = { Mara: await openWindow(browser, room, options), Tomás: await openWindow(browser, room, options) };
+  for (const [name, page] of Object.entries(windows)) await rename(page, name);
+  for (const page of Object.values(windows)) await listed(page, Object.keys(windows));
+  for (const [name, text] of talk) {
+    await say(windows[name], text);
+    for (const page of Object.values(windows)) await sees(page, text);
+  }
+  await windows.Mara.reload();
+  await connectionId(windows.Mara);
+  await sees(windows.Mara, talk.at(-1)[1]);
+  await listed(windows.Mara, ["Mara", "Tomás"]);
+  await windows.Mara.screenshot({ path: join(screenshots, "chat.png") });
+
+  // The second user again, on a phone and in the dark.
+  const storageState = await windows.Tomás.context().storageState();
+  await windows.Tomás.context().close();
+  const phone = await openWindow(browser, room, {
+    viewport: PHONE, isMobile: true, hasTouch: true, deviceScaleFactor: 2, colorScheme: "dark", storageState,
+  });
+  await sees(phone, talk.at(-1)[1]);
+  await listed(phone, ["Mara", "Tomás"]);
+  await phone.screenshot({ path: join(screenshots, "chat-phone.png") });
+  await phone.context().close();
+  await windows.Mara.context().close();
+}
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  headless: true,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
+});
+try {
+  await run(browser);
+} catch (error) {
+  failed += 1;
+  console.log(`not ok - the test ran to its end\n${String(error.stack ?? error).replace(/^/gm, "  # ")}`);
+} finally {
+  await browser.close();
+  stopAll();
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);
