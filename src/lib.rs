@@ -11,6 +11,7 @@ mod config;
 mod connection;
 mod error;
 pub mod frame;
+pub mod handshake;
 mod message;
 mod queue;
 mod role;

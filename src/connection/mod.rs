@@ -102,7 +102,7 @@ pub struct Connection {
 }
 
 /// How frames are masked: by a client, with keys from somewhere.
-enum Keys {
+pub(crate) enum Keys {
     Unmasked,
     #[cfg(feature = "std")]
     Thread,
@@ -131,7 +131,7 @@ impl Connection {
         Self::with_keys(Role::Client, config.into(), Keys::Custom(Box::new(keys)))
     }
 
-    fn with_keys(role: Role, config: Arc<Config>, keys: Keys) -> Self {
+    pub(crate) fn with_keys(role: Role, config: Arc<Config>, keys: Keys) -> Self {
         Self {
             reader: Reader::new(role, config.limits),
             carry: Carry::default(),
