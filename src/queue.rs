@@ -18,6 +18,7 @@ impl Queue {
         self.end - self.start
     }
 
+    #[cfg(feature = "std")]
     pub(crate) fn capacity(&self) -> usize {
         self.storage.len()
     }

@@ -20,14 +20,14 @@ struct Received {
 }
 
 /// How a connection ended (sections 7.1.4 to 7.1.6); a browser's `CloseEvent`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct CloseInfo<'a> {
+pub struct CloseInfo {
     /// The code in the peer's Close frame; [`CloseCode::NO_STATUS`] where it had none, [`CloseCode::ABNORMAL`] where no
     /// Close frame came (yet).
     pub code: CloseCode,
     /// The reason in the peer's Close frame, or nothing.
-    pub reason: &'a str,
+    pub reason: Box<str>,
     /// Whether the closing handshake was completed.
     pub was_clean: bool,
     /// The code that this end sent, [`CloseCode::NO_STATUS`] for a Close frame without one.
@@ -49,13 +49,13 @@ impl Closing {
         self.fault
     }
 
-    pub(crate) fn info(&self) -> Option<CloseInfo<'_>> {
+    pub(crate) fn info(&self) -> Option<CloseInfo> {
         if self.state() == State::Open {
             return None;
         }
         Some(CloseInfo {
             code: self.received.as_ref().map_or(CloseCode::ABNORMAL, |received| received.code),
-            reason: self.received.as_ref().map_or("", |received| &received.reason),
+            reason: self.received.as_ref().map_or(Box::default(), |received| received.reason.clone()),
             was_clean: self.state() == State::Closed && self.fault.is_none(),
             sent: self.sent,
             fault: self.fault,

@@ -47,6 +47,13 @@ pub struct Found {
     ends_message: bool,
 }
 
+impl Found {
+    /// Whether this is a message or a piece of one, rather than a control frame.
+    pub fn is_data(self) -> bool {
+        matches!(self.kind, Kind::Text | Kind::Binary)
+    }
+}
+
 /// How messages are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
@@ -104,9 +111,8 @@ impl Connection {
     /// As [`next_event`](Self::next_event).
     pub fn next_message(&mut self, input: &mut Buffer) -> Result<Option<Message>, ProtocolError> {
         while let Some(found) = self.advance(input)? {
-            match found.kind {
-                Kind::Text | Kind::Binary => return self.own(input, found).map(Some),
-                Kind::Close | Kind::Ping | Kind::Pong => {}
+            if found.is_data() {
+                return self.own(input, found).map(Some);
             }
         }
         Ok(None)
@@ -146,7 +152,7 @@ impl Connection {
     pub fn advance_piece(&mut self, input: &mut Buffer) -> Result<Option<Found>, ProtocolError> {
         loop {
             match self.pull(input, By::Piece)? {
-                Some(Found { kind: Kind::Close | Kind::Ping | Kind::Pong, .. }) => {}
+                Some(found) if !found.is_data() => {}
                 found => return Ok(found),
             }
         }

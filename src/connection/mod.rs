@@ -177,7 +177,7 @@ impl Connection {
     }
 
     /// How the connection ended, or is ending: `None` while it is open.
-    pub fn close_info(&self) -> Option<CloseInfo<'_>> {
+    pub fn close_info(&self) -> Option<CloseInfo> {
         self.closing.info()
     }
 

@@ -132,8 +132,19 @@ impl Output {
         }
     }
 
+    /// The position behind everything queued so far, for [`is_written`](Self::is_written).
+    #[cfg(feature = "std")]
+    pub(crate) fn end(&self) -> u64 {
+        self.queued
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn is_written(&self, end: u64) -> bool {
+        self.written >= end
+    }
+
     /// How many bytes are here, those taken aside.
-    fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         distance(self.front, self.queued)
     }
 

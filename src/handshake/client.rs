@@ -289,10 +289,11 @@ impl Handshake {
         if headers.sole("Sec-WebSocket-Accept")? != self.accept {
             return Err(HandshakeError::Invalid("Sec-WebSocket-Accept"));
         }
-        for value in headers.all("Sec-WebSocket-Extensions") {
-            let name = "Sec-WebSocket-Extensions";
-            extensions::parse(value).ok_or(HandshakeError::Invalid(name))?;
-            return Err(HandshakeError::ExtensionNotOffered);
+        // None is offered yet, so whatever is well-formed was not.
+        if let Some(value) = headers.all("Sec-WebSocket-Extensions").next() {
+            let malformed = extensions::parse(value).is_none();
+            let error = HandshakeError::Invalid("Sec-WebSocket-Extensions");
+            return Err(if malformed { error } else { HandshakeError::ExtensionNotOffered });
         }
         match headers.sole("Sec-WebSocket-Protocol") {
             Err(HandshakeError::Missing(_)) => Ok(()),

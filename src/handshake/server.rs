@@ -206,6 +206,11 @@ impl HttpRequest {
     pub fn respond(&self, status: u16) -> Response {
         Response::plain(status)
     }
+
+    /// The answer of a server that takes nothing but WebSocket connections: 426, with the version.
+    pub fn upgrade_required(&self) -> Response {
+        self.respond(426).body("this is a WebSocket server\n").with_version()
+    }
 }
 
 /// The part of a request target that is the resource name: an absolute path, or that of an `http:` URI (section 4.1).
@@ -387,11 +392,6 @@ impl Response {
         self.headers.push(("Sec-WebSocket-Version".into(), "13".into()));
         self.headers.push(("Upgrade".into(), "websocket".into()));
         self
-    }
-
-    /// What a server that takes nothing but WebSocket connections says to others.
-    pub(crate) fn upgrade_required() -> Self {
-        Self::plain(426).body("this is a WebSocket server\n").with_version()
     }
 
     fn has(&self, name: &str) -> bool {

@@ -1,0 +1,210 @@
+//! The opening handshake over a blocking stream.
+
+use std::io::{self, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::WebSocket;
+use super::stream::{Read1, Stream, Timed};
+use crate::buffer::Buffer;
+use crate::config::Config;
+use crate::connection::Output;
+use crate::error::{Error, HandshakeError};
+use crate::handshake::client;
+use crate::handshake::server::{self, HttpRequest, Incoming, Request, Response};
+
+/// Connects to a `ws://` URL.
+///
+/// ```no_run
+/// let mut socket = sansocket::blocking::connect("ws://127.0.0.1:9001/")?;
+/// socket.send_text("Hello")?;
+/// println!("{:?}", socket.read()?);
+/// socket.close(sansocket::CloseCode::NORMAL, "")?;
+/// # Ok::<(), sansocket::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`connect_with`].
+pub fn connect(url: &str) -> Result<WebSocket<TcpStream>, Error> {
+    let (socket, _) = connect_with(&client::Request::new(url)?, Config::default())?;
+    Ok(socket)
+}
+
+/// Connects with subprotocols, headers, limits of the caller's choice; gives the server's response as well. Every
+/// address of the host is tried, all within [`Config::handshake_timeout`]. Redirects are not followed.
+///
+/// # Errors
+///
+/// [`Error::Handshake`]: [`Refused`](HandshakeError::Refused) with status, headers and the start of the body where the
+/// server answers with HTTP, [`TimedOut`](HandshakeError::TimedOut), [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:`
+/// (put the TLS stream into [`WebSocket::from_parts`]), a response that breaks section 4.1; [`Error::Io`].
+pub fn connect_with(
+    request: &client::Request,
+    config: impl Into<Arc<Config>>,
+) -> Result<(WebSocket<TcpStream>, client::Response), Error> {
+    let config = config.into();
+    let deadline = Instant::now() + config.handshake_timeout;
+    let mut handshake = client::Handshake::new(request, Arc::clone(&config))?;
+    if request.is_secure() {
+        return Err(HandshakeError::TlsNeeded.into());
+    }
+    let mut stream = connect_tcp(request, deadline)?;
+    Stream::set_write_timeout(&mut stream, Some(config.handshake_timeout))?;
+    let mut timed = Timed::new(stream)?;
+    let mut input = Buffer::new();
+    write_all(handshake.output(), &mut timed.stream)?;
+    loop {
+        if let Some((connection, response)) = handshake.receive(&mut input)? {
+            return Ok((WebSocket::from_parts(timed.stream, connection, input)?, response));
+        }
+        match read(&mut timed, &mut input, deadline)? {
+            Read1::Bytes => {}
+            Read1::End => return Err(handshake.receive_eof().into()),
+            Read1::Silence => {
+                return Err(match handshake.receive_eof() {
+                    HandshakeError::UnexpectedEof => HandshakeError::TimedOut.into(),
+                    refused => refused.into(),
+                });
+            }
+        }
+    }
+}
+
+fn connect_tcp(request: &client::Request, deadline: Instant) -> io::Result<TcpStream> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in (request.host(), request.port()).to_socket_addrs()? {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Accepts any WebSocket connection, without a subprotocol.
+///
+/// A server that browsers use wants [`accept_with`] instead, to look at the `Origin` (section 10.2).
+///
+/// # Errors
+///
+/// As [`accept_with`].
+pub fn accept<S: Stream>(stream: S) -> Result<WebSocket<S>, Error> {
+    accept_with(stream, Config::default(), Request::accept)
+}
+
+/// Lets `decide` look at the request before the connection is opened: accept it, choosing a subprotocol and adding
+/// headers, or reject it.
+///
+/// ```no_run
+/// use sansocket::{Config, blocking};
+///
+/// # let stream: std::net::TcpStream = unimplemented!();
+/// let socket = blocking::accept_with(stream, Config::default(), |request| {
+///     if !request.is_from(&["https://example.com"]) {
+///         return request.reject(403);
+///     }
+///     match request.subprotocols().find(|name| *name == "chat") {
+///         Some(chat) => request.accept().subprotocol(chat),
+///         None => request.accept(),
+///     }
+/// })?;
+/// # Ok::<(), sansocket::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::Handshake`]: what section 4.2.1 forbids, a request that is not for a WebSocket
+/// ([`NotAnUpgrade`](HandshakeError::NotAnUpgrade)), [`Rejected`](HandshakeError::Rejected) by `decide`, a response of
+/// its that cannot be sent, [`TimedOut`](HandshakeError::TimedOut) after [`Config::handshake_timeout`] in all. Where HTTP
+/// has an answer, it was given. [`Error::Io`].
+pub fn accept_with<S: Stream>(
+    stream: S,
+    config: impl Into<Arc<Config>>,
+    decide: impl FnOnce(&Request) -> Response,
+) -> Result<WebSocket<S>, Error> {
+    let socket = serve(stream, config, decide, HttpRequest::upgrade_required)?;
+    socket.ok_or(HandshakeError::NotAnUpgrade.into())
+}
+
+/// [`accept_with`] on a port that serves pages as well: a request that does not speak of WebSocket at all is answered by
+/// `page`, the stream closed, and the result `None`.
+///
+/// # Errors
+///
+/// As [`accept_with`].
+pub fn serve<S: Stream>(
+    mut stream: S,
+    config: impl Into<Arc<Config>>,
+    decide: impl FnOnce(&Request) -> Response,
+    page: impl FnOnce(&HttpRequest) -> Response,
+) -> Result<Option<WebSocket<S>>, Error> {
+    let config = config.into();
+    let deadline = Instant::now() + config.handshake_timeout;
+    stream.set_write_timeout(Some(config.handshake_timeout))?;
+    let mut timed = Timed::new(stream)?;
+    let mut input = Buffer::new();
+    let mut handshake = server::Handshake::new(Arc::clone(&config));
+    let incoming = loop {
+        match handshake.receive(&mut input) {
+            Ok(Some(incoming)) => break incoming,
+            Ok(None) => {}
+            Err(error) => {
+                answer(&mut handshake, timed, &config)?;
+                return Err(error.into());
+            }
+        }
+        match read(&mut timed, &mut input, deadline)? {
+            Read1::Bytes => {}
+            Read1::Silence => return Err(HandshakeError::TimedOut.into()),
+            Read1::End => return Err(HandshakeError::UnexpectedEof.into()),
+        }
+    };
+    let (response, is_upgrade) = match &incoming {
+        Incoming::Upgrade(request) => (decide(request), true),
+        Incoming::Http(request) => (page(request), false),
+    };
+    let status = response.status();
+    if let Some(connection) = handshake.respond(response)? {
+        let mut socket = WebSocket::from_parts(timed.stream, connection, input)?;
+        socket.flush()?;
+        return Ok(Some(socket));
+    }
+    answer(&mut handshake, timed, &config)?;
+    if is_upgrade { Err(HandshakeError::Rejected(status).into()) } else { Ok(None) }
+}
+
+/// Writes an answer that opens no connection, and ends the stream behind it.
+fn answer<S: Stream>(
+    handshake: &mut server::Handshake,
+    mut timed: Timed<S>,
+    config: &Config,
+) -> Result<(), Error> {
+    write_all(handshake.output(), &mut timed.stream)?;
+    timed.stream.shutdown_write().ok();
+    timed.linger(config.close_timeout);
+    Ok(())
+}
+
+/// Reads up to the deadline of the whole handshake, not one of this read.
+fn read<S: Stream>(timed: &mut Timed<S>, input: &mut Buffer, deadline: Instant) -> io::Result<Read1> {
+    while Instant::now() < deadline {
+        match timed.read(input, Some(deadline))? {
+            Read1::Silence => {}
+            read => return Ok(read),
+        }
+    }
+    Ok(Read1::Silence)
+}
+
+fn write_all(output: &mut Output, stream: &mut impl Write) -> io::Result<()> {
+    while !output.is_empty() {
+        output.write_to(stream)?;
+    }
+    stream.flush()
+}

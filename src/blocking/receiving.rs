@@ -1,0 +1,182 @@
+//! The waiting half of a connection: read, let the protocol look, until it has found something. Shared by the whole
+//! [`WebSocket`](super::WebSocket) and the [`Reader`](super::Reader) of a split one.
+
+use std::time::{Duration, Instant};
+
+use super::stream::{Read1, Stream, Timed};
+use crate::buffer::Buffer;
+use crate::connection::{Connection, Event, Found, Piece, State};
+use crate::error::{Error, ProtocolError};
+use crate::message::Message;
+
+/// What a read with a time limit has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Timeout<T> {
+    /// Something arrived in time.
+    Received(T),
+    /// Nothing did. The connection is as it was, and the next read goes on where this one stopped.
+    Elapsed,
+    /// The connection is closed, cleanly.
+    Closed,
+}
+
+/// Where the connection is, and how its output is written.
+pub(super) trait Link {
+    fn with<T>(&mut self, task: impl FnOnce(&mut Connection) -> T) -> T;
+
+    /// Writes what waits, and says how long a read may wait before that is to be tried again.
+    fn flush(&mut self, stream: &mut impl Stream) -> Result<Option<Duration>, Error>;
+}
+
+#[derive(Debug)]
+pub(super) struct Receiving<L, S> {
+    pub(super) transport: Transport<L, S>,
+    pub(super) input: Buffer,
+    /// The origin of the connection's clock.
+    origin: Instant,
+}
+
+/// All but what was read, so that this can be lent while the rest goes on.
+#[derive(Debug)]
+pub(super) struct Transport<L, S> {
+    pub(super) link: L,
+    pub(super) timed: Timed<S>,
+    /// Nothing more is read or written.
+    ended: bool,
+}
+
+/// How the connection looks for the next thing: by events or by pieces.
+type Advance = fn(&mut Connection, &mut Buffer) -> Result<Option<Found>, ProtocolError>;
+
+impl<L: Link, S: Stream> Receiving<L, S> {
+    pub(super) fn new(link: L, timed: Timed<S>, input: Buffer) -> Self {
+        Self { transport: Transport { link, timed, ended: false }, input, origin: Instant::now() }
+    }
+
+    pub(super) fn read(&mut self) -> Result<Option<Message>, Error> {
+        loop {
+            match self.read_until(None)? {
+                Timeout::Received(message) => return Ok(Some(message)),
+                Timeout::Elapsed => {}
+                Timeout::Closed => return Ok(None),
+            }
+        }
+    }
+
+    pub(super) fn read_until(&mut self, deadline: Option<Instant>) -> Result<Timeout<Message>, Error> {
+        loop {
+            match self.next(deadline, Connection::advance)? {
+                Timeout::Received(found) if found.is_data() => {
+                    let Self { transport, input, .. } = self;
+                    let message = transport.link.with(|connection| connection.own(input, found));
+                    return transport.end_at(message).map(Timeout::Received);
+                }
+                Timeout::Received(_) => {}
+                Timeout::Elapsed => return Ok(Timeout::Elapsed),
+                Timeout::Closed => return Ok(Timeout::Closed),
+            }
+        }
+    }
+
+    pub(super) fn read_event(&mut self) -> Result<Option<Event<'_>>, Error> {
+        let Some(found) = self.next_found(Connection::advance)? else { return Ok(None) };
+        let Self { transport, input, .. } = self;
+        let event = transport.link.with(|connection| connection.lend(input, found));
+        transport.end_at(event).map(Some)
+    }
+
+    pub(super) fn read_piece(&mut self) -> Result<Option<Piece<'_>>, Error> {
+        let Some(found) = self.next_found(Connection::advance_piece)? else { return Ok(None) };
+        let Self { transport, input, .. } = self;
+        let piece = transport.link.with(|connection| connection.lend_piece(input, found));
+        transport.end_at(piece).map(Some)
+    }
+
+    /// Waits for the end, and lets go of what arrives before it.
+    pub(super) fn read_to_close(&mut self) -> Result<(), Error> {
+        while self.next_found(Connection::advance_piece)?.is_some() {}
+        Ok(())
+    }
+
+    fn next_found(&mut self, advance: Advance) -> Result<Option<Found>, Error> {
+        loop {
+            match self.next(None, advance)? {
+                Timeout::Received(found) => return Ok(Some(found)),
+                Timeout::Elapsed => {}
+                Timeout::Closed => return Ok(None),
+            }
+        }
+    }
+
+    fn next(&mut self, deadline: Option<Instant>, advance: Advance) -> Result<Timeout<Found>, Error> {
+        let mut listened = false;
+        loop {
+            let now = self.origin.elapsed();
+            let Self { transport, input, .. } = self;
+            let (found, state, due) = transport.link.with(|connection| {
+                let found = advance(connection, input);
+                // Silence counts only after a look at what has arrived.
+                if listened {
+                    connection.handle_timeout(now);
+                }
+                (found, connection.state(), connection.next_timeout())
+            });
+            match transport.end_at(found)? {
+                Some(found) => {
+                    if state == State::Closed {
+                        // The answer to a Close frame does not wait for a next call.
+                        transport.flush().ok();
+                    }
+                    return Ok(Timeout::Received(found));
+                }
+                None if state == State::Closed => {
+                    let clean = transport.link.with(|connection| connection.receive_eof());
+                    transport.end(clean.err());
+                    clean?;
+                    return Ok(Timeout::Closed);
+                }
+                None => {}
+            }
+            if listened && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(Timeout::Elapsed);
+            }
+            let retry = transport.flush()?.map(|retry| Instant::now() + retry);
+            let due = due.map(|due| self.origin + due);
+            match transport.timed.read(input, [deadline, due, retry].into_iter().flatten().min())? {
+                Read1::Bytes | Read1::Silence => {}
+                Read1::End => {
+                    transport.link.with(|connection| connection.receive_eof())?;
+                }
+            }
+            listened = true;
+        }
+    }
+}
+
+impl<L: Link, S: Stream> Transport<L, S> {
+    pub(super) fn flush(&mut self) -> Result<Option<Duration>, Error> {
+        self.link.flush(&mut self.timed.stream)
+    }
+
+    /// Ends the transport when the protocol is at its end, and passes on why.
+    fn end_at<T>(&mut self, result: Result<T, ProtocolError>) -> Result<T, Error> {
+        result.map_err(|error| {
+            self.end(Some(error));
+            error.into()
+        })
+    }
+
+    /// Ends the transport, once.
+    fn end(&mut self, fault: Option<ProtocolError>) {
+        if fault == Some(ProtocolError::ConnectionLost) || std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.flush().ok();
+        let (ends, patience) =
+            self.link.with(|connection| (connection.ends_transport(), connection.config().close_timeout));
+        if ends {
+            self.timed.stream.shutdown_write().ok();
+        }
+        self.timed.linger(patience);
+    }
+}
