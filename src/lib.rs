@@ -1,4 +1,101 @@
-//! WebSocket (RFC 6455) as a value that does no I/O, and thin shells over it.
+//! WebSocket ([RFC 6455](https://www.rfc-editor.org/rfc/rfc6455)) as a value that does no I/O, and thin shells over it.
+//!
+//! | you have | you want | take |
+//! |---|---|---|
+//! | threads and `std::net` | a connection | [`blocking`] |
+//! | an event loop, a runtime, an HTTP library of your own | the protocol | [`Connection`] with [`Buffer`] and [`Output`] |
+//! | a socket and no HTTP library | the opening handshake | [`handshake`] |
+//! | a proxy, a recorder, firmware | frames without messages | [`frame::Decoder`] |
+//!
+//! # The flow
+//!
+//! ```text
+//! socket ──▶ Buffer ──▶ frame::decoder ──▶ Connection ──▶ Event / Message ──▶ application
+//!            bytes      headers, rules,    assembly, control frames,
+//!            received   unmask in place    UTF-8, closing handshake, timers
+//!
+//! application ──▶ Connection ──▶ frame header + masked copy ──▶ Output ──▶ socket
+//!                 state, limits                                 small frames in one run,
+//!                                                               large payloads by reference
+//! ```
+//!
+//! A server in the sans-IO style, whole, but for the opening handshake:
+//!
+//! ```
+//! use std::io::{Read, Write};
+//!
+//! use sansocket::{Buffer, Connection, Error, Event, State};
+//!
+//! fn echo(mut connection: Connection, mut input: Buffer, mut socket: impl Read + Write) -> Result<(), Error> {
+//!     loop {
+//!         let outcome = answer(&mut connection, &mut input);
+//!         connection.output().write_all_to(&mut socket)?; // carries the Close frame after an error, too
+//!         outcome?;
+//!         if connection.state() == State::Closed {
+//!             return Ok(());
+//!         }
+//!         if input.read_from(&mut socket)? == 0 {
+//!             connection.receive_eof()?;
+//!         }
+//!     }
+//! }
+//!
+//! fn answer(connection: &mut Connection, input: &mut Buffer) -> Result<(), Error> {
+//!     while let Some(event) = connection.next_event(input)? {
+//!         match event {
+//!             Event::Text(text) => connection.send_text(text)?,
+//!             Event::Binary(data) => connection.send_binary(data)?,
+//!             _ => {} // Pings and the closing handshake are answered already
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! # let mut wire = std::io::Cursor::new(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x88\x80\0\0\0\0".to_vec());
+//! # struct Peer(std::io::Cursor<Vec<u8>>, Vec<u8>);
+//! # impl Read for Peer { fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> { self.0.read(to) } }
+//! # impl Write for Peer {
+//! #     fn write(&mut self, from: &[u8]) -> std::io::Result<usize> { self.1.write(from) }
+//! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+//! # }
+//! # let mut peer = Peer(wire, Vec::new());
+//! # echo(Connection::server(sansocket::Config::default()), Buffer::new(), &mut peer).unwrap();
+//! # assert_eq!(peer.1, b"\x81\x05Hello\x88\x00");
+//! ```
+//!
+//! # What holds everywhere
+//!
+//! - Events borrow the [`Buffer`], never the [`Connection`]: sending compiles while an event is alive, and a message is
+//!   lent without a copy, a reference count or an allocation.
+//! - `Ok(None)` means "more bytes"; an error means that somebody broke a rule, and its type says who: [`ProtocolError`]
+//!   the peer, [`SendError`] the caller.
+//! - After a [`ProtocolError`] the Close frame that reports it is queued, no event follows, and what was queued can still
+//!   be written. Events that came before the fault are delivered first.
+//! - Memory grows with bytes received, never with a length that was claimed, and only up to the limits of [`Config`].
+//! - The core knows no socket, no clock and no ambient randomness: bytes, time and mask keys are passed in.
+//! - There is no `unsafe`, and nothing that a peer sends ends in a panic.
+//!
+//! # Features
+//!
+//! - `std` (default): [`blocking`], `Buffer::read_from`, `Output::write_to`, mask keys seeded by the operating system.
+//!   Without it the crate is `no_std` with `alloc`.
+//!
+//! # Code map
+//!
+//! Imports point up this list only.
+//!
+//! | file | its one job |
+//! |---|---|
+//! | `role`, `error` | who this end is; what can go wrong, by who is at fault |
+//! | `queue`, `buffer` | bytes in at the back, out at the front; what was received, lent out and consumed |
+//! | `utf8` | UTF-8 that arrives in pieces |
+//! | `frame/mod`, `mask`, `close` | one frame: its header, its masking, the body of a Close frame |
+//! | `frame/rules`, `decoder` | which frame may come next; frames out of bytes, below frame granularity |
+//! | `message`, `config` | messages that own their data; limits and times |
+//! | `connection/closing`, `timers`, `output` | the one state; time passed in; bytes to be written |
+//! | `connection/inbound`, `outbound` | frames to events; messages to frames |
+//! | `handshake/head`, `extensions`, `url` | HTTP/1.1 heads, one header's grammar, `ws:` URLs |
+//! | `handshake/client`, `server` | the two ends of the opening handshake |
+//! | `blocking/stream`, `receiving`, `opening`, `split` | time limits, the wait loop, connect and accept, one connection in two threads |
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -28,3 +125,8 @@ pub use error::{Error, HandshakeError, ProtocolError, Refusal, SendError};
 pub use frame::{CloseCode, CloseFrame, Limits};
 pub use message::{Message, Prepared};
 pub use role::Role;
+
+/// The snippets of the README are compiled and run with the other examples.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -69,13 +69,7 @@ impl Link for Owned {
     }
 
     fn flush(&mut self, stream: &mut impl Stream) -> Result<Option<Duration>, Error> {
-        let output = self.0.output();
-        if !output.is_empty() {
-            while !output.is_empty() {
-                output.write_to(stream)?;
-            }
-            stream.flush()?;
-        }
+        self.0.output().write_all_to(stream)?;
         Ok(None)
     }
 }

@@ -1,6 +1,6 @@
 //! The opening handshake over a blocking stream.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +9,6 @@ use super::WebSocket;
 use super::stream::{Read1, Stream, Timed};
 use crate::buffer::Buffer;
 use crate::config::Config;
-use crate::connection::Output;
 use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
 use crate::handshake::server::{self, HttpRequest, Incoming, Request, Response};
@@ -54,7 +53,7 @@ pub fn connect_with(
     Stream::set_write_timeout(&mut stream, Some(config.handshake_timeout))?;
     let mut timed = Timed::new(stream)?;
     let mut input = Buffer::new();
-    write_all(handshake.output(), &mut timed.stream)?;
+    handshake.output().write_all_to(&mut timed.stream)?;
     loop {
         if let Some((connection, response)) = handshake.receive(&mut input)? {
             return Ok((WebSocket::from_parts(timed.stream, connection, input)?, response));
@@ -185,7 +184,7 @@ fn answer<S: Stream>(
     mut timed: Timed<S>,
     config: &Config,
 ) -> Result<(), Error> {
-    write_all(handshake.output(), &mut timed.stream)?;
+    handshake.output().write_all_to(&mut timed.stream)?;
     timed.stream.shutdown_write().ok();
     timed.linger(config.close_timeout);
     Ok(())
@@ -200,11 +199,4 @@ fn read<S: Stream>(timed: &mut Timed<S>, input: &mut Buffer, deadline: Instant) 
         }
     }
     Ok(Read1::Silence)
-}
-
-fn write_all(output: &mut Output, stream: &mut impl Write) -> io::Result<()> {
-    while !output.is_empty() {
-        output.write_to(stream)?;
-    }
-    stream.flush()
 }

@@ -198,7 +198,7 @@ impl Connection {
     }
 
     /// Whether this end should end the transport now: everything is written, and it is the server or the peer is
-    /// not to be waited for. "In most normal cases, the TCP connection [is] closed first by the server" (section 7.1.1); a
+    /// not to be waited for. "In most normal cases", it is "closed first by the server" (section 7.1.1); a
     /// client waits for that, until [`Config::close_timeout`].
     pub fn ends_transport(&self) -> bool {
         self.state() == State::Closed && (self.role() == Role::Server || self.closing.fault().is_some())

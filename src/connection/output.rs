@@ -110,6 +110,22 @@ impl Output {
         Ok(n)
     }
 
+    /// Writes until nothing waits, then flushes the stream; for streams that block.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_to`](Self::write_to).
+    #[cfg(feature = "std")]
+    pub fn write_all_to<W: std::io::Write + ?Sized>(&mut self, stream: &mut W) -> std::io::Result<()> {
+        if self.held() == 0 {
+            return Ok(());
+        }
+        while self.held() > 0 {
+            self.write_to(stream)?;
+        }
+        stream.flush()
+    }
+
     /// Takes what waits away, to be written elsewhere. It counts as waiting until [`confirm`](Self::confirm) says that
     /// it has been written.
     #[cfg(feature = "std")]

@@ -99,6 +99,7 @@ function onClose(event) {
   retryAt = Date.now() + delay;
   if (failed) setState("error", "error: no connection to the server");
   else setState("disconnected", "disconnected" + closeDetail(event));
+  tick();
 }
 
 /** What a close code tells the reader, if anything. */
