@@ -49,7 +49,9 @@ pub(super) struct Transport<L, S> {
 type Advance = fn(&mut Connection, &mut Buffer) -> Result<Option<Found>, ProtocolError>;
 
 impl<L: Link, S: Stream> Receiving<L, S> {
-    pub(super) fn new(link: L, timed: Timed<S>, input: Buffer) -> Self {
+    pub(super) fn new(mut link: L, timed: Timed<S>, input: Buffer) -> Self {
+        // The clock starts here, and with it the timers.
+        link.with(|connection| connection.handle_timeout(Duration::ZERO));
         Self { transport: Transport { link, timed, ended: false }, input, origin: Instant::now() }
     }
 
@@ -178,5 +180,8 @@ impl<L: Link, S: Stream> Transport<L, S> {
             self.timed.stream.shutdown_write().ok();
         }
         self.timed.linger(patience);
+        if !ends {
+            self.timed.stream.shutdown_write().ok();
+        }
     }
 }

@@ -1,0 +1,380 @@
+//! The blocking shell over real sockets on the loopback interface.
+
+#![cfg(feature = "std")]
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use sansocket::blocking::{self, Timeout, WebSocket};
+use sansocket::handshake::client::Request;
+use sansocket::{
+    CloseCode, Config, Error, Event, Fin, HandshakeError, Message, Piece, Prepared, ProtocolError, SendError,
+    State,
+};
+
+const HANDSHAKE: &[u8] =
+    b"GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+type Socket = WebSocket<TcpStream>;
+
+/// Patience enough for any machine, for tests that must not wait for it to run out.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Short, for tests that wait until it has run out.
+const SHORT: Duration = Duration::from_millis(50);
+
+fn patient() -> Config {
+    Config {
+        keepalive: None,
+        close_timeout: LONG,
+        handshake_timeout: LONG,
+        write_timeout: LONG,
+        ..Config::default()
+    }
+}
+
+/// A server that treats one connection as told, and the URL that it has.
+fn serve<T: Send + 'static>(
+    config: Config,
+    task: impl FnOnce(Socket) -> T + Send + 'static,
+) -> (String, thread::JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let task = move || {
+        let (stream, _) = listener.accept().unwrap();
+        task(blocking::accept_with(stream, config, |request| request.accept()).unwrap())
+    };
+    (url, thread::spawn(task))
+}
+
+fn connect(url: &str) -> Socket {
+    blocking::connect_with(&Request::new(url).unwrap(), patient()).unwrap().0
+}
+
+/// A client without a WebSocket library, after its opening handshake.
+fn connect_raw(url: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(url.trim_start_matches("ws://").trim_end_matches('/')).unwrap();
+    stream.write_all(HANDSHAKE).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", head.escape_ascii());
+    stream
+}
+
+fn echo(mut socket: Socket) -> Result<Socket, Error> {
+    while let Some(message) = socket.read()? {
+        socket.feed(&message)?;
+    }
+    Ok(socket)
+}
+
+#[test]
+fn messages_go_both_ways_and_the_client_closes() {
+    let (url, server) = serve(patient(), echo);
+    let mut client = connect(&url);
+    for message in [Message::from("Hello"), Message::from(vec![7; 300_000]), Message::from("")] {
+        client.send(&message).unwrap();
+        assert_eq!(client.read().unwrap(), Some(message));
+    }
+    client.send_text_fragment("Hel", Fin::More).unwrap();
+    client.ping(b"in between").unwrap();
+    client.send_text_fragment("lo", Fin::Final).unwrap();
+    assert_eq!(client.read_event().unwrap(), Some(Event::Pong(b"in between")));
+    assert_eq!(client.read_event().unwrap(), Some(Event::Text("Hello")));
+    client.close(CloseCode::NORMAL, "bye").unwrap();
+    assert_eq!(client.state(), State::Closed);
+    let info = server.join().unwrap().unwrap().close_info().unwrap();
+    assert_eq!((info.code, &*info.reason, info.was_clean), (CloseCode::NORMAL, "bye", true));
+    assert!(matches!(client.send_text("late"), Err(Error::Send(SendError::Closed))));
+}
+
+#[test]
+fn the_server_closes_and_the_client_reads_to_the_end() {
+    let (url, server) = serve(patient(), |mut socket| {
+        socket.send_text("last words").unwrap();
+        socket.close(CloseCode::GOING_AWAY, "restart").unwrap();
+        socket.close_info().unwrap()
+    });
+    let mut client = connect(&url);
+    assert_eq!(client.read().unwrap(), Some(Message::from("last words")));
+    assert_eq!(client.read().unwrap(), None);
+    assert_eq!(client.read().unwrap(), None, "closed stays closed");
+    let info = client.close_info().unwrap();
+    assert_eq!((info.code, &*info.reason, info.was_clean), (CloseCode::GOING_AWAY, "restart", true));
+    assert_eq!(server.join().unwrap().code, CloseCode::GOING_AWAY, "echoed");
+}
+
+#[test]
+fn the_closure_chooses_rejects_and_adds_headers() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/room?name=rust", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let decide = |request: &sansocket::handshake::server::Request| {
+            assert_eq!((request.path(), request.query()), ("/room", Some("name=rust")));
+            match request.cookies().find(|cookie| *cookie == ("session", "42")) {
+                Some(_) => request.accept().subprotocol("chat").header("X-Room", "rust"),
+                None => request.reject(401).header("X-Why", "cookie").body("who are you?"),
+            }
+        };
+        let accept = || blocking::accept_with(listener.accept().unwrap().0, patient(), decide);
+        (accept().map(drop), accept().map(drop))
+    });
+    let request = Request::new(&url).unwrap().subprotocol("superchat").subprotocol("chat");
+    let refused = blocking::connect_with(&request, patient()).map(drop).unwrap_err();
+    let Error::Handshake(HandshakeError::Refused(refusal)) = refused else { panic!("{refused}") };
+    assert_eq!((refusal.status, refusal.header("x-why")), (401, Some("cookie")));
+    assert_eq!(refusal.body, b"who are you?");
+    let (socket, response) =
+        blocking::connect_with(&request.header("Cookie", "a=b; session=42"), patient()).unwrap();
+    assert_eq!((socket.subprotocol(), response.header("x-room")), (Some("chat"), Some("rust")));
+    drop(socket);
+    let (rejected, accepted) = server.join().unwrap();
+    assert!(matches!(rejected, Err(Error::Handshake(HandshakeError::Rejected(401)))));
+    assert!(accepted.is_ok());
+}
+
+#[test]
+fn a_page_on_the_same_port_and_bad_requests_answered() {
+    let rows: [(&[u8], &str); 4] = [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n", "HTTP/1.1 400 Bad Request"),
+        (b"GET / HTTP/1.1\nHost: x\n\n", "HTTP/1.1 400 Bad Request"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n", "HTTP/1.1 405 Method Not Allowed"),
+    ];
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    for (request, expected) in rows {
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        // Behind the head stands what the server never looks at: it must not cost the client the answer.
+        client.write_all(&[request, &[0; 1000]].concat()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let page = |http: &sansocket::handshake::server::HttpRequest| http.respond(200).body("<p>Hello");
+        let server =
+            thread::spawn(move || blocking::serve(stream, patient(), |request| request.accept(), page));
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(expected), "{}: {answer}", request.escape_ascii());
+        drop(client);
+        assert!(!matches!(server.join().unwrap(), Ok(Some(_))));
+    }
+}
+
+#[test]
+fn a_timed_out_read_loses_nothing() {
+    let (url, server) = serve(patient(), |mut socket| {
+        assert_eq!(socket.read_timeout(SHORT).unwrap(), Timeout::Elapsed, "half a frame is no message");
+        socket.send_text("go on").unwrap();
+        let message = socket.read_timeout(LONG).unwrap();
+        (message, socket.read_timeout(LONG).unwrap(), socket.close_info().unwrap().code)
+    });
+    let mut client = connect_raw(&url);
+    client.write_all(b"\x81\x85\0\0\0\0Hel").unwrap();
+    let mut go_on = [0; 7];
+    client.read_exact(&mut go_on).unwrap();
+    client.write_all(b"lo\x88\x80\0\0\0\0").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let (message, end, code) = server.join().unwrap();
+    assert_eq!(message, Timeout::Received(Message::from("Hello")));
+    assert_eq!((end, code), (Timeout::Closed, CloseCode::NO_STATUS));
+}
+
+#[test]
+fn a_message_larger_than_the_buffer_is_taken_in_pieces() {
+    let (url, server) = serve(patient(), |mut socket| {
+        let (mut text, mut pieces) = (String::new(), 0);
+        while let Some(Piece::Text(piece, fin)) = socket.read_piece().unwrap() {
+            text.push_str(piece);
+            pieces += 1;
+            if fin == Fin::Final {
+                break;
+            }
+        }
+        socket.send_text("thanks").unwrap();
+        socket.read().unwrap();
+        (text, pieces)
+    });
+    let mut client = connect(&url);
+    let text = "κόσμε ".repeat(100_000);
+    client.send_text(&text).unwrap();
+    assert_eq!(client.read().unwrap(), Some(Message::from("thanks")));
+    client.close(CloseCode::NORMAL, "").unwrap();
+    let (received, pieces) = server.join().unwrap();
+    assert!(received == text && pieces > 10, "{pieces} pieces");
+}
+
+#[test]
+fn section_7_1_7_a_fault_is_reported_to_the_peer_before_the_transport_ends() {
+    let rows: [(&[u8], &[u8]); 3] = [
+        (b"\x81\x05Hello", b"\x03\xea"),                      // not masked: 1002
+        (b"\x81\x81\0\0\0\0\xff", b"\x03\xef"),               // not UTF-8: 1007
+        (b"\x82\xff\0\0\0\0\x7f\0\0\0\0\0\0\0", b"\x03\xf1"), // too long: 1009
+    ];
+    for (wire, code) in rows {
+        let (url, server) = serve(patient(), echo);
+        let mut client = connect_raw(&url);
+        client.write_all(&[wire, &vec![0; 500_000]].concat()).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut close = Vec::new();
+        client.read_to_end(&mut close).unwrap();
+        assert_eq!((close[0], &close[2..4]), (0x88, code));
+        assert!(matches!(server.join().unwrap().unwrap_err(), Error::Protocol(_)));
+    }
+}
+
+#[test]
+fn a_peer_that_never_answers_the_close_frame_is_given_up() {
+    let (url, server) = serve(Config { close_timeout: SHORT, ..patient() }, |mut socket| {
+        (socket.close(CloseCode::NORMAL, ""), socket.close_info().unwrap())
+    });
+    let _client = connect_raw(&url);
+    let (result, info) = server.join().unwrap();
+    assert!(matches!(result, Err(Error::Protocol(ProtocolError::ConnectionLost))));
+    assert_eq!((info.code, info.was_clean, info.sent), (CloseCode::ABNORMAL, false, Some(CloseCode::NORMAL)));
+}
+
+#[test]
+fn a_peer_that_sends_for_ever_cannot_put_off_the_close_deadline() {
+    let (url, server) =
+        serve(Config { close_timeout: SHORT, ..patient() }, |mut socket| socket.close(CloseCode::NORMAL, ""));
+    let mut client = connect_raw(&url);
+    // The server drops the socket, and then there is nobody to write to.
+    while client.write_all(&b"\x82\x80\0\0\0\0".repeat(1000)).is_ok() {}
+    assert!(matches!(server.join().unwrap(), Err(Error::Protocol(ProtocolError::ConnectionLost))));
+}
+
+#[test]
+fn the_keepalive_ends_a_connection_without_a_peer() {
+    let (url, server) =
+        serve(Config { keepalive: Some(SHORT), ..patient() }, |mut socket| socket.read().map(drop));
+    let mut client = connect_raw(&url);
+    let mut ping = [0; 2];
+    client.read_exact(&mut ping).unwrap();
+    assert_eq!(ping, *b"\x89\x00");
+    assert!(matches!(server.join().unwrap(), Err(Error::Protocol(ProtocolError::ConnectionLost))));
+}
+
+#[test]
+fn the_handshake_has_one_deadline_for_all_its_reads() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let config = Config { handshake_timeout: Duration::from_millis(200), ..patient() };
+    let stream = listener.accept().unwrap().0;
+    let server =
+        thread::spawn(move || blocking::accept_with(stream, config, |request| request.accept()).map(drop));
+    // A byte now and then would satisfy a time limit on each read for ever.
+    for byte in HANDSHAKE.iter().cycle() {
+        if server.is_finished() || client.write_all(&[*byte & 0x7F | 0x40]).is_err() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(matches!(server.join().unwrap(), Err(Error::Handshake(HandshakeError::TimedOut))));
+}
+
+#[test]
+fn a_peer_that_does_not_read_does_not_hold_a_send_for_ever() {
+    let (url, server) = serve(Config { write_timeout: SHORT, ..patient() }, |mut socket| {
+        let data = Message::from(vec![0; 1 << 20]);
+        loop {
+            if let Err(error) = socket.send(&data) {
+                return (error, socket.buffered_amount());
+            }
+        }
+    });
+    let _client = connect_raw(&url);
+    let (error, buffered) = server.join().unwrap();
+    assert!(matches!(error, Error::Io(_)) && buffered > 0, "{error}");
+}
+
+#[test]
+fn nothing_listens_and_no_tls() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert!(matches!(blocking::connect(&format!("ws://{closed}/")), Err(Error::Io(_))));
+    let secure = blocking::connect(&format!("wss://{closed}/"));
+    assert!(matches!(secure, Err(Error::Handshake(HandshakeError::TlsNeeded))));
+}
+
+#[test]
+fn many_threads_write_while_one_reads() {
+    const THREADS: usize = 8;
+    const MESSAGES: usize = 500;
+    let (url, server) = serve(patient(), |socket| {
+        let (mut reader, writer) = socket.split();
+        let writers: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let writer = writer.clone();
+                thread::spawn(move || {
+                    for n in 0..MESSAGES {
+                        writer.send_text(&format!("{thread} {n} {}", "x".repeat(n))).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let mut received = 0;
+        while reader.read().unwrap().is_some() {
+            received += 1;
+        }
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        (received, reader.close_info().unwrap().code)
+    });
+    let mut client = connect(&url);
+    let mut next = [0; THREADS];
+    for n in 0..THREADS * MESSAGES {
+        let message = client.read().unwrap().unwrap();
+        let fields: Vec<_> = message.as_text().unwrap().split(' ').map(String::from).collect();
+        let thread: usize = fields[0].parse().unwrap();
+        assert_eq!((fields[1].parse(), fields[2].len()), (Ok(next[thread]), next[thread]));
+        next[thread] += 1;
+        if n % 3 == 0 {
+            client.feed(&Message::from("noise")).unwrap();
+        }
+    }
+    client.close(CloseCode::NORMAL, "").unwrap();
+    assert_eq!(server.join().unwrap(), ((THREADS * MESSAGES).div_ceil(3), CloseCode::NORMAL));
+}
+
+#[test]
+fn pings_are_answered_while_nobody_writes_and_a_writer_closes() {
+    let (url, server) = serve(patient(), |socket| {
+        let (mut reader, writer) = socket.split();
+        let waiting = thread::spawn(move || {
+            (reader.read().unwrap(), reader.read().unwrap(), reader.close_info().unwrap())
+        });
+        (writer, waiting)
+    });
+    let mut client = connect(&url);
+    client.ping(b"anybody there?").unwrap();
+    assert_eq!(client.read_event().unwrap(), Some(Event::Pong(b"anybody there?")));
+    let (writer, waiting) = server.join().unwrap();
+    writer.feed_prepared(&Prepared::from("fed")).unwrap();
+    writer.flush().unwrap();
+    client.send_text("one").unwrap();
+    writer.close(CloseCode(4000), "by another thread").unwrap();
+    assert_eq!(client.read().unwrap(), Some(Message::from("fed")));
+    assert_eq!(client.read().unwrap(), None);
+    let (message, end, info) = waiting.join().unwrap();
+    assert_eq!((message, end, info.was_clean), (Some(Message::from("one")), None, true));
+    assert_eq!(client.close_info().unwrap().code, CloseCode(4000));
+}
+
+#[test]
+fn a_writer_that_is_stuck_does_not_keep_the_reader_from_reading() {
+    let (url, server) = serve(patient(), |socket| {
+        let (mut reader, writer) = socket.split();
+        let stuck = writer.clone();
+        let stuck = thread::spawn(move || stuck.send(&Message::from(vec![0; 30 << 20])));
+        let message = reader.read().unwrap();
+        assert!(writer.buffered_amount() > 0, "the peer has read nothing yet");
+        writer.abort();
+        (message, stuck.join().unwrap().is_err(), reader.read().is_err())
+    });
+    let mut client = connect_raw(&url);
+    client.write_all(&[&b"\x89\x80\0\0\0\0".repeat(10_000)[..], b"\x81\x82\0\0\0\0hi"].concat()).unwrap();
+    assert_eq!(server.join().unwrap(), (Some(Message::from("hi")), true, true));
+}

@@ -1,0 +1,251 @@
+//! The blocking shell over a stream that plays a script: short reads, short writes, interruptions, lies, and errors at
+//! every byte of a session.
+
+#![cfg(feature = "std")]
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+
+use sansocket::blocking::{self, Untimed, WebSocket};
+use sansocket::{
+    Buffer, CloseCode, Config, Connection, Error, Event, HandshakeError, Message, ProtocolError,
+};
+
+/// What a read or a write comes to.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// So many bytes, at most.
+    Bytes(usize),
+    Error(ErrorKind),
+    /// The stream claims a byte more than there was room for.
+    Lie,
+}
+
+/// Steps in turn, whole reads and writes when there are none left.
+#[derive(Clone, Debug, Default)]
+struct Script {
+    incoming: VecDeque<u8>,
+    reads: VecDeque<Step>,
+    writes: VecDeque<Step>,
+    written: Vec<u8>,
+    write_calls: usize,
+}
+
+impl Script {
+    fn new(incoming: &[u8]) -> Self {
+        Self { incoming: incoming.iter().copied().collect(), ..Self::default() }
+    }
+}
+
+impl Read for Script {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        match self.reads.pop_front() {
+            None => self.incoming.read(to),
+            Some(Step::Bytes(n)) => {
+                let n = n.min(to.len());
+                self.incoming.read(&mut to[..n])
+            }
+            Some(Step::Error(kind)) => Err(kind.into()),
+            Some(Step::Lie) => Ok(to.len() + 1),
+        }
+    }
+}
+
+impl Write for Script {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[io::IoSlice::new(from)])
+    }
+
+    fn write_vectored(&mut self, from: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.write_calls += 1;
+        let all = from.iter().flat_map(|slice| slice.iter().copied());
+        let n = match self.writes.pop_front() {
+            None => usize::MAX,
+            Some(Step::Bytes(n)) => n,
+            Some(Step::Error(kind)) => return Err(kind.into()),
+            Some(Step::Lie) => return Ok(usize::MAX),
+        };
+        let before = self.written.len();
+        self.written.extend(all.take(n));
+        Ok(self.written.len() - before)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+/// A fragmented message around a Ping, a whole message, the closing handshake; then what comes back.
+const FRAMES: &[u8] =
+    b"\x01\x83\0\0\0\0Hel\x89\x81\0\0\0\0?\x80\x82\0\0\0\0lo\x82\x82\0\0\0\0\x01\x02\x88\x82\0\0\0\0\x03\xe8";
+const ANSWERS: &[u8] = b"\x8a\x01?\x81\x05Hello\x82\x02\x01\x02\x88\x02\x03\xe8";
+
+fn session() -> Vec<u8> {
+    [REQUEST, FRAMES].concat()
+}
+
+fn expected() -> Vec<u8> {
+    [RESPONSE, ANSWERS].concat()
+}
+
+/// Echoes to the end; gives what was received, the script afterwards, and how it ended.
+fn echo(script: Script) -> (Vec<Message>, Option<Script>, Result<(), Error>) {
+    let mut socket = match blocking::accept(Untimed(script)) {
+        Ok(socket) => socket,
+        Err(error) => return (Vec::new(), None, Err(error)),
+    };
+    let mut received = Vec::new();
+    let result = loop {
+        match socket.read() {
+            Ok(Some(message)) => {
+                socket.feed(&message).ok();
+                received.push(message);
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    (received, Some(socket.into_parts().0.0), result)
+}
+
+fn messages() -> Vec<Message> {
+    vec![Message::from("Hello"), Message::from(vec![1, 2])]
+}
+
+#[test]
+fn reads_and_writes_of_any_length() {
+    for (read, write) in [(1, 1), (1, 1000), (2, 3), (7, 5), (1000, 1)] {
+        let mut script = Script::new(&session());
+        script.reads = vec![Step::Bytes(read); 1000].into();
+        script.writes = vec![Step::Bytes(write); 1000].into();
+        let (received, script, result) = echo(script);
+        assert!(result.is_ok(), "{result:?}");
+        assert_eq!(
+            (received, script.unwrap().written),
+            (messages(), expected()),
+            "reads of {read}, writes of {write}"
+        );
+    }
+}
+
+#[test]
+fn an_interrupted_call_is_made_again() {
+    let mut script = Script::new(&session());
+    script.reads = [Step::Error(ErrorKind::Interrupted), Step::Bytes(1)].repeat(500).into();
+    script.writes = [Step::Error(ErrorKind::Interrupted), Step::Bytes(1)].repeat(500).into();
+    let (received, script, result) = echo(script);
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!((received, script.unwrap().written), (messages(), expected()));
+}
+
+#[test]
+fn the_end_of_the_stream_at_every_byte() {
+    let session = session();
+    for end in 0..session.len() {
+        let (received, script, result) = echo(Script::new(&session[..end]));
+        let error = result.unwrap_err();
+        if end < REQUEST.len() {
+            assert!(matches!(error, Error::Handshake(HandshakeError::UnexpectedEof)), "at {end}: {error}");
+        } else {
+            assert!(matches!(error, Error::Protocol(ProtocolError::ConnectionLost)), "at {end}: {error}");
+            assert!(expected().starts_with(&script.unwrap().written), "at {end}");
+        }
+        assert!(messages().starts_with(&received), "at {end}");
+    }
+}
+
+#[test]
+fn a_read_error_at_every_byte_loses_nothing() {
+    for at in 0..FRAMES.len() {
+        let mut script = Script::new(&session());
+        let failing = [Step::Error(ErrorKind::WouldBlock), Step::Error(ErrorKind::ConnectionReset)];
+        script.reads = [&vec![Step::Bytes(1); REQUEST.len() + at][..], &failing].concat().into();
+        let mut socket = blocking::accept(Untimed(script)).unwrap();
+        let (mut received, mut errors) = (Vec::new(), 0);
+        loop {
+            match socket.read() {
+                Ok(Some(message)) => received.push(message),
+                Ok(None) => break,
+                Err(Error::Io(_)) => errors += 1,
+                Err(error) => panic!("at {at}: {error}"),
+            }
+        }
+        assert_eq!((received, errors), (messages(), 2), "at {at}");
+    }
+}
+
+#[test]
+fn a_write_error_at_every_byte_leaves_the_rest_queued() {
+    for at in 0..ANSWERS.len() {
+        let mut socket = WebSocket::from_parts(
+            Untimed(Script::new(FRAMES)),
+            Connection::server(Config::default()),
+            Buffer::new(),
+        )
+        .unwrap();
+        while let Some(message) = socket.read().unwrap() {
+            socket.feed(&message).unwrap();
+            let (mut stream, connection, input) = socket.into_parts();
+            stream.0.writes = vec![Step::Bytes(at), Step::Error(ErrorKind::TimedOut)].into();
+            if at == 0 {
+                stream.0.writes.pop_front();
+            }
+            socket = WebSocket::from_parts(stream, connection, input).unwrap();
+            if socket.flush().is_err() {
+                socket.flush().unwrap();
+            }
+        }
+        assert_eq!(socket.into_parts().0.0.written, ANSWERS, "at {at}");
+    }
+}
+
+#[test]
+fn a_stream_that_takes_nothing_or_lies() {
+    let stream = |reads: &[Step], writes: &[Step]| {
+        let script =
+            Script { reads: reads.to_vec().into(), writes: writes.to_vec().into(), ..Script::new(FRAMES) };
+        WebSocket::from_parts(Untimed(script), Connection::server(Config::default()), Buffer::new()).unwrap()
+    };
+    let full = stream(&[], &[Step::Bytes(0)]).send_text("x").unwrap_err();
+    assert!(matches!(&full, Error::Io(error) if error.kind() == ErrorKind::WriteZero), "{full}");
+    let lie = stream(&[Step::Lie], &[]).read().unwrap_err();
+    assert!(matches!(&lie, Error::Io(error) if error.kind() == ErrorKind::InvalidData), "{lie}");
+    let mut lied_to = stream(&[], &[Step::Lie]);
+    lied_to.send_text("x").unwrap();
+    assert_eq!(lied_to.buffered_amount(), 0, "a claim to have written more is all that was there");
+}
+
+#[test]
+fn what_is_fed_goes_out_in_one_write_for_one_read() {
+    let pipelined = b"\x82\x84\0\0\0\0abcd".repeat(64);
+    let stream = Untimed(Script::new(&pipelined));
+    let mut socket =
+        WebSocket::from_parts(stream, Connection::server(Config::default()), Buffer::new()).unwrap();
+    for _ in 0..64 {
+        let message = socket.read().unwrap().unwrap();
+        socket.feed(&message).unwrap();
+    }
+    assert!(matches!(socket.read(), Err(Error::Protocol(ProtocolError::ConnectionLost))));
+    let stream = socket.into_parts().0.0;
+    assert_eq!((stream.write_calls, stream.written), (1, b"\x82\x04abcd".repeat(64)));
+}
+
+#[test]
+fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out() {
+    let stream = Untimed(Script::new(FRAMES));
+    let mut socket =
+        WebSocket::from_parts(stream, Connection::server(Config::default()), Buffer::new()).unwrap();
+    loop {
+        if let Event::Close(frame) = socket.read_event().unwrap().unwrap() {
+            assert_eq!(frame.unwrap().code, CloseCode::NORMAL);
+            break;
+        }
+    }
+    assert!(socket.stream().0.written.ends_with(b"\x88\x02\x03\xe8"));
+}
