@@ -1,0 +1,82 @@
+//! Every beginning that a frame can have, against the rules of section 5 one by one.
+
+use sansocket::frame::{Decoder, Limits};
+use sansocket::{ProtocolError, Role};
+
+use crate::common::*;
+
+/// What a frame that begins with these two bytes breaks: nothing, or one rule or more. Which of several a decoder
+/// names is its own affair.
+fn broken_rules(first: u8, second: u8, to: Role, in_message: bool) -> Vec<ProtocolError> {
+    let (fin, reserved, opcode) = (first & 0x80 != 0, first & 0x70 != 0, first & 0x0F);
+    let (is_masked, len) = (second & 0x80 != 0, second & 0x7F);
+    let is_control = opcode >= 8;
+    let rules = [
+        // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values" (5.2).
+        (reserved, ProtocolError::ReservedBits),
+        // "%x3-7 are reserved for further non-control frames … %xB-F … for further control frames" (5.2).
+        (matches!(opcode, 3..=7 | 11..=15), ProtocolError::UnknownOpcode),
+        // "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented" (5.5).
+        (is_control && !fin, ProtocolError::FragmentedControl),
+        (is_control && len > 125, ProtocolError::OversizedControl),
+        // "A server MUST close the connection upon receiving a frame that is not masked" (5.1).
+        (to == Role::Server && !is_masked, ProtocolError::NotMasked),
+        // "A client MUST close a connection if it detects a masked frame" (5.1).
+        (to == Role::Client && is_masked, ProtocolError::Masked),
+        // "A fragmented message consists of a single frame with the FIN bit clear and an opcode other than 0, followed
+        // by zero or more frames with the FIN bit clear and the opcode set to 0, and terminated by …" (5.4).
+        (opcode == 0 && !in_message, ProtocolError::NothingToContinue),
+        (matches!(opcode, 1 | 2) && in_message, ProtocolError::InterleavedMessage),
+        // "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer" (5.5.1).
+        (opcode == 8 && len == 1, ProtocolError::TruncatedCloseCode),
+    ];
+    rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| rule).collect()
+}
+
+/// A frame that begins so, with the shortest length that fits and a payload that offends nobody.
+fn frame(first: u8, second: u8) -> Vec<u8> {
+    let (length, len) = match second & 0x7F {
+        126 => (126u16.to_be_bytes().to_vec(), 126),
+        127 => (65_536u64.to_be_bytes().to_vec(), 65_536),
+        len => (vec![], usize::from(len)),
+    };
+    let mut payload = vec![b'x'; len];
+    if first & 0x0F == 8 && len > 1 {
+        payload[..2].copy_from_slice(&1000u16.to_be_bytes());
+    }
+    if second & 0x80 == 0 {
+        return [&[first, second], &length[..], &payload].concat();
+    }
+    payload.iter_mut().enumerate().for_each(|(i, byte)| *byte ^= KEY[i % 4]);
+    [&[first, second], &length[..], &KEY, &payload].concat()
+}
+
+#[test]
+fn section_5_every_pair_of_first_bytes() {
+    for to in ROLES {
+        let idle = Decoder::new(to, Limits::default());
+        let mut in_message = idle.clone();
+        in_message.decode(&mut &mut wire(to, &[(TEXT_BEGINS, b"")])[..]).unwrap().unwrap();
+        for (decoder, inside) in [(&idle, false), (&in_message, true)] {
+            for first in 0..=255 {
+                for second in 0..=255 {
+                    check(decoder.clone(), first, second, &broken_rules(first, second, to, inside));
+                }
+            }
+        }
+    }
+}
+
+fn check(mut decoder: Decoder, first: u8, second: u8, broken: &[ProtocolError]) {
+    let mut bytes = frame(first, second);
+    // The long ones show what they are in their header.
+    let len = bytes.len().min(300);
+    let outcome = decoder.decode(&mut &mut bytes[..len]);
+    match outcome {
+        Ok(chunk) => {
+            assert_eq!(broken, [], "{first:02x} {second:02x} passed");
+            assert!(chunk.is_some());
+        }
+        Err(error) => assert!(broken.contains(&error), "{first:02x} {second:02x}: {error:?}, not {broken:?}"),
+    }
+}
