@@ -228,10 +228,8 @@ impl Connection {
     }
 
     fn check_message(&self, len: usize) -> Result<(), SendError> {
-        if self.sending.is_some() {
-            return Err(SendError::MessageUnderWay);
-        }
-        self.check(len)
+        self.check(len)?;
+        if self.sending.is_some() { Err(SendError::MessageUnderWay) } else { Ok(()) }
     }
 
     /// "An endpoint MUST ensure the WebSocket connection is in the OPEN state" (section 6.1).
