@@ -15,3 +15,5 @@ mod common;
 
 mod frame_pairs;
 mod frames;
+mod receiving;
+mod sending;

@@ -1,0 +1,261 @@
+//! Messages out: sections 5.2, 5.3 and 6.1.
+
+use sansocket::frame::{MaskKey, MaskKeys};
+use sansocket::{
+    Bytes, CloseCode, Config, Connection, Fin, Limits, Message, Prepared, Role, SendError, State,
+};
+
+use crate::common::*;
+
+/// Both ends do `send`; these frames come out.
+fn sends(send: impl Fn(&mut Connection) -> Result<(), SendError>, frames: &[Frame<'_>]) {
+    for role in ROLES {
+        let mut connection = connection(role, &Config::default());
+        assert_eq!(send(&mut connection), Ok(()));
+        assert_eq!(written(connection.output()), wire(other(role), frames), "{role:?}");
+    }
+}
+
+#[test]
+fn section_6_1_every_way_to_send_a_message() {
+    for len in [0, 1, 125, 126, 4095, 4096, 65_535, 65_536] {
+        let string = "x".repeat(len);
+        let data = string.as_bytes();
+        sends(|end| end.send_text(&string), &[(TEXT, data)]);
+        sends(|end| end.send_binary(data), &[(BINARY, data)]);
+        sends(|end| end.send(&string.clone().into()), &[(TEXT, data)]);
+        sends(|end| end.send(&data.into()), &[(BINARY, data)]);
+        sends(|end| end.send_prepared(&Prepared::from(string.clone())), &[(TEXT, data)]);
+        sends(|end| end.send_prepared(&Prepared::from(data)), &[(BINARY, data)]);
+    }
+}
+
+#[test]
+fn section_5_4_sending_in_fragments() {
+    use Fin::{Final, More};
+    sends(|end| end.send_text_fragment("whole", Final), &[(TEXT, b"whole")]);
+    sends(
+        |end| {
+            end.send_text_fragment("Hel", More)?;
+            end.ping(b"between")?;
+            end.send_text_fragment("", More)?;
+            end.send_text_fragment("lo", Final)?;
+            end.send_text("next")
+        },
+        &[(TEXT_BEGINS, b"Hel"), (PING, b"between"), (GOES_ON, b""), (ENDS, b"lo"), (TEXT, b"next")],
+    );
+    sends(
+        |end| {
+            end.send_binary_fragment(b"", More)?;
+            end.send_binary_fragment(b"", Final)?;
+            end.send_binary_fragment(b"b", Final)
+        },
+        &[(BINARY_BEGINS, b""), (ENDS, b""), (BINARY, b"b")],
+    );
+}
+
+#[test]
+fn section_5_5_control_frames() {
+    let longest = [b'p'; 125];
+    sends(|end| end.ping(b""), &[(PING, b"")]);
+    sends(|end| end.ping(&longest), &[(PING, &longest)]);
+    sends(|end| end.pong(b"unasked"), &[(PONG, b"unasked")]);
+    sends(|end| end.close(CloseCode::NORMAL, ""), &[(CLOSE, b"\x03\xe8")]);
+    let reason = "é".repeat(61) + "x";
+    sends(|end| end.close(CloseCode(4999), &reason), &[(CLOSE, &close_body(4999, &reason))]);
+}
+
+#[test]
+fn section_5_4_no_message_comes_between_the_fragments_of_another() {
+    for role in ROLES {
+        let mut end = connection(role, &Config::default());
+        end.send_text_fragment("a", Fin::More).unwrap();
+        let prepared = Prepared::from("p");
+        let refused = [
+            end.send_text("b"),
+            end.send_binary(b"b"),
+            end.send(&"b".into()),
+            end.send(&Message::from(vec![0; 5000])),
+            end.send_prepared(&prepared),
+            end.send_binary_fragment(b"b", Fin::More),
+            end.send_binary_fragment(b"b", Fin::Final),
+        ];
+        assert_eq!(refused, [Err(SendError::MessageUnderWay); 7]);
+        end.send_text_fragment("z", Fin::Final).unwrap();
+        assert_eq!(end.send_binary(b"b"), Ok(()));
+        let frames: [Frame<'_>; 3] = [(TEXT_BEGINS, b"a"), (ENDS, b"z"), (BINARY, b"b")];
+        assert_eq!(written(end.output()), wire(other(role), &frames));
+    }
+}
+
+#[test]
+fn section_5_5_and_7_4_what_cannot_be_sent_is_refused_and_leaves_no_trace() {
+    for role in ROLES {
+        let mut end = connection(role, &Config::default());
+        assert_eq!(end.ping(&[0; 126]), Err(SendError::PingTooLong));
+        assert_eq!(end.pong(&[0; 126]), Err(SendError::PingTooLong));
+        assert_eq!(end.close(CloseCode::NORMAL, &"x".repeat(124)), Err(SendError::ReasonTooLong));
+        for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535] {
+            assert_eq!(end.close(CloseCode(code), ""), Err(SendError::InvalidCloseCode), "{code}");
+        }
+        assert!(end.output().is_empty());
+        assert_eq!((end.state(), end.send_text("still open")), (State::Open, Ok(())));
+    }
+}
+
+#[test]
+fn section_6_1_nothing_is_sent_after_a_close_frame() {
+    for role in ROLES {
+        let mut end = connection(role, &Config::default());
+        end.send_text_fragment("half of a message", Fin::More).unwrap();
+        end.close(CloseCode::GOING_AWAY, "").unwrap();
+        written(end.output());
+        let refused = [
+            end.send_text(""),
+            end.send_binary(b""),
+            end.send(&"".into()),
+            end.send_prepared(&"".into()),
+            end.send_text_fragment("", Fin::Final),
+            end.send_binary_fragment(b"", Fin::Final),
+            end.ping(b""),
+            end.pong(b""),
+            end.close(CloseCode::NORMAL, ""),
+        ];
+        assert_eq!(refused, [Err(SendError::Closed); 9]);
+        assert!(end.output().is_empty());
+    }
+}
+
+#[test]
+fn output_that_is_not_written_has_a_limit_and_the_limit_can_be_waited_out() {
+    for role in ROLES {
+        let config = Config { max_output_len: 200, ..Config::default() };
+        let mut end = connection(role, &config);
+        let long = "x".repeat(200);
+        assert_eq!(end.send_text(&long), Err(SendError::OutputFull), "never fits");
+        while end.send_text("a message").is_ok() {
+            assert!(end.buffered_amount() <= 200);
+        }
+        let full = end.buffered_amount();
+        let refused = [
+            end.send_text(&long),
+            end.send_binary(&[0; 100]),
+            end.send(&Message::from(vec![0; 5000])),
+            end.send_prepared(&Prepared::from(vec![0; 5000])),
+            end.send_text_fragment("a fragment", Fin::More),
+            end.ping(&[0; 50]),
+        ];
+        assert_eq!(refused, [Err(SendError::OutputFull); 6]);
+        assert_eq!(end.buffered_amount(), full);
+        end.output().advance(50);
+        assert_eq!((end.buffered_amount(), end.send_text("a message")), (full - 50, Ok(())));
+        assert_eq!(end.close(CloseCode::NORMAL, "always fits"), Ok(()));
+        assert!(end.output().len() > full - 50);
+    }
+}
+
+#[test]
+fn large_payloads_go_out_by_reference_in_their_place() {
+    let shared = Bytes::from(vec![b'r'; 4096]);
+    let prepared = Prepared::from(shared.clone());
+    let mut server = Connection::server(Config::default());
+    server.send_text("before").unwrap();
+    server.send(&shared.clone().into()).unwrap();
+    server.send_text("between").unwrap();
+    server.send_prepared(&prepared).unwrap();
+    server.send_text("after").unwrap();
+
+    let referenced = |chunk: &[u8]| chunk.as_ptr() == shared.as_ptr();
+    assert_eq!(server.output().chunks().filter(|chunk| referenced(chunk)).count(), 1);
+    let frames: [Frame<'_>; 5] =
+        [(TEXT, b"before"), (BINARY, &shared), (TEXT, b"between"), (BINARY, &shared), (TEXT, b"after")];
+    let expected = wire(Role::Client, &frames);
+    assert_eq!(written(server.output()), expected);
+}
+
+#[test]
+fn output_written_in_parts_of_any_length_is_the_same_output() {
+    for part in [1, 2, 3, 5, 100, 4095, 4096, 4097, 9000, 20_000] {
+        for role in ROLES {
+            let mut end = connection(role, &Config::default());
+            let large = Message::from(vec![b'l'; 5000]);
+            let mut out = Vec::new();
+            let mut write = |end: &mut Connection| {
+                let all = end.output().chunks().collect::<Vec<_>>().concat();
+                let n = all.len().min(part);
+                out.extend_from_slice(&all[..n]);
+                end.output().advance(n);
+                n
+            };
+            for _ in 0..3 {
+                end.send_text("small").unwrap();
+                end.send(&large).unwrap();
+                write(&mut end);
+            }
+            while write(&mut end) > 0 {}
+            let frames = [(TEXT, &b"small"[..]), (BINARY, large.as_bytes())].repeat(3);
+            assert_eq!(out, wire(other(role), &frames), "{role:?} in parts of {part}");
+        }
+    }
+}
+
+/// Counts up, so that each frame's key tells its number.
+struct Counting(u32);
+
+impl MaskKeys for Counting {
+    fn next_key(&mut self) -> MaskKey {
+        self.0 += 1;
+        MaskKey(self.0.to_be_bytes())
+    }
+}
+
+#[test]
+fn section_5_3_every_frame_of_a_client_has_a_key_of_its_own() {
+    let mut client = Connection::client(Config::default(), Counting(0));
+    let mut input = sansocket::Buffer::new();
+    input.extend_from_slice(&unmasked(PING, b"ping"));
+    client.next_event(&mut input).unwrap();
+    client.send_text("one").unwrap();
+    client.send_prepared(&Prepared::from("two")).unwrap();
+    client.send(&Message::from(vec![2; 5000])).unwrap();
+    client.send_text_fragment("a", Fin::More).unwrap();
+    client.send_text_fragment("b", Fin::Final).unwrap();
+    client.ping(b"").unwrap();
+    client.close(CloseCode::NORMAL, "").unwrap();
+    let frames: [Frame<'_>; 8] = [
+        (PONG, b"ping"),
+        (TEXT, b"one"),
+        (TEXT, b"two"),
+        (BINARY, &[2; 5000]),
+        (TEXT_BEGINS, b"a"),
+        (ENDS, b"b"),
+        (PING, b""),
+        (CLOSE, b"\x03\xe8"),
+    ];
+    let keyed = (1u32..).zip(frames);
+    let expected: Vec<u8> =
+        keyed.flat_map(|(key, (first, payload))| masked(first, key.to_be_bytes(), payload)).collect();
+    assert_eq!(written(client.output()), expected);
+}
+
+#[test]
+fn section_5_3_keys_from_the_operating_system_do_not_repeat() {
+    const FRAMES: usize = 100_000;
+    let mut client = Connection::new(Role::Client, Config::default());
+    let mut keys = std::collections::HashSet::new();
+    for _ in 0..FRAMES {
+        client.send_binary(b"").unwrap();
+        let frame = written(client.output());
+        assert_eq!((&frame[..2], frame.len()), (&[BINARY, 0x80][..], 6));
+        keys.insert(frame[2..].to_vec());
+    }
+    // By the birthday paradox one or two of 100,000 out of 2^32 meet; forty do not.
+    assert!(keys.len() > FRAMES - 40, "{} distinct keys", keys.len());
+}
+
+#[test]
+fn limits_on_what_is_received_do_not_bind_what_is_sent() {
+    let limits = Limits { max_frame_len: 1, max_message_len: 1, max_fragments: 1 };
+    let mut server = Connection::server(Config { limits, ..Config::default() });
+    assert_eq!(server.send_text("longer than one byte"), Ok(()));
+}
