@@ -13,7 +13,12 @@
 
 mod common;
 
+mod closing;
+mod control;
+mod faults;
 mod frame_pairs;
 mod frames;
+mod pieces;
 mod receiving;
 mod sending;
+mod timers;

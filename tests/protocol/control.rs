@@ -1,0 +1,124 @@
+//! Pings and Pongs: sections 5.5.2 and 5.5.3.
+
+use sansocket::{Buffer, CloseCode, Config, State};
+
+use crate::common::*;
+
+#[test]
+fn section_5_5_2_every_ping_is_answered_with_its_payload() {
+    let longest = [0xFF; 125];
+    let frames: [Frame<'_>; 4] = [(PING, b""), (PING, b"Hello"), (TEXT, b"between"), (PING, &longest)];
+    let events =
+        [Got::Ping(vec![]), Got::Ping(b"Hello".to_vec()), text("between"), Got::Ping(longest.to_vec())];
+    let answers: [Frame<'_>; 3] = [(PONG, b""), (PONG, b"Hello"), (PONG, &longest)];
+    receives(&Config::default(), &frames, &events, None, &answers);
+}
+
+#[test]
+fn section_5_5_3_pongs_are_never_answered() {
+    let frames: [Frame<'_>; 3] = [(PONG, b""), (PONG, b"unasked"), (PONG, b"unasked")];
+    let events = [Got::Pong(vec![]), Got::Pong(b"unasked".to_vec()), Got::Pong(b"unasked".to_vec())];
+    receives(&Config::default(), &frames, &events, None, &[]);
+}
+
+#[test]
+fn section_5_5_3_a_ping_comes_back_to_the_application_that_sent_it() {
+    let mut pair = Pair::new(&Config::default());
+    for read_len in [1, usize::MAX] {
+        pair.read_len = read_len;
+        pair.client.connection.ping(b"from the client").unwrap();
+        pair.server.connection.ping(b"from the server").unwrap();
+        pair.pump();
+        let [client, server] =
+            [&mut pair.client, &mut pair.server].map(|side| std::mem::take(&mut side.events));
+        assert_eq!(client, [Got::Ping(b"from the server".to_vec()), Got::Pong(b"from the client".to_vec())]);
+        assert!(server.contains(&Got::Ping(b"from the client".to_vec())));
+        assert!(server.contains(&Got::Pong(b"from the server".to_vec())));
+    }
+}
+
+/// What a peer is told that sends `n` numbered Pings and reads nothing meanwhile; and how much waited at most.
+fn flood(role: sansocket::Role, n: u32) -> (Vec<u8>, usize) {
+    let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+    let mut most = 0;
+    let mut read = Vec::new();
+    for i in 1..=n {
+        read.extend(wire(role, &[(PING, &i.to_be_bytes())]));
+        if i % 1000 == 0 || i == n {
+            input.extend_from_slice(&std::mem::take(&mut read));
+            while end.next_event(&mut input).unwrap().is_some() {}
+            most = most.max(end.buffered_amount());
+        }
+    }
+    // What waits is written; only then is there room for the newest answer.
+    let mut out = written(end.output());
+    out.extend(written(end.output()));
+    assert!(end.output().is_empty());
+    (out, most)
+}
+
+#[test]
+fn section_5_5_3_a_flood_of_pings_costs_a_few_pongs_and_the_newest_is_answered_last() {
+    for role in ROLES {
+        let (out, most) = flood(role, 1_000_000);
+        assert!(most < 1000, "{most} bytes wait");
+        assert!(out.len() < 1000, "{} bytes are written", out.len());
+        let newest = wire(other(role), &[(PONG, &1_000_000u32.to_be_bytes())]);
+        assert!(out.ends_with(&newest));
+    }
+}
+
+#[test]
+fn section_5_5_3_pongs_skipped_in_a_flood_are_older_than_those_sent() {
+    for role in ROLES {
+        let (out, _) = flood(role, 100);
+        let len = wire(other(role), &[(PONG, &[0; 4])]).len();
+        let expected = (1u32..=100).map(|i| wire(other(role), &[(PONG, &i.to_be_bytes())]));
+        let sent: Vec<_> =
+            expected.enumerate().filter(|(_, pong)| out.chunks(len).any(|sent| sent == pong)).collect();
+        assert_eq!(sent.len() * len, out.len(), "each a Pong that was asked for, none twice");
+        let in_order: Vec<u8> = sent.into_iter().flat_map(|(_, pong)| pong).collect();
+        assert_eq!(out, in_order);
+    }
+}
+
+#[test]
+fn section_5_5_2_pongs_are_owed_beyond_the_output_limit() {
+    for role in ROLES {
+        let config = Config { max_output_len: 64, ..Config::default() };
+        let (mut end, mut input) = (connection(role, &config), Buffer::new());
+        while end.send_binary(&[0; 10]).is_ok() {}
+        written(end.output());
+        while end.send_binary(&[0; 10]).is_ok() {}
+        let full = end.buffered_amount();
+        let outcome = feed(&mut end, &mut input, [&wire(role, &[(PING, b"p")])[..]]);
+        assert_eq!(outcome.output[full..], wire(other(role), &[(PONG, b"p")]));
+    }
+}
+
+#[test]
+fn section_5_5_1_pings_are_not_answered_after_our_close_frame() {
+    for role in ROLES {
+        let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+        end.close(CloseCode::NORMAL, "").unwrap();
+        written(end.output());
+        let outcome = feed(&mut end, &mut input, wire(role, &[(PING, b"too late")]).chunks(3));
+        assert_eq!((outcome.events, outcome.output), (vec![Got::Ping(b"too late".to_vec())], vec![]));
+        assert_eq!(end.state(), State::Closing);
+    }
+}
+
+#[test]
+fn section_5_5_1_a_pong_still_owed_goes_out_before_the_close_frame_or_not_at_all() {
+    for role in ROLES {
+        let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+        for i in 0..100u32 {
+            input.extend_from_slice(&wire(role, &[(PING, &i.to_be_bytes())]));
+            end.next_event(&mut input).unwrap();
+        }
+        end.close(CloseCode::NORMAL, "").unwrap();
+        let mut out = written(end.output());
+        out.extend(written(end.output()));
+        assert!(out.ends_with(&wire(other(role), &[(CLOSE, b"\x03\xe8")])));
+    }
+}
