@@ -219,22 +219,24 @@ impl Connection {
             return found(false);
         }
         let skipped = self.piecewise && by == By::Message;
-        self.piecewise = !ends_message && (self.piecewise || by == By::Piece);
         // A piece of binary data can be lent as it lies, unless some of the message was assembled before.
         if part.kind == Kind::Binary && by == By::Piece && input.assembly.is_empty() {
             if part.len == 0 && !ends_message {
                 return Ok(None);
             }
+            self.piecewise = !ends_message;
             input.lend_front(part.len);
             return found(false);
         }
         self.assemble(input, part)?;
         if skipped {
+            self.piecewise = !ends_message;
             input.assembly.clear();
             return Ok(None);
         }
         let is_piece = by == By::Piece && (ends_message || !input.assembly.is_empty());
         if is_piece || ends_message {
+            self.piecewise = !ends_message;
             input.assembly.taken = true;
             return found(true);
         }
