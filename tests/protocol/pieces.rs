@@ -151,6 +151,24 @@ fn the_other_calls_skip_the_rest_of_a_message_begun_in_pieces() {
 }
 
 #[test]
+fn a_message_of_which_no_piece_was_given_out_is_not_skipped() {
+    let rows: [(Frame<'_>, Frame<'_>, Got); 3] = [
+        ((BINARY_BEGINS, b""), (ENDS, b"x"), Got::Binary(b"x".to_vec())),
+        ((TEXT_BEGINS, b""), (ENDS, b"x"), text("x")),
+        ((TEXT_BEGINS, b"\xe2\x82"), (ENDS, b"\xac"), text("€")),
+    ];
+    for (first, last, message) in rows {
+        for role in ROLES {
+            let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+            input.extend_from_slice(&wire(role, &[first]));
+            assert_eq!(end.next_piece(&mut input), Ok(None));
+            let rest = feed(&mut end, &mut input, [&wire(role, &[last, (TEXT, b"next")])[..]]);
+            assert_eq!(rest.events, [message.clone(), text("next")]);
+        }
+    }
+}
+
+#[test]
 fn text_that_is_skipped_is_validated_still() {
     for role in ROLES {
         let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
