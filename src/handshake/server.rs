@@ -219,11 +219,14 @@ fn resource(target: &str) -> Option<&str> {
         let start = target.get(..scheme.len())?;
         start.eq_ignore_ascii_case(scheme).then(|| target.get(scheme.len()..)).flatten()
     });
-    let resource = match rest {
-        Some(rest) => rest.get(rest.find(['/', '?']).unwrap_or(rest.len())..)?,
-        None => target,
+    let (authority, resource) = match rest {
+        Some(rest) => rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())),
+        None => ("", target),
     };
-    let absolute = rest.is_some_and(|rest| rest.len() > resource.len()) || resource.starts_with('/');
+    let absolute = match rest {
+        Some(_) => !authority.is_empty(),
+        None => resource.starts_with('/'),
+    };
     (absolute && target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')).then_some(resource)
 }
 
