@@ -303,7 +303,7 @@ impl Request {
     /// The answer that opens the connection.
     pub fn accept(&self) -> Response {
         let offered = self.subprotocols().map(String::from).collect();
-        Response { accept: Some(self.accept), offered, ..Response::plain(101) }
+        Response { accept: Some(self.accept), offered, fault: None, ..Response::plain(101) }
     }
 
     /// An answer that does not: 401, 403, 404, a redirect. Any status from 200 to 599.
@@ -348,7 +348,7 @@ impl Response {
             subprotocol: None,
             headers: Vec::new(),
             body: Vec::new(),
-            fault: (status != 101 && !(200..600).contains(&status)).then_some(HandshakeError::BadStatus),
+            fault: (!(200..600).contains(&status)).then_some(HandshakeError::BadStatus),
         }
     }
 
