@@ -1,6 +1,7 @@
 //! HTTP/1.1 heads, from bytes and to bytes.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -167,7 +168,9 @@ impl Headers {
 
 impl core::fmt::Debug for Headers {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_map().entries(self.iter().map(|(name, value)| (name, value.escape_ascii()))).finish()
+        f.debug_map()
+            .entries(self.iter().map(|(name, value)| (name, String::from_utf8_lossy(value))))
+            .finish()
     }
 }
 
