@@ -18,6 +18,7 @@ mod control;
 mod faults;
 mod frame_pairs;
 mod frames;
+mod handshake;
 mod pieces;
 mod receiving;
 mod sending;

@@ -1,0 +1,300 @@
+//! The client's side: section 4.1.
+
+use sansocket::HandshakeError::{self, *};
+use sansocket::handshake::client::{Handshake, Request, Response};
+use sansocket::{Buffer, Config, Connection, Refusal, Role, State};
+
+use super::{head, parts};
+use crate::common::*;
+
+/// The nonce of section 1.3 (`the sample nonce`), so that the key is the RFC's.
+const NONCE: [u8; 16] = *b"the sample nonce";
+
+/// The response of section 1.2, line by line.
+const LINES: [&str; 5] = [
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    "Sec-WebSocket-Protocol: chat",
+];
+
+fn start(request: &Request) -> Handshake {
+    Handshake::with_nonce(request, Config::default(), NONCE, SameKey).unwrap()
+}
+
+fn handshake() -> Handshake {
+    let request = Request::new("ws://server.example.com/chat").unwrap();
+    start(&request.subprotocol("chat").subprotocol("superchat"))
+}
+
+fn response_with(name: &str, lines: &[&str]) -> Vec<u8> {
+    let at = LINES.iter().position(|line| line.starts_with(name)).unwrap_or(LINES.len());
+    head(&[&LINES[..at], lines, LINES.get(at + 1..).unwrap_or_default()].concat())
+}
+
+fn receive_in<'a>(
+    reads: impl IntoIterator<Item = &'a [u8]>,
+) -> (Result<Option<(Connection, Response)>, HandshakeError>, Buffer, Handshake) {
+    let (mut handshake, mut input) = (handshake(), Buffer::new());
+    let mut outcome = Ok(None);
+    for read in reads {
+        input.extend_from_slice(read);
+        if let Ok(None) = outcome {
+            outcome = handshake.receive(&mut input);
+        }
+    }
+    (outcome, input, handshake)
+}
+
+/// What a client makes of a response: the same whole, byte by byte and at every cut.
+fn receive(bytes: &[u8]) -> Result<Option<Response>, HandshakeError> {
+    let strip = |(outcome, ..): (Result<Option<(Connection, Response)>, _>, _, _)| {
+        outcome.map(|opened| opened.map(|(_, response)| response))
+    };
+    let whole = strip(receive_in([bytes]));
+    assert_eq!(strip(receive_in(bytes.chunks(1))), whole, "byte by byte: {}", bytes.escape_ascii());
+    for at in cuts(bytes.len()) {
+        let (front, back) = bytes.split_at(at);
+        assert_eq!(strip(receive_in([front, back])), whole, "cut at {at}: {}", bytes.escape_ascii());
+    }
+    whole
+}
+
+#[test]
+fn section_4_1_the_request() {
+    let mut handshake = handshake();
+    let expected = b"GET /chat HTTP/1.1\r\n\
+        Host: server.example.com\r\n\
+        Upgrade: websocket\r\n\
+        Connection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Protocol: chat, superchat\r\n\r\n";
+    assert_eq!(written(handshake.output()), expected);
+}
+
+#[test]
+fn section_4_1_request_lines_hosts_and_credentials() {
+    let rows: [(&str, &[&str]); 6] = [
+        ("ws://example.com", &["get / http/1.1", "host: example.com"]),
+        ("ws://example.com:80?a=b", &["get /?a=b http/1.1", "host: example.com"]),
+        ("wss://example.com:80/", &["host: example.com:80"]),
+        ("wss://EXAMPLE.com/x", &["host: example.com"]),
+        ("ws://[::1]:8080/", &["host: [::1]:8080"]),
+        ("ws://Aladdin:open%20sesame@example.com/", &["authorization: basic qwxhzgrpbjpvcgvuihnlc2ftzq=="]),
+    ];
+    for (url, expected) in rows {
+        let (lines, _) = parts(&written(start(&Request::new(url).unwrap()).output()));
+        for line in expected {
+            assert!(lines.contains(&(*line).into()), "{url}: {lines:?}");
+        }
+    }
+    let request = Request::new("ws://a/").unwrap().origin("http://b").header("Cookie", "c=d");
+    let (lines, _) = parts(&written(start(&request).output()));
+    assert_eq!(lines[6..], ["origin: http://b", "cookie: c=d"]);
+}
+
+#[test]
+fn section_4_1_a_fresh_nonce_for_every_connection() {
+    let request = Request::new("ws://example.com/").unwrap();
+    let heads: std::collections::HashSet<_> =
+        (0..100).map(|_| written(Handshake::new(&request, Config::default()).unwrap().output())).collect();
+    assert_eq!(heads.len(), 100);
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused_by_the_constructor() {
+    let request = || Request::new("ws://example.com/").unwrap();
+    let rows = [
+        (request().header("X", "a\r\nInjected: b"), BadHeader),
+        (request().header("X", "a\0"), BadHeader),
+        (request().header("X\n", "a"), BadHeader),
+        (request().header("Host", "other"), BadHeader),
+        (request().header("sec-websocket-version", "8"), BadHeader),
+        (request().origin("http://a\r\nX: y"), BadHeader),
+        (request().subprotocol(""), BadSubprotocol),
+        (request().subprotocol("a b"), BadSubprotocol),
+        (request().subprotocol("a,b"), BadSubprotocol),
+        (request().subprotocol("a\r\nX: y"), BadSubprotocol),
+        (request().subprotocol("é"), BadSubprotocol),
+        (request().subprotocol("a").subprotocol("a"), BadSubprotocol),
+    ];
+    for (request, error) in rows {
+        let refused = Handshake::new(&request, Config::default());
+        assert_eq!(refused.map(|_| ()), Err(error), "{request:?}");
+    }
+    for url in
+        ["http://a/", "ws://a/#b", "ws://a b/", "ws://a/\r\nX: y", "ws://a/\0", "ws://é/", "ws:///", ""]
+    {
+        assert!(matches!(Request::new(url), Err(BadUrl(_))), "{url}");
+    }
+}
+
+#[test]
+fn section_4_1_responses_that_open_the_connection() {
+    let rows = [
+        response_with("X", &[]),
+        response_with("X", &["X: y"]),
+        response_with("Upgrade", &["upgrade:WebSocket"]),
+        response_with("Connection", &["CONNECTION: keep-alive, upgrade"]),
+        response_with("Connection", &["Connection: x", "Connection: Upgrade"]),
+        response_with("Sec-WebSocket-Accept", &["sec-websocket-accept:  s3pPLMBiTxaQ9kYGzzhZRbK+xOo= "]),
+        response_with("HTTP", &["HTTP/1.1 101 "]),
+        response_with("HTTP", &["HTTP/1.1 101 Whatever"]),
+    ];
+    for bytes in rows {
+        let (outcome, input, _) = receive_in([&bytes[..]]);
+        let (connection, response) = outcome.unwrap().unwrap();
+        assert_eq!((connection.role(), connection.state()), (Role::Client, State::Open));
+        assert_eq!(connection.subprotocol(), Some("chat"));
+        assert_eq!(response.header("sec-websocket-protocol"), Some("chat"));
+        assert!(input.is_idle());
+        assert_eq!(receive(&bytes).unwrap().unwrap(), response);
+    }
+    let (outcome, ..) = receive_in([&response_with("Sec-WebSocket-Protocol", &[])[..]]);
+    assert_eq!(outcome.unwrap().unwrap().0.subprotocol(), None);
+}
+
+#[test]
+fn section_4_1_responses_that_fail_the_connection() {
+    let accept = "Sec-WebSocket-Accept";
+    let accept_line = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    let (protocol, extensions) = ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions");
+    let rows: [(&str, &[&str], HandshakeError); 27] = [
+        ("Upgrade", &[], Missing("Upgrade")),
+        ("Upgrade", &["Upgrade: h2c"], Invalid("Upgrade")),
+        ("Upgrade", &["Upgrade: websockets"], Invalid("Upgrade")),
+        ("Upgrade", &["Upgrade: websocket", "Upgrade: websocket"], Duplicate("Upgrade")),
+        ("Connection", &[], Missing("Connection")),
+        ("Connection", &["Connection: close"], Invalid("Connection")),
+        ("Connection", &["Connection: notupgrade"], Invalid("Connection")),
+        (accept, &[], Missing(accept)),
+        (accept, &["Sec-WebSocket-Accept:"], Invalid(accept)),
+        (accept, &["Sec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk="], Invalid(accept)),
+        (accept, &["Sec-WebSocket-Accept: S3PPLMBITXAQ9KYGZZHZRBK+XOO="], Invalid(accept)),
+        (accept, &["Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo"], Invalid(accept)),
+        (accept, &["Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=x"], Invalid(accept)),
+        (accept, &[accept_line, accept_line], Duplicate(accept)),
+        (protocol, &["Sec-WebSocket-Protocol: other"], SubprotocolNotOffered),
+        (protocol, &["Sec-WebSocket-Protocol: Chat"], SubprotocolNotOffered),
+        (protocol, &["Sec-WebSocket-Protocol: chat, superchat"], SubprotocolNotOffered),
+        (protocol, &["Sec-WebSocket-Protocol:"], SubprotocolNotOffered),
+        (protocol, &["Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Protocol: chat"], Duplicate(protocol)),
+        (extensions, &["Sec-WebSocket-Extensions: permessage-deflate"], ExtensionNotOffered),
+        (extensions, &["Sec-WebSocket-Extensions: a;"], Invalid(extensions)),
+        ("HTTP", &["HTTP/1.0 101 Switching Protocols"], MalformedHead),
+        ("HTTP", &["HTTP/2 101 Switching Protocols"], MalformedHead),
+        ("HTTP", &["HTTP/1.1 1010 Switching Protocols"], MalformedHead),
+        ("HTTP", &["SSH-2.0-OpenSSH_9.6"], MalformedHead),
+        ("X", &["bad line"], MalformedHead),
+        ("X", &["X : y"], MalformedHead),
+    ];
+    for (name, lines, error) in rows {
+        assert_eq!(receive(&response_with(name, lines)), Err(error), "{lines:?}");
+    }
+    let bare = String::from_utf8(head(&LINES)).unwrap().replace("\r\n", "\n");
+    assert_eq!(receive(bare.as_bytes()), Err(MalformedHead));
+}
+
+#[test]
+fn section_4_1_the_same_error_ever_after_and_a_stream_that_ends() {
+    let bytes = response_with("Upgrade", &[]);
+    let (_, mut input, mut handshake) = receive_in([&bytes[..]]);
+    assert_eq!(handshake.receive(&mut input).map(|_| ()), Err(Missing("Upgrade")));
+    assert_eq!(handshake.receive_eof(), Missing("Upgrade"));
+    let (_, _, mut pending) = receive_in([&bytes[..20]]);
+    assert_eq!(pending.receive_eof(), UnexpectedEof);
+}
+
+#[test]
+fn section_4_1_an_http_answer_is_handed_over() {
+    let rows: [(&[&str], &str, u16, &str); 6] = [
+        (
+            &["HTTP/1.1 401 Unauthorized", "WWW-Authenticate: Basic", "Content-Length: 6"],
+            "secret",
+            401,
+            "secret",
+        ),
+        (&["HTTP/1.1 302 Found", "Location: http://evil/", "Content-Length: 0"], "", 302, ""),
+        (&["HTTP/1.1 200 OK", "Content-Length: 4"], "pagebehind", 200, "page"),
+        (&["HTTP/1.0 503 Service Unavailable", "Content-Length: 1"], "x", 503, "x"),
+        (&["HTTP/1.1 426 Upgrade Required", "Sec-WebSocket-Version: 8", "Content-Length: 0"], "", 426, ""),
+        (&["HTTP/1.1 404", "Content-Length: 1", "X: \u{ff}"], "x", 404, "x"),
+    ];
+    for (lines, rest, status, body) in rows {
+        let bytes = [head(lines), rest.into()].concat();
+        let Err(Refused(refusal)) = receive(&bytes) else { panic!("{lines:?}") };
+        assert_eq!((refusal.status, &refusal.body[..]), (status, body.as_bytes()));
+        let names = lines[1..].iter().map(|line| line.split_once(": ").unwrap().0);
+        assert!(refusal.headers.iter().map(|(name, _)| &name[..]).eq(names));
+        let (name, value) = lines[1].split_once(": ").unwrap();
+        assert_eq!(refusal.header(&name.to_lowercase()), Some(value));
+    }
+}
+
+#[test]
+fn the_body_of_a_refusal_ends_with_the_stream_or_at_the_limit() {
+    let start = b"HTTP/1.1 500 Internal Server Error\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let body = |refused: HandshakeError| match refused {
+        Refused(refusal) => {
+            let Refusal { body, .. } = *refusal;
+            body
+        }
+        error => panic!("{error:?}"),
+    };
+    let (outcome, _, mut handshake) = receive_in([&start[..], b"4\r\n", b"oops\r\n"]);
+    assert!(outcome.unwrap().is_none());
+    assert_eq!(body(handshake.receive_eof()), b"4\r\noops\r\n");
+
+    let endless = vec![b'x'; 1000];
+    let (outcome, ..) = receive_in([&start[..]].into_iter().chain(core::iter::repeat_n(&endless[..], 40)));
+    assert_eq!(body(outcome.map(|_| ()).unwrap_err()).len(), Config::default().max_head_len);
+    let claim = b"HTTP/1.1 500 x\r\nContent-Length: 18446744073709551615\r\n\r\nx";
+    let (outcome, _, mut handshake) = receive_in([&claim[..]]);
+    assert!(outcome.unwrap().is_none());
+    assert_eq!(body(handshake.receive_eof()), b"x");
+}
+
+#[test]
+fn a_head_without_end_is_given_up_at_the_limit() {
+    let long = vec![b'x'; 1000];
+    let start = b"HTTP/1.1 101 Switching Protocols\r\nX: ";
+    let (outcome, ..) = receive_in([&start[..]].into_iter().chain(core::iter::repeat_n(&long[..], 40)));
+    assert_eq!(outcome.map(|_| ()), Err(HeadTooLong));
+    let lines = [b"X: y\r\n"; 101];
+    let start = b"HTTP/1.1 101 Switching Protocols\r\n";
+    let (outcome, ..) = receive_in([&start[..]].into_iter().chain(lines.iter().map(|line| &line[..])));
+    assert_eq!(outcome.map(|_| ()), Err(TooManyHeaders));
+}
+
+#[test]
+fn frames_in_the_segment_of_the_response_are_kept() {
+    let frames: [Frame<'_>; 3] = [(TEXT, b"early"), (PING, b"p"), (TEXT, b"bird")];
+    let bytes = [head(&LINES), wire(Role::Client, &frames)].concat();
+    for at in 1..bytes.len() {
+        let (front, back) = bytes.split_at(at);
+        let (outcome, mut input, _) = receive_in([front, back]);
+        let (mut connection, _) = outcome.unwrap().unwrap();
+        let outcome = feed(&mut connection, &mut input, [&b""[..]]);
+        assert_eq!(outcome.events, [text("early"), Got::Ping(b"p".to_vec()), text("bird")]);
+        assert_eq!(outcome.output, wire(Role::Server, &[(PONG, b"p")]));
+    }
+}
+
+#[test]
+fn section_4_both_sides_of_this_crate_understand_each_other() {
+    use sansocket::handshake::server;
+    let mut client = handshake();
+    let mut to_server = Buffer::new();
+    to_server.extend_from_slice(&written(client.output()));
+    let mut server = server::Handshake::new(Config::default());
+    let Some(server::Incoming::Upgrade(request)) = server.receive(&mut to_server).unwrap() else { panic!() };
+    let mut server = server.respond(request.accept().subprotocol("superchat")).unwrap().unwrap();
+    server.send_text("in the same segment").unwrap();
+    let mut to_client = Buffer::new();
+    to_client.extend_from_slice(&written(server.output()));
+    let (mut client, _) = client.receive(&mut to_client).unwrap().unwrap();
+    assert_eq!((client.subprotocol(), server.subprotocol()), (Some("superchat"), Some("superchat")));
+    assert_eq!(feed(&mut client, &mut to_client, [&b""[..]]).events, [text("in the same segment")]);
+}

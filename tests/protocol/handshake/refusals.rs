@@ -1,0 +1,237 @@
+//! What a server does not take for an opening handshake: sections 4.2.1, 4.4 and 11.3.
+
+use sansocket::HandshakeError::{self, *};
+
+use super::*;
+
+/// The request of section 1.2 with these lines in place of those that begin with the name is refused so.
+fn refused(rows: &[(&str, &[&str], HandshakeError, u16)]) {
+    for (name, lines, error, status) in rows {
+        assert_eq!(refusal(&request_with(name, lines)), (error.clone(), *status), "{lines:?}");
+    }
+}
+
+#[test]
+fn section_4_2_1_the_request_line() {
+    refused(&[
+        ("GET", &["POST /chat HTTP/1.1"], MethodNotGet, 405),
+        ("GET", &["get /chat HTTP/1.1"], MethodNotGet, 405),
+        ("GET", &["GET /chat HTTP/1.0"], MalformedHead, 400),
+        ("GET", &["GET /chat HTTP/2.0"], MalformedHead, 400),
+        ("GET", &["GET /chat"], MalformedHead, 400),
+        ("GET", &["GET * HTTP/1.1"], BadTarget, 400),
+        ("GET", &["GET chat HTTP/1.1"], BadTarget, 400),
+        ("GET", &["GET ?chat HTTP/1.1"], BadTarget, 400),
+        ("GET", &["GET server.example.com:80 HTTP/1.1"], BadTarget, 400),
+        ("GET", &["GET ws://server.example.com/chat HTTP/1.1"], BadTarget, 400),
+        ("GET", &["GET http:///chat HTTP/1.1"], BadTarget, 400),
+        ("GET", &["GET http://?chat HTTP/1.1"], BadTarget, 400),
+        ("GET", &["GET http:// HTTP/1.1"], BadTarget, 400),
+        ("GET", &["GET /chat#top HTTP/1.1"], BadTarget, 400),
+        ("GET", &["GET /ch at HTTP/1.1"], MalformedHead, 400),
+        ("GET", &["GET  /chat HTTP/1.1"], MalformedHead, 400),
+        ("GET", &["GET /chat HTTP/1.1 "], MalformedHead, 400),
+    ]);
+    let (_, answer) = receive(&request_with("GET", &["POST /chat HTTP/1.1"]));
+    assert!(parts(&answer).0.contains(&"allow: get".into()));
+}
+
+#[test]
+fn section_4_2_1_headers_that_are_missing() {
+    for name in ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key"] {
+        assert_eq!(refusal(&request_with(name, &[])), (Missing(name), 400));
+    }
+    assert_eq!(refusal(&request_with("Sec-WebSocket-Version", &[])), (UnsupportedVersion, 426));
+}
+
+#[test]
+fn section_11_3_headers_that_may_stand_once() {
+    let once = [
+        ("Host", "Host: server.example.com"),
+        ("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="),
+        ("Sec-WebSocket-Version", "Sec-WebSocket-Version: 13"),
+        ("Origin", "Origin: http://example.com"),
+    ];
+    for (name, line) in once {
+        assert_eq!(refusal(&request_with(name, &[line, line])), (Duplicate(name), 400));
+        let lower = line.replacen(name, &name.to_lowercase(), 1);
+        assert_eq!(refusal(&request_with(name, &[line, "X: y", &lower])), (Duplicate(name), 400));
+    }
+}
+
+#[test]
+fn section_4_2_1_headers_that_do_not_do() {
+    let (key, protocol) = ("Sec-WebSocket-Key", "Sec-WebSocket-Protocol");
+    let extensions = "Sec-WebSocket-Extensions";
+    refused(&[
+        ("Host", &["Host:"], Invalid("Host"), 400),
+        ("Upgrade", &["Upgrade: notwebsocket"], Invalid("Upgrade"), 400),
+        ("Upgrade", &["Upgrade: websocket2"], Invalid("Upgrade"), 400),
+        ("Upgrade", &["Upgrade: web socket"], Invalid("Upgrade"), 400),
+        ("Connection", &["Connection: close"], Invalid("Connection"), 400),
+        ("Connection", &["Connection: notupgrade"], Invalid("Connection"), 400),
+        ("Connection", &["Connection: keep-alive, Upgrades"], Invalid("Connection"), 400),
+        ("Connection", &["Connection: keep-alive Upgrade"], Invalid("Connection"), 400),
+        (key, &["Sec-WebSocket-Key:"], Invalid(key), 400),
+        (key, &["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAA"], Invalid(key), 400),
+        (key, &["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAAA="], Invalid(key), 400),
+        (key, &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==, x"], Invalid(key), 400),
+        (key, &["Sec-WebSocket-Key: dGhlIHNh bXBsZSBub25jZQ=="], Invalid(key), 400),
+        (protocol, &["Sec-WebSocket-Protocol:"], Invalid(protocol), 400),
+        (protocol, &["Sec-WebSocket-Protocol: ,"], Invalid(protocol), 400),
+        (protocol, &["Sec-WebSocket-Protocol: a b"], Invalid(protocol), 400),
+        (protocol, &["Sec-WebSocket-Protocol: a, b, a"], Invalid(protocol), 400),
+        (protocol, &["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: a"], Invalid(protocol), 400),
+        (protocol, &["Sec-WebSocket-Protocol: caf\u{e9}"], Invalid(protocol), 400),
+        (extensions, &["Sec-WebSocket-Extensions: a;"], Invalid(extensions), 400),
+        (extensions, &["Sec-WebSocket-Extensions:"], Invalid(extensions), 400),
+        (extensions, &["Sec-WebSocket-Extensions: a; b=\"c"], Invalid(extensions), 400),
+        (
+            extensions,
+            &["Sec-WebSocket-Extensions: a", "Sec-WebSocket-Extensions: b c"],
+            Invalid(extensions),
+            400,
+        ),
+        ("Content-Length", &["Content-Length: 5"], UnexpectedBody, 400),
+        ("Content-Length", &["Content-Length: 0", "Content-Length: 5"], UnexpectedBody, 400),
+        ("Transfer-Encoding", &["Transfer-Encoding: chunked"], UnexpectedBody, 400),
+    ]);
+}
+
+#[test]
+fn section_4_4_other_versions_are_told_ours() {
+    for version in ["8", "0", "14", "014", "13, 8", "13 8", "", "255", "1e1", "+13", "13;"] {
+        let bytes = request_with("Sec-WebSocket-Version", &[&format!("Sec-WebSocket-Version: {version}")]);
+        assert_eq!(refusal(&bytes), (UnsupportedVersion, 426), "{version}");
+        let (lines, _) = parts(&receive(&bytes).1);
+        assert!(lines.contains(&"sec-websocket-version: 13".into()), "{lines:?}");
+        assert!(lines.contains(&"upgrade: websocket".into()), "{lines:?}");
+    }
+    // What another version asks of the other headers is not known.
+    let hixie =
+        ["GET / HTTP/1.1", "Host: a", "Upgrade: WebSocket", "Connection: Upgrade", "Sec-WebSocket-Key1: 1"];
+    assert_eq!(refusal(&head(&hixie)), (UnsupportedVersion, 426));
+}
+
+#[test]
+fn a_refusal_closes_and_says_how_long_it_is() {
+    let broken = [
+        request_with("Sec-WebSocket-Version", &[]),
+        request_with("Host", &[]),
+        request_with("GET", &["PUT / HTTP/1.1"]),
+        request_with("X", &["bad line"]),
+    ];
+    for bytes in broken {
+        let (lines, body) = parts(&receive(&bytes).1);
+        assert!(lines.iter().any(|line| line.starts_with("connection: close")), "{lines:?}");
+        assert!(lines.contains(&format!("content-length: {}", body.len())), "{lines:?}");
+        assert!(body.ends_with('\n') && body.len() > 1);
+    }
+}
+
+#[test]
+fn heads_that_two_readers_could_read_differently() {
+    let good = String::from_utf8(head(&LINES)).unwrap();
+    let rows = [
+        good.replace("\r\n", "\n"),
+        good.replacen("\r\n", "\n", 1),
+        good.replace("\r\n\r\n", "\r\n\n"),
+        good.replace("\r\n\r\n", "\n\r\n"),
+        good.replace("Host: ", "Host : "),
+        good.replace("Host: ", " Host: "),
+        good.replace("Upgrade: websocket", "Upgrade:\r\n websocket"),
+        good.replace("Upgrade: websocket", "Upgrade: h2c,\r\n\twebsocket"),
+        good.replace("chat, superchat", "chat,\0superchat"),
+        good.replace("chat, superchat", "chat,\rsuperchat"),
+        good.replace("/chat", "/ch\0at"),
+        good.replace("Host", "Ho st"),
+        good.replace("Host", "H\u{f6}st"),
+        good.replace("Host: ", ": "),
+        good.replace("Host: server.example.com", "Host"),
+    ];
+    for row in rows {
+        assert_eq!(refusal(row.as_bytes()), (MalformedHead, 400), "{}", row.escape_debug());
+    }
+}
+
+#[test]
+fn any_byte_in_any_header_value_is_an_answer_and_no_panic() {
+    for line in LINES.iter().skip(1).chain(&["Sec-WebSocket-Extensions: foo", "Cookie: a=b", "X: y"]) {
+        let (name, value) = line.split_once(": ").unwrap();
+        let template = request_with(name, &[&format!("{name}: {value}\u{1}")]);
+        let at = template.iter().position(|byte| *byte == 1).unwrap();
+        for byte in 0..=255 {
+            let mut bytes = template.clone();
+            bytes[at] = byte;
+            // A line break there only moves the end of the head.
+            let (outcome, answer) = receive_in([&bytes[..]]);
+            assert!(outcome.is_ok() == answer.is_empty(), "{}", bytes.escape_ascii());
+            if let Ok(Some(Incoming::Upgrade(request))) = outcome {
+                let _ = (request.header(name), request.cookies().count(), request.is_from_host());
+                let _ = format!("{:?} {}", request, request.extensions().count());
+            }
+        }
+    }
+}
+
+#[test]
+fn any_byte_in_place_of_any_other_is_an_answer_and_no_panic() {
+    let good = head(&LINES);
+    for at in 0..good.len() {
+        for byte in [0, b'\t', b'\n', b'\r', b' ', b'"', b',', b':', b';', 0x7F, 0x80, 0xFF] {
+            let mut bytes = good.clone();
+            bytes[at] = byte;
+            let (outcome, answer) = receive_in([&bytes[..]]);
+            assert!(outcome.is_ok() == answer.is_empty(), "{}", bytes.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn heads_that_are_too_long_or_have_too_many_lines() {
+    let long = format!("X: {}", "x".repeat(40_000));
+    let bytes = request_with("X", &[&long]);
+    assert_eq!(receive_in([&bytes[..]]).0, Err(HeadTooLong));
+    assert_eq!(status(&receive_in(bytes.chunks(1000)).1), 431);
+
+    // The Upgrade header last, as in CVE-2024-37890.
+    let many: Vec<_> = (0..200).map(|i| format!("X-{i}: y")).collect();
+    let mut lines: Vec<_> = LINES.iter().filter(|line| !line.starts_with("Upgrade")).copied().collect();
+    lines.extend(many.iter().map(String::as_str));
+    lines.push("Upgrade: websocket");
+    assert_eq!(refusal(&head(&lines)), (TooManyHeaders, 431));
+}
+
+#[test]
+fn the_limits_on_heads_are_exact() {
+    let good = head(&LINES);
+    let receive = |max_head_len, max_headers| {
+        let config = Config { max_head_len, max_headers, ..Config::default() };
+        let (mut handshake, mut input) = (Handshake::new(config), Buffer::new());
+        input.extend_from_slice(&good);
+        handshake.receive(&mut input).map(|incoming| incoming.is_some())
+    };
+    assert_eq!(receive(good.len(), LINES.len() - 1), Ok(true));
+    assert_eq!(receive(good.len() - 1, LINES.len() - 1), Err(HeadTooLong));
+    assert_eq!(receive(good.len(), LINES.len() - 2), Err(TooManyHeaders));
+}
+
+#[test]
+fn a_head_without_end_is_refused_at_the_limit_and_nothing_more_is_taken() {
+    for filler in [&b"x"[..], b"\r", b"X: y\r\n", b"\x16\x03\x01"] {
+        let (mut handshake, mut input) = (Handshake::new(Config::default()), Buffer::new());
+        input.extend_from_slice(b"GET /chat HTTP/1.1\r\n");
+        let mut fed = 0;
+        let error = loop {
+            assert!(fed <= 40_000, "still waiting after {fed} bytes");
+            input.extend_from_slice(filler);
+            fed += filler.len();
+            match handshake.receive(&mut input) {
+                Ok(None) => {}
+                outcome => break outcome.unwrap_err(),
+            }
+        };
+        assert!(matches!(error, HeadTooLong | TooManyHeaders), "{error:?}");
+        assert_eq!(status(&written(handshake.output())), 431);
+    }
+}

@@ -1,0 +1,95 @@
+//! What a server answers: section 4.2.2.
+
+use sansocket::HandshakeError::{self, *};
+use sansocket::handshake::server::{Handshake, Response};
+use sansocket::{Config, State};
+
+use super::*;
+
+/// What goes out for this answer to the request of section 1.2, and whether it opened a connection.
+fn respond(answer: impl Fn(&Request) -> Response) -> Result<(bool, Vec<u8>), HandshakeError> {
+    let request = upgrade(&head(&LINES));
+    let mut handshake = Handshake::new(Config::default());
+    match handshake.respond(answer(&request)) {
+        Ok(Some(mut connection)) => {
+            assert_eq!(connection.state(), State::Open);
+            assert!(handshake.output().is_empty());
+            Ok((true, written(connection.output())))
+        }
+        Ok(None) => Ok((false, written(handshake.output()))),
+        Err(error) => {
+            assert!(handshake.output().is_empty(), "not a byte is written of what cannot be sent");
+            assert!(handshake.respond(request.reject(403)).unwrap().is_none(), "another answer may be tried");
+            Err(error)
+        }
+    }
+}
+
+#[test]
+fn section_4_2_2_accepting() {
+    let bare = b"HTTP/1.1 101 Switching Protocols\r\n\
+        Upgrade: websocket\r\n\
+        Connection: Upgrade\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    assert_eq!(respond(Request::accept), Ok((true, bare.to_vec())));
+    let (opened, bytes) =
+        respond(|request| request.accept().subprotocol("superchat").header("Set-Cookie", "id=1")).unwrap();
+    let (lines, body) = parts(&bytes);
+    assert!(opened && body.is_empty());
+    assert_eq!(lines[4..], ["sec-websocket-protocol: superchat", "set-cookie: id=1"]);
+}
+
+#[test]
+fn section_4_2_2_rejecting() {
+    let (opened, bytes) = respond(|request| {
+        let response = request.reject(401).header("WWW-Authenticate", "Basic realm=\"chat\"");
+        response.header("Content-Type", "application/json").body("{}")
+    })
+    .unwrap();
+    assert!(!opened);
+    let expected = b"HTTP/1.1 401 Unauthorized\r\n\
+        Connection: close\r\n\
+        Content-Length: 2\r\n\
+        WWW-Authenticate: Basic realm=\"chat\"\r\n\
+        Content-Type: application/json\r\n\r\n{}";
+    assert_eq!(bytes, expected);
+    for code in [200, 302, 403, 404, 418, 500, 503, 599] {
+        let (opened, bytes) = respond(|request| request.reject(code)).unwrap();
+        assert_eq!((opened, status(&bytes)), (false, code));
+        assert!(parts(&bytes).0.contains(&"content-length: 0".into()));
+    }
+    let (_, bytes) = respond(|request| request.reject(403).body("no")).unwrap();
+    assert!(parts(&bytes).0.contains(&"content-type: text/plain; charset=utf-8".into()));
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused_before_a_byte_is_written() {
+    type Answer = fn(&Request) -> Response;
+    let rows: [(Answer, HandshakeError); 22] = [
+        (|request| request.accept().header("X", "a\r\nInjected: b"), BadHeader),
+        (|request| request.accept().header("X", "a\nb"), BadHeader),
+        (|request| request.accept().header("X", "a\0b"), BadHeader),
+        (|request| request.accept().header("X\r\nY", "a"), BadHeader),
+        (|request| request.accept().header("X Y", "a"), BadHeader),
+        (|request| request.accept().header("X:", "a"), BadHeader),
+        (|request| request.accept().header("", "a"), BadHeader),
+        (|request| request.accept().header("Upgrade", "h2c"), BadHeader),
+        (|request| request.accept().header("sec-websocket-accept", "a"), BadHeader),
+        (|request| request.accept().header("Sec-WebSocket-Extensions", "permessage-deflate"), BadHeader),
+        (|request| request.accept().header("Transfer-Encoding", "chunked"), BadHeader),
+        (|request| request.reject(403).header("Content-Length", "5"), BadHeader),
+        (|request| request.reject(403).header("X", "a\rb"), BadHeader),
+        (|request| request.accept().subprotocol("other"), BadSubprotocol),
+        (|request| request.accept().subprotocol("Chat"), BadSubprotocol),
+        (|request| request.accept().subprotocol("chat\r\nX: y"), BadSubprotocol),
+        (|request| request.accept().subprotocol(""), BadSubprotocol),
+        (|request| request.reject(403).subprotocol("chat"), BadSubprotocol),
+        (|request| request.reject(101), BadStatus),
+        (|request| request.reject(199), BadStatus),
+        (|request| request.respond(600), BadStatus),
+        (|request| request.accept().body("a body"), UnexpectedBody),
+    ];
+    for (i, (answer, error)) in rows.into_iter().enumerate() {
+        assert_eq!(respond(answer), Err(error), "row {i}");
+    }
+}

@@ -1,0 +1,253 @@
+//! What a server takes for an opening handshake: section 4.2.1.
+
+use sansocket::handshake::server::{Handshake, Incoming};
+use sansocket::{Buffer, Config, Role, State};
+
+use super::*;
+use crate::common::*;
+
+#[test]
+fn section_1_2_the_example() {
+    let request = upgrade(&head(&LINES));
+    assert_eq!((request.method(), request.path(), request.query()), ("GET", "/chat", None));
+    assert_eq!(request.header("host"), Some("server.example.com"));
+    assert_eq!(request.origin(), Some("http://example.com"));
+    assert!(request.subprotocols().eq(["chat", "superchat"]));
+    assert_eq!(request.extensions().count(), 0);
+
+    let mut handshake = Handshake::new(Config::default());
+    let mut connection = handshake.respond(request.accept().subprotocol("chat")).unwrap().unwrap();
+    let (lines, body) = parts(&written(connection.output()));
+    let expected = [
+        "http/1.1 101 switching protocols",
+        "upgrade: websocket",
+        "connection: upgrade",
+        "sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=",
+        "sec-websocket-protocol: chat",
+    ];
+    assert_eq!((&lines[..], &body[..]), (&expected.map(String::from)[..], ""));
+    assert_eq!((connection.subprotocol(), connection.state()), (Some("chat"), State::Open));
+}
+
+#[test]
+fn the_answer_to_a_key_is_written_as_it_is() {
+    for (key, accept) in [
+        ("dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+        ("x3JJHMbDL1EzLkh9GBhXDw==", "HSmrc0sMlYUkAGmm5OPpG2HaGWk="),
+    ] {
+        let line = format!("Sec-WebSocket-Key: {key}");
+        let request = upgrade(&request_with("Sec-WebSocket-Key", &[&line]));
+        let mut connection = Handshake::new(Config::default()).respond(request.accept()).unwrap().unwrap();
+        let answer = String::from_utf8(written(connection.output())).unwrap();
+        assert!(answer.contains(&format!("\r\nSec-WebSocket-Accept: {accept}\r\n")), "{answer}");
+    }
+}
+
+#[test]
+fn a_request_of_a_browser_to_an_application_server() {
+    let request = upgrade(&head(&[
+        "GET /csp/user/MyApp.MyWebSocketServer.cls?room=a%20b HTTP/1.1",
+        "Host: localhost:57772",
+        "Connection: keep-alive, Upgrade",
+        "Pragma: no-cache",
+        "Upgrade: websocket",
+        "Origin: http://localhost:57772",
+        "Sec-WebSocket-Version: 13",
+        "Cookie: CSPSESSIONID=001000; theme=dark; empty=; flag",
+        "Cookie: second=line=2",
+        "Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==",
+        "Sec-WebSocket-Protocol: chat",
+        "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
+    ]));
+    assert_eq!(request.path(), "/csp/user/MyApp.MyWebSocketServer.cls");
+    assert_eq!(request.query(), Some("room=a%20b"));
+    let cookies = [("CSPSESSIONID", "001000"), ("theme", "dark"), ("empty", ""), ("second", "line=2")];
+    assert!(request.cookies().eq(cookies));
+    assert!(request.is_from_host());
+    assert!(request.extensions().map(|extension| extension.name).eq(["permessage-deflate"]));
+}
+
+#[test]
+fn section_4_2_1_headers_come_in_any_order_and_case() {
+    let (first, headers) = LINES.split_first().unwrap();
+    for i in 0..headers.len() {
+        let mut lines = vec![*first];
+        lines.extend(&headers[i..]);
+        lines.extend(&headers[..i]);
+        upgrade(&head(&lines));
+        lines[1..].reverse();
+        upgrade(&head(&lines));
+    }
+    let recased = |recase: fn(&str) -> String| {
+        let lines = headers.iter().map(|line| line.split_once(':').unwrap());
+        let lines = lines.map(|(name, value)| recase(name) + ":" + value);
+        head(&[vec![(*first).to_string()], lines.collect()].concat())
+    };
+    upgrade(&recased(str::to_lowercase));
+    upgrade(&recased(str::to_uppercase));
+}
+
+#[test]
+fn section_4_2_1_ways_to_say_the_same() {
+    let rows = [
+        ("Upgrade", &["Upgrade: WebSocket"][..]),
+        ("Upgrade", &["Upgrade: h2c, websocket"]),
+        ("Upgrade", &["Upgrade: h2c", "Upgrade: WEBSOCKET"]),
+        ("Upgrade", &["Upgrade:websocket"]),
+        ("Upgrade", &["Upgrade: \t websocket \t "]),
+        ("Connection", &["Connection: upgrade"]),
+        ("Connection", &["Connection: keep-alive, Upgrade"]),
+        ("Connection", &["Connection: keep-alive,UPGRADE ,"]),
+        ("Connection", &["Connection: keep-alive", "Connection: Upgrade"]),
+        ("Sec-WebSocket-Key", &["Sec-WebSocket-Key:   dGhlIHNhbXBsZSBub25jZQ==  "]),
+        ("Sec-WebSocket-Protocol", &[]),
+        ("Sec-WebSocket-Protocol", &["Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Protocol: superchat"]),
+        ("Sec-WebSocket-Extensions", &["Sec-WebSocket-Extensions: a;b=1, c", "Sec-WebSocket-Extensions: d"]),
+        ("Origin", &[]),
+        ("Content-Length", &["Content-Length: 0"]),
+        ("X-Unknown", &["X-Unknown: and not asked about"]),
+    ];
+    for (name, lines) in rows {
+        upgrade(&request_with(name, lines));
+    }
+}
+
+#[test]
+fn section_4_1_request_targets() {
+    let rows = [
+        ("/", ("/", None)),
+        ("/chat", ("/chat", None)),
+        ("/a/b?c=d?e", ("/a/b", Some("c=d?e"))),
+        ("/?", ("/", Some(""))),
+        ("//double", ("//double", None)),
+        ("/%00%zz", ("/%00%zz", None)),
+        ("http://server.example.com/chat", ("/chat", None)),
+        ("HTTPS://server.example.com:443/chat?q", ("/chat", Some("q"))),
+        ("http://server.example.com", ("/", None)),
+        ("http://server.example.com?q=/", ("/", Some("q=/"))),
+    ];
+    for (target, expected) in rows {
+        let request = upgrade(&request_with("GET", &[&format!("GET {target} HTTP/1.1")]));
+        assert_eq!((request.path(), request.query()), expected, "{target}");
+    }
+}
+
+#[test]
+fn section_11_3_subprotocols_and_extensions_are_lists_over_all_lines() {
+    let mut lines = LINES.to_vec();
+    lines.push("Sec-WebSocket-Protocol: , third ,");
+    lines.push("Sec-WebSocket-Extensions: foo; a=1, bar");
+    lines.push("Sec-WebSocket-Extensions: foo; a=\"2\"");
+    let request = upgrade(&head(&lines));
+    assert!(request.subprotocols().eq(["chat", "superchat", "third"]));
+    assert!(request.extensions().map(|extension| extension.name).eq(["foo", "bar", "foo"]));
+}
+
+#[test]
+fn a_head_as_large_as_browsers_send_passes() {
+    let cookie = format!("Cookie: {}", "c=0123456789abcde; ".repeat(8 << 10 >> 4));
+    let mut lines = LINES.to_vec();
+    lines.push(&cookie);
+    let many: Vec<_> = (0..90).map(|i| format!("X-{i}: {i}")).collect();
+    lines.extend(many.iter().map(String::as_str));
+    assert!(upgrade(&head(&lines)).cookies().count() > 500);
+}
+
+#[test]
+fn frames_in_the_segment_of_the_request_are_kept() {
+    let request = head(&LINES);
+    let frames: [Frame<'_>; 3] = [(TEXT, b"early"), (PING, b"p"), (TEXT, b"bird")];
+    let bytes = [&request[..], &wire(Role::Server, &frames)].concat();
+    for at in 1..bytes.len() {
+        let (front, back) = bytes.split_at(at);
+        let (mut handshake, mut input) = (Handshake::new(Config::default()), Buffer::new());
+        input.extend_from_slice(front);
+        let mut incoming = handshake.receive(&mut input).unwrap();
+        input.extend_from_slice(back);
+        if incoming.is_none() {
+            incoming = handshake.receive(&mut input).unwrap();
+        }
+        let Some(Incoming::Upgrade(request)) = incoming else { panic!("cut at {at}") };
+        let mut connection = handshake.respond(request.accept()).unwrap().unwrap();
+        let outcome = feed(&mut connection, &mut input, [&b""[..]]);
+        assert_eq!(outcome.events, [text("early"), Got::Ping(b"p".to_vec()), text("bird")]);
+        assert!(outcome.output.starts_with(b"HTTP/1.1 101 ") && outcome.output.ends_with(b"\x8a\x01p"));
+    }
+}
+
+#[test]
+fn plain_http_is_told_apart() {
+    let rows: [(&[&str], &str, &str); 5] = [
+        (&["GET /health HTTP/1.1", "Host: a"], "GET", "/health"),
+        (&["GET / HTTP/1.0"], "GET", "/"),
+        (&["POST /api HTTP/1.1", "Host: a", "Content-Length: 2"], "POST", "/api"),
+        (&["GET / HTTP/1.1", "Host: a", "Connection: Upgrade", "Upgrade: h2c"], "GET", "/"),
+        (&["GET / HTTP/1.1", "Host: a", "Upgrade: notwebsocket"], "GET", "/"),
+    ];
+    for (lines, method, path) in rows {
+        let (outcome, answer) = receive(&head(lines));
+        let Ok(Some(Incoming::Http(request))) = outcome else { panic!("{lines:?}: {outcome:?}") };
+        assert_eq!((request.method(), request.path(), &answer[..]), (method, path, &b""[..]));
+        let mut handshake = Handshake::new(Config::default());
+        assert!(handshake.respond(request.respond(200).body("fine")).unwrap().is_none());
+        let (lines, body) = parts(&written(handshake.output()));
+        assert_eq!((&lines[0][..], &body[..]), ("http/1.1 200 ok", "fine"));
+        assert!(lines.contains(&"connection: close".into()) && lines.contains(&"content-length: 4".into()));
+    }
+}
+
+#[test]
+fn section_10_2_origins_are_compared_as_a_whole() {
+    let allowed = ["https://example.com", "http://localhost:8080", "http://[::1]:9000"];
+    let rows = [
+        ("https://example.com", true),
+        ("HTTPS://Example.COM", true),
+        ("http://localhost:8080", true),
+        ("http://[::1]:9000", true),
+        ("http://example.com", false),
+        ("https://example.com:443", false),
+        ("https://example.com:8443", false),
+        ("https://example.com.evil.net", false),
+        ("https://evil-example.com", false),
+        ("https://sub.example.com", false),
+        ("https://example.com/", false),
+        ("https://example.com@evil.net", false),
+        ("http://localhost", false),
+        ("http://127.0.0.1:8080", false),
+        ("http://[::1]", false),
+        ("null", false),
+        ("", false),
+    ];
+    for (origin, from) in rows {
+        let request = upgrade(&request_with("Origin", &[&format!("Origin: {origin}")]));
+        assert_eq!(request.is_from(&allowed), from, "{origin}");
+    }
+    let without = upgrade(&request_with("Origin", &[]));
+    assert!(!without.is_from(&allowed) && !without.is_from_host());
+    let null = upgrade(&request_with("Origin", &["Origin: null"]));
+    assert!(null.is_from(&["null"]) && !null.is_from_host());
+}
+
+#[test]
+fn section_10_2_pages_of_this_very_server() {
+    let rows = [
+        ("http://server.example.com", true),
+        ("https://SERVER.example.com", true),
+        ("http://server.example.com:80", false),
+        ("http://server.example.com.evil.net", false),
+        ("http://evil.net/server.example.com", false),
+        ("ftp://server.example.com", false),
+        ("server.example.com", false),
+    ];
+    for (origin, from) in rows {
+        let request = upgrade(&request_with("Origin", &[&format!("Origin: {origin}")]));
+        assert_eq!(request.is_from_host(), from, "{origin}");
+    }
+}
+
+#[test]
+fn headers_are_shown_as_text() {
+    let request = upgrade(&request_with("Origin", &["Origin: a\tb"]));
+    let shown = format!("{:?}", request.headers());
+    assert!(shown.contains(r#""Host": "server.example.com""#) && shown.contains(r#""a\tb""#), "{shown}");
+}
