@@ -1,0 +1,114 @@
+//! What a server receives: a stream of masked frames, read by the buffer as from a socket. The times are per message.
+
+mod common;
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use common::{ascii, binary, multi_byte, push_masked, size, throughput};
+use criterion::{Criterion, criterion_group, criterion_main};
+use sansocket::frame::Opcode;
+use sansocket::{Buffer, Config, Connection, Event};
+
+/// A stream is at least so long, so that small messages stand side by side as a busy peer's do.
+const STREAM_LEN: usize = 256 << 10;
+
+/// The same message over and over.
+struct Stream {
+    bytes: Vec<u8>,
+    messages: u64,
+    payload: Vec<u8>,
+}
+
+impl Stream {
+    fn of(payload: Vec<u8>, push_message: impl Fn(&mut Vec<u8>, &[u8])) -> Self {
+        let mut stream = Self { bytes: Vec::new(), messages: 0, payload };
+        while stream.bytes.len() < STREAM_LEN || stream.messages < 4 {
+            push_message(&mut stream.bytes, &stream.payload);
+            stream.messages += 1;
+        }
+        stream
+    }
+}
+
+fn whole(c: &mut Criterion) {
+    for len in [0, 16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20] {
+        let stream = Stream::of(binary(len), |to, payload| push_masked(to, Opcode::Binary, true, payload));
+        measure(c, &format!("binary/{}", size(len)), &stream);
+    }
+    for (kind, text) in [
+        ("ascii", ascii(16)),
+        ("ascii", ascii(1 << 10)),
+        ("multi-byte", multi_byte(1 << 10)),
+        ("multi-byte", multi_byte(64 << 10)),
+    ] {
+        let name = format!("{kind}/{}", size(text.len()));
+        let stream = Stream::of(text.into(), |to, payload| push_masked(to, Opcode::Text, true, payload));
+        measure(c, &name, &stream);
+    }
+}
+
+fn fragmented(c: &mut Criterion) {
+    let stream = Stream::of(binary(64 << 10), |to, payload| push_fragments(to, payload, 1 << 10, Some(4)));
+    measure(c, "fragments/64 KiB in 1 KiB, pings between", &stream);
+    let stream = Stream::of(binary(1 << 10), |to, payload| push_fragments(to, payload, 64, None));
+    measure(c, "fragments/1 KiB in 64 B", &stream);
+}
+
+/// A message in fragments, with a Ping before every so many of them.
+fn push_fragments(to: &mut Vec<u8>, payload: &[u8], fragment_len: usize, ping_every: Option<usize>) {
+    let last = payload.len().div_ceil(fragment_len) - 1;
+    for (index, fragment) in payload.chunks(fragment_len).enumerate() {
+        if ping_every.is_some_and(|every| index % every == every - 1) {
+            push_masked(to, Opcode::Ping, true, b"still there?");
+        }
+        let opcode = if index == 0 { Opcode::Binary } else { Opcode::Continuation };
+        push_masked(to, opcode, index == last, fragment);
+    }
+}
+
+fn measure(c: &mut Criterion, name: &str, stream: &Stream) {
+    let mut connection = Connection::server(Config::default());
+    let mut input = Buffer::new();
+    let mut arrived = 0;
+    receive(&mut connection, &mut input, &stream.bytes, |data| {
+        assert_eq!(data, stream.payload);
+        arrived += 1;
+    });
+    assert_eq!(arrived, stream.messages);
+
+    let mut group = c.benchmark_group("decode");
+    group.throughput(throughput(stream.payload.len()));
+    group.bench_function(name, |b| {
+        b.iter_custom(|messages| {
+            let rounds = messages.div_ceil(stream.messages);
+            let start = Instant::now();
+            for _ in 0..rounds {
+                receive(&mut connection, &mut input, &stream.bytes, |data| _ = black_box(data));
+            }
+            start.elapsed().mul_f64(messages as f64 / (rounds * stream.messages) as f64)
+        });
+    });
+}
+
+fn receive(
+    connection: &mut Connection,
+    input: &mut Buffer,
+    mut bytes: &[u8],
+    mut on_message: impl FnMut(&[u8]),
+) {
+    while input.read_from(&mut bytes).expect("a slice has no errors") > 0 {
+        while let Some(event) = connection.next_event(input).expect("the stream is valid") {
+            match event {
+                Event::Text(text) => on_message(text.as_bytes()),
+                Event::Binary(data) => on_message(data),
+                _ => {}
+            }
+        }
+        let pongs = connection.output();
+        pongs.advance(pongs.len());
+    }
+}
+
+criterion_group! { name = benches; config = common::criterion(); targets = whole, fragmented }
+criterion_main!(benches);

@@ -1,0 +1,101 @@
+//! The opening handshake: the request in and the 101 out, the request out and the 101 in.
+
+mod common;
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use sansocket::frame::{MaskKey, MaskKeys};
+use sansocket::handshake::{client, server};
+use sansocket::{Buffer, Config, Connection, Output};
+
+/// As a browser sends it.
+const REQUEST: &[u8] = b"GET /chat?room=rust HTTP/1.1\r\n\
+    Host: example.com\r\n\
+    Connection: keep-alive, Upgrade\r\n\
+    Pragma: no-cache\r\n\
+    Cache-Control: no-cache\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36\r\n\
+    Upgrade: websocket\r\n\
+    Origin: https://example.com\r\n\
+    Sec-WebSocket-Version: 13\r\n\
+    Accept-Encoding: gzip, deflate, br\r\n\
+    Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n\
+    Cookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
+    \r\n";
+
+/// The nonce behind the key in [`REQUEST`].
+const NONCE: [u8; 16] = *b"the sample nonce";
+
+const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+    \r\n";
+
+struct NoKeys;
+
+impl MaskKeys for NoKeys {
+    fn next_key(&mut self) -> MaskKey {
+        MaskKey::default()
+    }
+}
+
+fn server(c: &mut Criterion) {
+    let config = Arc::new(Config::default());
+    let mut input = Buffer::new();
+    assert_eq!(bytes(accept(&config, &mut input).output()), RESPONSE);
+    assert!(input.is_idle());
+
+    let mut group = c.benchmark_group("handshake");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("server", |b| {
+        b.iter(|| bytes(accept(&config, &mut input).output()));
+    });
+}
+
+fn accept(config: &Arc<Config>, input: &mut Buffer) -> Connection {
+    let mut handshake = server::Handshake::new(Arc::clone(config));
+    input.extend_from_slice(black_box(REQUEST));
+    let incoming = handshake.receive(input).expect("a valid request").expect("a whole request");
+    let server::Incoming::Upgrade(request) = incoming else { unreachable!("it asks for an upgrade") };
+    handshake.respond(request.accept()).expect("a valid response").expect("a connection")
+}
+
+fn client(c: &mut Criterion) {
+    let config = Arc::new(Config::default());
+    let request = client::Request::new("ws://example.com/chat?room=rust").expect("a valid URL");
+    let mut input = Buffer::new();
+    let (sent, _) = connect(&request, &config, &mut input);
+    let key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    assert!(sent.windows(key.len()).any(|line| line == key), "{}", sent.escape_ascii());
+    assert!(input.is_idle());
+
+    let mut group = c.benchmark_group("handshake");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("client", |b| {
+        b.iter(|| connect(&request, &config, &mut input));
+    });
+}
+
+fn connect(request: &client::Request, config: &Arc<Config>, input: &mut Buffer) -> (Vec<u8>, Connection) {
+    let mut handshake = client::Handshake::with_nonce(black_box(request), Arc::clone(config), NONCE, NoKeys)
+        .expect("a request that can be sent");
+    let sent = bytes(handshake.output());
+    input.extend_from_slice(black_box(RESPONSE));
+    let (connection, _) = handshake.receive(input).expect("a valid response").expect("a whole response");
+    (sent, connection)
+}
+
+/// Takes everything out, as a write would.
+fn bytes(output: &mut Output) -> Vec<u8> {
+    let bytes: Vec<u8> = output.chunks().flatten().copied().collect();
+    output.advance(bytes.len());
+    bytes
+}
+
+criterion_group! { name = benches; config = common::criterion(); targets = server, client }
+criterion_main!(benches);
