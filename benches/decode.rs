@@ -6,12 +6,19 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use common::{ascii, binary, multi_byte, push_masked, size, throughput};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use sansocket::frame::Opcode;
 use sansocket::{Buffer, Config, Connection, Event};
 
 /// A stream is at least so long, so that small messages stand side by side as a busy peer's do.
 const STREAM_LEN: usize = 256 << 10;
+
+fn main() {
+    let mut c = common::criterion();
+    whole(&mut c);
+    fragmented(&mut c);
+    c.final_summary();
+}
 
 /// The same message over and over.
 struct Stream {
@@ -109,6 +116,3 @@ fn receive(
         pongs.advance(pongs.len());
     }
 }
-
-criterion_group! { name = benches; config = common::criterion(); targets = whole, fragmented }
-criterion_main!(benches);

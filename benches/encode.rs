@@ -5,9 +5,16 @@ mod common;
 use std::hint::black_box;
 
 use common::{binary, size, throughput};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use sansocket::frame::{Decoder, Limits};
 use sansocket::{Config, Connection, Message, Role};
+
+fn main() {
+    let mut c = common::criterion();
+    server(&mut c);
+    client(&mut c);
+    c.final_summary();
+}
 
 fn server(c: &mut Criterion) {
     measure(c, Role::Server, 16, "server/16 B");
@@ -51,6 +58,3 @@ fn check(connection: &mut Connection, role: Role, message: &Message) {
     assert_eq!(chunk.payload, message.as_bytes());
     assert!(rest.is_empty());
 }
-
-criterion_group! { name = benches; config = common::criterion(); targets = server, client }
-criterion_main!(benches);

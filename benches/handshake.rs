@@ -5,7 +5,7 @@ mod common;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput};
 use sansocket::frame::{MaskKey, MaskKeys};
 use sansocket::handshake::{client, server};
 use sansocket::{Buffer, Config, Connection, Output};
@@ -35,6 +35,13 @@ const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
     Connection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
     \r\n";
+
+fn main() {
+    let mut c = common::criterion();
+    server(&mut c);
+    client(&mut c);
+    c.final_summary();
+}
 
 struct NoKeys;
 
@@ -96,6 +103,3 @@ fn bytes(output: &mut Output) -> Vec<u8> {
     output.advance(bytes.len());
     bytes
 }
-
-criterion_group! { name = benches; config = common::criterion(); targets = server, client }
-criterion_main!(benches);

@@ -5,11 +5,18 @@ mod common;
 use std::hint::black_box;
 
 use common::KEY;
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput};
 use sansocket::frame::{FrameHeader, Opcode};
 
 /// By the payload's length, masked.
 const HEADERS: [(&str, u64); 3] = [("6 bytes", 125), ("8 bytes", 1 << 10), ("14 bytes", 1 << 20)];
+
+fn main() {
+    let mut c = common::criterion();
+    decode(&mut c);
+    encode(&mut c);
+    c.final_summary();
+}
 
 fn header(payload_len: u64) -> FrameHeader {
     FrameHeader { fin: true, rsv1: false, opcode: Opcode::Binary, mask: Some(KEY), payload_len }
@@ -44,6 +51,3 @@ fn encode(c: &mut Criterion) {
         });
     }
 }
-
-criterion_group! { name = benches; config = common::criterion(); targets = decode, encode }
-criterion_main!(benches);

@@ -5,10 +5,17 @@ mod common;
 use std::hint::black_box;
 
 use common::{KEY, binary, size, throughput};
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 use sansocket::frame::{apply_mask, copy_masked};
 
 const LENGTHS: [usize; 3] = [125, 1 << 10, 16 << 10];
+
+fn main() {
+    let mut c = common::criterion();
+    in_place(&mut c);
+    copying(&mut c);
+    c.final_summary();
+}
 
 fn in_place(c: &mut Criterion) {
     let mut group = c.benchmark_group("apply_mask");
@@ -45,6 +52,3 @@ fn copying(c: &mut Criterion) {
 fn masked_byte_by_byte(payload: &[u8]) -> Vec<u8> {
     payload.iter().zip(KEY.0.iter().cycle()).map(|(byte, key)| byte ^ key).collect()
 }
-
-criterion_group! { name = benches; config = common::criterion(); targets = in_place, copying }
-criterion_main!(benches);

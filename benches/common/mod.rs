@@ -9,9 +9,11 @@ use sansocket::frame::{FrameHeader, MaskKey, Opcode, apply_mask};
 
 pub(crate) const KEY: MaskKey = MaskKey([0x37, 0xFA, 0x21, 0x3D]);
 
-/// Short enough that all rows together take a few minutes.
+/// With the command line's filter and options; short enough that all rows together take a few minutes.
 pub(crate) fn criterion() -> Criterion {
-    Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3))
+    let short =
+        Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    short.configure_from_args()
 }
 
 /// Payload bytes a second; messages a second where there is no payload.
