@@ -99,7 +99,8 @@ fn connect(request: &client::Request, config: &Arc<Config>, input: &mut Buffer) 
 
 /// Takes everything out, as a write would.
 fn bytes(output: &mut Output) -> Vec<u8> {
-    let bytes: Vec<u8> = output.chunks().flatten().copied().collect();
+    let mut bytes = Vec::with_capacity(output.len());
+    output.chunks().for_each(|chunk| bytes.extend_from_slice(chunk));
     output.advance(bytes.len());
     bytes
 }
