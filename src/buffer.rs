@@ -9,7 +9,7 @@ use crate::utf8::{Carry, Invalid};
 const READ_LEN: usize = 20 << 10;
 
 /// The capacity for assembling messages that an idle buffer keeps. A message that needed more gives it back.
-const RETAINED_LEN: usize = 1 << 20;
+const RETAINED_LEN: usize = 2 << 20;
 
 /// Received bytes: filled from a socket, emptied by [`Connection`](crate::Connection), which lends events out of it.
 ///
@@ -21,7 +21,7 @@ const RETAINED_LEN: usize = 1 << 20;
 ///
 /// Memory: nothing until the first read, then 20 KiB for reading (more only while a longer HTTP head arrives), and a
 /// message under assembly grows with what has been received of it, up to
-/// [`Limits::max_message_len`](crate::Limits::max_message_len); at most 1 MiB of that is kept for the next one.
+/// [`Limits::max_message_len`](crate::Limits::max_message_len); at most 2 MiB of that is kept for the next one.
 #[derive(Default)]
 pub struct Buffer {
     received: Queue,
@@ -50,8 +50,10 @@ impl Buffer {
     /// For reads that are not [`std::io::Read`]: `recv`, `io_uring`, DMA.
     pub fn spare(&mut self) -> &mut [u8] {
         self.release();
-        let min = if self.received.is_empty() { READ_LEN } else { 1 };
-        self.received.spare(min)
+        if self.received.is_empty() {
+            self.received.reset(READ_LEN);
+        }
+        self.received.spare(READ_LEN.saturating_sub(self.received.len()).max(1))
     }
 
     /// Takes in the first `n` bytes of what [`spare`](Self::spare) gave; more than it gave counts as all of it.
