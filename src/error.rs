@@ -11,8 +11,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::frame::CloseCode;
-
 /// The peer broke a rule, or went away without a closing handshake. Final: after it a connection gives no more events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{}", self.as_str())]
@@ -55,17 +53,6 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The code that the Close frame carries: 1002, 1007 or 1009. [`CloseCode::ABNORMAL`] where none can be sent,
-    /// because the transport is gone.
-    pub fn close_code(self) -> CloseCode {
-        match self {
-            Self::InvalidUtf8 => CloseCode::INVALID_DATA,
-            Self::FrameTooLong | Self::MessageTooLong | Self::TooManyFragments => CloseCode::TOO_BIG,
-            Self::ConnectionLost => CloseCode::ABNORMAL,
-            _ => CloseCode::PROTOCOL_ERROR,
-        }
-    }
-
     /// The error in words, which are also the reason in the Close frame.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -94,6 +94,7 @@
 //! | `connection/closing`, `timers`, `output` | the one state; time passed in; bytes to be written |
 //! | `connection/inbound`, `outbound` | frames to events; messages to frames |
 //! | `handshake/head`, `extensions`, `url` | HTTP/1.1 heads, one header's grammar, `ws:` URLs |
+//! | `handshake/request`, `response` | what a client asks for, and whether section 4.2.1 lets it; a server's answers |
 //! | `handshake/client`, `server` | the two ends of the opening handshake |
 //! | `blocking/stream`, `receiving`, `opening`, `split` | time limits, the wait loop, connect and accept, one connection in two threads |
 

@@ -2,9 +2,29 @@
 
 use alloc::boxed::Box;
 
-use super::State;
 use crate::error::ProtocolError;
 use crate::frame::{CloseCode, CloseFrame};
+
+/// How far the connection is on its way to being closed (section 7.1).
+///
+/// ```text
+///                 close() ──▶ Close sent            Close received, Close sent
+///   Open ───────────────────────────────▶ Closing ─────────────────────────────▶ Closed
+///     │ Close received: answered at once                                            ▲
+///     ├─────────────────────────────────────────────────────────────────────────────┤
+///     │ the peer broke a rule: Close sent, input discarded                          │
+///     └ end of stream, or a timer gave up (from Closing too) ───────────────────────┘
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Messages go both ways.
+    Open,
+    /// A Close frame was sent; the peer's is awaited, and messages that it had already sent still arrive.
+    Closing,
+    /// Nothing more is received or queued. What is still in the [`Output`](super::Output) should be written, then the transport
+    /// ends.
+    Closed,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Closing {

@@ -1,13 +1,4 @@
 //! The protocol as a value: bytes in and events out, messages in and bytes out (RFC 6455 sections 5.4 to 7).
-//!
-//! ```text
-//!                 close() ──▶ Close sent            Close received, Close sent
-//!   Open ───────────────────────────────▶ Closing ─────────────────────────────▶ Closed
-//!     │ Close received: answered at once                                            ▲
-//!     ├─────────────────────────────────────────────────────────────────────────────┤
-//!     │ the peer broke a rule: Close sent, input discarded                          │
-//!     └ end of stream, or a timer gave up (from Closing too) ───────────────────────┘
-//! ```
 
 mod closing;
 mod inbound;
@@ -20,7 +11,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-pub use closing::CloseInfo;
+pub use closing::{CloseInfo, State};
 pub use inbound::{Event, Found, Piece};
 pub use outbound::Fin;
 pub use output::Output;
@@ -33,18 +24,6 @@ use crate::role::Role;
 use crate::utf8::Carry;
 use closing::Closing;
 use timers::{Due, Timers};
-
-/// How far the connection is on its way to being closed (section 7.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Messages go both ways.
-    Open,
-    /// A Close frame was sent; the peer's is awaited, and messages that it had already sent still arrive.
-    Closing,
-    /// Nothing more is received or queued. What is still in the [`Output`] should be written, then the transport
-    /// ends.
-    Closed,
-}
 
 /// A WebSocket connection after its opening handshake, without the socket.
 ///

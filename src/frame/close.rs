@@ -64,6 +64,19 @@ impl From<CloseCode> for u16 {
     }
 }
 
+impl ProtocolError {
+    /// The code that the Close frame carries: 1002, 1007 or 1009. [`CloseCode::ABNORMAL`] where none can be sent,
+    /// because the transport is gone.
+    pub fn close_code(self) -> CloseCode {
+        match self {
+            Self::InvalidUtf8 => CloseCode::INVALID_DATA,
+            Self::FrameTooLong | Self::MessageTooLong | Self::TooManyFragments => CloseCode::TOO_BIG,
+            Self::ConnectionLost => CloseCode::ABNORMAL,
+            _ => CloseCode::PROTOCOL_ERROR,
+        }
+    }
+}
+
 /// What a Close frame says, when it says something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseFrame<'a> {

@@ -29,6 +29,8 @@
 pub mod client;
 pub mod extensions;
 mod head;
+mod request;
+mod response;
 pub mod server;
 mod url;
 

@@ -1,0 +1,223 @@
+//! What a client asks for, and whether section 4.2.1 lets it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::extensions::{self, Extension};
+use super::head::{Headers, RequestLine};
+use super::response::Response;
+use super::{ACCEPT_LEN, accept_key, is_nonce, is_token, list, lists_token};
+use crate::error::HandshakeError;
+
+/// An HTTP request: its head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRequest {
+    headers: Headers,
+    method: core::ops::Range<usize>,
+    path: core::ops::Range<usize>,
+    query: Option<core::ops::Range<usize>>,
+    is_http_1_1: bool,
+}
+
+impl HttpRequest {
+    pub(super) fn new(headers: Headers, line: RequestLine) -> Result<Self, HandshakeError> {
+        let target = resource(headers.text(&line.target)).ok_or(HandshakeError::BadTarget)?;
+        let start = line.target.end - target.len();
+        let path_len = target.find('?').unwrap_or(target.len());
+        let path = start..start + path_len;
+        let query = (path_len < target.len()).then_some(path.end + 1..line.target.end);
+        Ok(Self { headers, method: line.method, path, query, is_http_1_1: line.minor_version == 1 })
+    }
+
+    /// Whether any header says that this is meant to be an opening handshake, be it a broken one.
+    pub(super) fn speaks_websocket(&self) -> bool {
+        let prefixed =
+            |name: &str| name.get(..14).is_some_and(|name| name.eq_ignore_ascii_case("sec-websocket-"));
+        lists_token(&self.headers, "Upgrade", "websocket")
+            || self.headers.iter().any(|(name, _)| prefixed(name))
+    }
+
+    /// The method, such as `GET`.
+    pub fn method(&self) -> &str {
+        self.headers.text(&self.method)
+    }
+
+    /// The path, as it was sent: percent-encoded, beginning with `/`.
+    pub fn path(&self) -> &str {
+        match self.headers.text(&self.path) {
+            "" => "/",
+            path => path,
+        }
+    }
+
+    /// What follows the `?`, as it was sent.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_ref().map(|query| self.headers.text(query))
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The value of the first header of that name, if it is UTF-8.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+
+    /// The cookies with their values (RFC 6265 section 4.2), in the order in which they were sent. A session's cookie is
+    /// one of them.
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        let values = self.headers.all("Cookie").filter_map(|value| core::str::from_utf8(value).ok());
+        let pairs = values.flat_map(|value| value.split(';'));
+        pairs.filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.trim(), value.trim()))
+    }
+
+    /// Where the request comes from (RFC 6454), where a browser sent it. "A request without Origin should not be taken
+    /// as coming from a browser" (section 4.2.1).
+    pub fn origin(&self) -> Option<&str> {
+        self.headers.get("Origin")
+    }
+
+    /// Whether the [`origin`](Self::origin) is one of `allowed`, each of the form `https://example.com` or
+    /// `http://localhost:8080`: compared as a whole, but for ASCII case. `false` without an origin, and for `null`
+    /// unless that is in the list.
+    ///
+    /// Any page on the web can open a connection to any server, and brings the server's cookies along (section 10.2):
+    /// this is what tells them apart.
+    pub fn is_from(&self, allowed: &[impl AsRef<str>]) -> bool {
+        let origin = self.origin();
+        origin
+            .is_some_and(|origin| allowed.iter().any(|allowed| allowed.as_ref().eq_ignore_ascii_case(origin)))
+    }
+
+    /// Whether the [`origin`](Self::origin) is a page of this very server, going by the `Host` header.
+    pub fn is_from_host(&self) -> bool {
+        let authority = self
+            .origin()
+            .and_then(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")));
+        matches!((authority, self.header("Host")), (Some(origin), Some(host)) if origin.eq_ignore_ascii_case(host))
+    }
+
+    /// An HTTP answer, after which the transport ends: any status from 200 to 599.
+    pub fn respond(&self, status: u16) -> Response {
+        Response::plain(status)
+    }
+
+    /// The answer of a server that takes nothing but WebSocket connections: 426, with the version.
+    pub fn upgrade_required(&self) -> Response {
+        self.respond(426).body("this is a WebSocket server\n").with_version()
+    }
+}
+
+/// The part of a request target that is the resource name: an absolute path, or that of an `http:` URI (section 4.1).
+fn resource(target: &str) -> Option<&str> {
+    let rest = ["http://", "https://"].iter().find_map(|scheme| {
+        let start = target.get(..scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then(|| target.get(scheme.len()..)).flatten()
+    });
+    let (authority, resource) = match rest {
+        Some(rest) => rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())),
+        None => ("", target),
+    };
+    let absolute = match rest {
+        Some(_) => !authority.is_empty(),
+        None => resource.starts_with('/'),
+    };
+    (absolute && target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')).then_some(resource)
+}
+
+/// A client's opening handshake. It exists only if all of section 4.2.1 holds. Derefs to [`HttpRequest`] for path, query,
+/// headers, cookies and origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    http: HttpRequest,
+    accept: [u8; ACCEPT_LEN],
+}
+
+impl core::ops::Deref for Request {
+    type Target = HttpRequest;
+
+    fn deref(&self) -> &HttpRequest {
+        &self.http
+    }
+}
+
+impl Request {
+    /// The rules of section 4.2.1, in its order, the version first among the `Sec-WebSocket` ones: what another version
+    /// asks of the others is not known.
+    pub(super) fn new(http: HttpRequest) -> Result<Self, HandshakeError> {
+        let headers = &http.headers;
+        if http.method() != "GET" {
+            return Err(HandshakeError::MethodNotGet);
+        }
+        if !http.is_http_1_1 {
+            return Err(HandshakeError::MalformedHead);
+        }
+        if headers.has("Transfer-Encoding") || headers.all("Content-Length").any(|len| len != b"0") {
+            return Err(HandshakeError::UnexpectedBody);
+        }
+        if headers.sole("Host")?.is_empty() {
+            return Err(HandshakeError::Invalid("Host"));
+        }
+        for (name, token) in [("Upgrade", "websocket"), ("Connection", "upgrade")] {
+            if !headers.has(name) {
+                return Err(HandshakeError::Missing(name));
+            }
+            if !lists_token(headers, name, token) {
+                return Err(HandshakeError::Invalid(name));
+            }
+        }
+        match headers.sole("Sec-WebSocket-Version") {
+            Ok(b"13") => {}
+            Ok(_) | Err(HandshakeError::Missing(_)) => return Err(HandshakeError::UnsupportedVersion),
+            Err(error) => return Err(error),
+        }
+        let key = headers.sole("Sec-WebSocket-Key")?;
+        if !is_nonce(key) {
+            return Err(HandshakeError::Invalid("Sec-WebSocket-Key"));
+        }
+        if headers.all("Origin").count() > 1 {
+            return Err(HandshakeError::Duplicate("Origin"));
+        }
+        check_subprotocols(headers)?;
+        if headers.all("Sec-WebSocket-Extensions").any(|value| extensions::parse(value).is_none()) {
+            return Err(HandshakeError::Invalid("Sec-WebSocket-Extensions"));
+        }
+        Ok(Self { accept: accept_key(key), http })
+    }
+
+    /// The subprotocols that the client offers, the one it likes best first.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        list(&self.http.headers, "Sec-WebSocket-Protocol").filter_map(|name| core::str::from_utf8(name).ok())
+    }
+
+    /// The extensions that the client offers, the one it likes best first.
+    pub fn extensions(&self) -> impl Iterator<Item = Extension<'_>> {
+        self.http.headers.all("Sec-WebSocket-Extensions").filter_map(extensions::parse).flatten()
+    }
+
+    /// The answer that opens the connection.
+    pub fn accept(&self) -> Response {
+        let offered = self.subprotocols().map(String::from).collect();
+        Response::accepting(self.accept, offered)
+    }
+
+    /// An answer that does not: 401, 403, 404, a redirect. Any status from 200 to 599.
+    pub fn reject(&self, status: u16) -> Response {
+        self.http.respond(status)
+    }
+}
+
+/// "1#token", and "each all unique strings" (section 4.1).
+fn check_subprotocols(headers: &Headers) -> Result<(), HandshakeError> {
+    const NAME: &str = "Sec-WebSocket-Protocol";
+    if !headers.has(NAME) {
+        return Ok(());
+    }
+    let mut names: Vec<&[u8]> = list(headers, NAME).collect();
+    let valid = !names.is_empty() && names.iter().all(|name| is_token(name));
+    names.sort_unstable();
+    let unique = names.windows(2).all(|pair| pair.first() != pair.last());
+    if valid && unique { Ok(()) } else { Err(HandshakeError::Invalid(NAME)) }
+}

@@ -1,0 +1,155 @@
+//! The answers of a server.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::head::Writer;
+use super::{ACCEPT_LEN, is_free_header};
+use crate::error::HandshakeError;
+#[cfg(doc)]
+use crate::handshake::server::{Handshake, HttpRequest, Request};
+
+/// The answer to a request: made by [`Request::accept`], [`Request::reject`] or [`HttpRequest::respond`], taken by
+/// [`Handshake::respond`]. What cannot be sent is reported there.
+#[derive(Clone, Debug)]
+pub struct Response {
+    status: u16,
+    /// What opens the connection, if this does.
+    accept: Option<[u8; ACCEPT_LEN]>,
+    offered: Vec<String>,
+    subprotocol: Option<String>,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    fault: Option<HandshakeError>,
+}
+
+impl Response {
+    pub(super) fn plain(status: u16) -> Self {
+        Self {
+            status,
+            accept: None,
+            offered: Vec::new(),
+            subprotocol: None,
+            headers: Vec::new(),
+            body: Vec::new(),
+            fault: (!(200..600).contains(&status)).then_some(HandshakeError::BadStatus),
+        }
+    }
+
+    /// The answer that opens a connection.
+    pub(super) fn accepting(accept: [u8; ACCEPT_LEN], offered: Vec<String>) -> Self {
+        Self { accept: Some(accept), offered, fault: None, ..Self::plain(101) }
+    }
+
+    /// What cannot be sent of it, if anything.
+    pub(super) fn check(&self) -> Result<(), HandshakeError> {
+        self.fault.clone().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn opens_connection(&self) -> bool {
+        self.accept.is_some()
+    }
+
+    pub(super) fn chosen_subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Chooses one of the subprotocols that the client offered; another one is an error when the response is sent.
+    #[must_use]
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        if self.accept.is_none() || !self.offered.contains(&name) {
+            self.fault.get_or_insert(HandshakeError::BadSubprotocol);
+        }
+        self.subprotocol = Some(name);
+        self
+    }
+
+    /// Adds a header. Those that the handshake itself sets are an error when the response is sent, as is a name that is
+    /// not a token and a value with a control character in it.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        if !is_free_header(&name, &value) {
+            self.fault.get_or_insert(HandshakeError::BadHeader);
+        }
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The body of an answer that does not open the connection. Text, unless a `Content-Type` header says otherwise.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        if self.accept.is_some() {
+            self.fault.get_or_insert(HandshakeError::UnexpectedBody);
+        }
+        self.body = body.into();
+        self
+    }
+
+    /// "The server MUST … send back … a |Sec-WebSocket-Version| header" (section 4.2.2).
+    pub(super) fn with_version(mut self) -> Self {
+        self.headers.push(("Sec-WebSocket-Version".into(), "13".into()));
+        self.headers.push(("Upgrade".into(), "websocket".into()));
+        self
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let status = alloc::format!("{}", self.status);
+        let mut head =
+            Writer::new(&[b"HTTP/1.1 ", status.as_bytes(), b" ", reason_phrase(self.status).as_bytes()]);
+        if let Some(accept) = &self.accept {
+            head.header("Upgrade", b"websocket");
+            head.header("Connection", b"Upgrade");
+            head.header("Sec-WebSocket-Accept", accept);
+        } else {
+            let length = alloc::format!("{}", self.body.len());
+            head.header("Connection", b"close");
+            head.header("Content-Length", length.as_bytes());
+            if !self.body.is_empty() && !self.has("Content-Type") {
+                head.header("Content-Type", b"text/plain; charset=utf-8");
+            }
+        }
+        if let Some(subprotocol) = &self.subprotocol {
+            head.header("Sec-WebSocket-Protocol", subprotocol.as_bytes());
+        }
+        for (name, value) in &self.headers {
+            head.header(name, value.as_bytes());
+        }
+        head.finish(&self.body)
+    }
+}
+
+fn reason_phrase(status: u16) -> &'static str {
+    match status {
+        101 => "Switching Protocols",
+        200 => "OK",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        // "A client SHOULD ignore the reason-phrase" (RFC 9112 section 4).
+        _ => "Other",
+    }
+}
