@@ -21,7 +21,8 @@ pub struct Handshake {
     config: Arc<Config>,
     scanner: Scanner,
     output: Output,
-    failed: Option<HandshakeError>,
+    /// The request has been received, or why it will not be.
+    received: Option<Result<(), HandshakeError>>,
 }
 
 /// What a client wants.
@@ -37,23 +38,29 @@ impl Handshake {
     /// A handshake that waits for the request.
     pub fn new(config: impl Into<Arc<Config>>) -> Self {
         let config = config.into();
-        Self { config, scanner: Scanner::default(), output: Output::default(), failed: None }
+        Self { config, scanner: Scanner::default(), output: Output::default(), received: None }
     }
 
-    /// Takes the request from `input`, or `None` when more bytes are needed. What the client sent behind it stays.
+    /// Takes the request from `input`, once; `None` when more bytes are needed. What the client sent behind it stays.
     ///
     /// # Errors
     ///
     /// Something that section 4.2.1 forbids; the answer (400, 405, 426 or 431) is in the [output](Self::output), and
     /// every further call gives the same error.
     pub fn receive(&mut self, input: &mut Buffer) -> Result<Option<Incoming>, HandshakeError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
+        if let Some(received) = &self.received {
+            return received.clone().map(|()| None);
         }
-        self.incoming(input).inspect_err(|error| {
-            self.failed = Some(error.clone());
-            self.write(&error_response(error));
-        })
+        let incoming = self.incoming(input);
+        match &incoming {
+            Ok(Some(_)) => self.received = Some(Ok(())),
+            Ok(None) => {}
+            Err(error) => {
+                self.received = Some(Err(error.clone()));
+                self.write(&error_response(error));
+            }
+        }
+        incoming
     }
 
     /// Answers the request. `Some` is the open connection, its output beginning with the answer; `None` means that the
