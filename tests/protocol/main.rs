@@ -20,6 +20,8 @@ mod frame_pairs;
 mod frames;
 mod handshake;
 mod pieces;
+mod properties;
 mod receiving;
+mod reference;
 mod sending;
 mod timers;
