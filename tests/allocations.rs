@@ -1,0 +1,398 @@
+//! What receiving and sending cost in memory, by a count of every allocation.
+
+// `GlobalAlloc` cannot be implemented otherwise. The crate itself forbids unsafe code.
+#![allow(unsafe_code, reason = "a counting allocator")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test that meets what it did not expect is to end there"
+)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use sansocket::frame::{Decoder, FrameHeader, MaskKey, MaskKeys, Opcode, copy_masked};
+use sansocket::{Buffer, CloseCode, Config, Connection, Event, Limits, ProtocolError, Role};
+
+/// Counts for each thread by itself: the tests run side by side.
+struct Counting;
+
+thread_local! {
+    /// How often memory was asked for.
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+    /// How many bytes are in use, by this thread's count, and how many ever were.
+    static IN_USE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(calls: usize, bytes: isize) {
+    // A thread that ends has no counters any more.
+    let _ = CALLS.try_with(|all| all.set(all.get() + calls));
+    let _ = IN_USE.try_with(|all| all.set(all.get() + bytes));
+    let in_use = IN_USE.try_with(Cell::get).unwrap_or_default();
+    let _ = PEAK.try_with(|peak| peak.set(peak.get().max(in_use)));
+}
+
+// SAFETY: everything is left to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(1, layout.size() as isize);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        count(0, -(layout.size() as isize));
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(1, size as isize - layout.size() as isize);
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often `work` asks for memory.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = CALLS.get();
+    work();
+    CALLS.get() - before
+}
+
+/// How many bytes more than before are in use at the worst moment of `work`, and after it.
+fn bytes_in_use<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
+    let before = IN_USE.get();
+    PEAK.set(before);
+    let result = work();
+    let above = |bytes: isize| usize::try_from(bytes - before).unwrap_or_default();
+    (result, above(PEAK.get()), above(IN_USE.get()))
+}
+
+const KEY: MaskKey = MaskKey([0x37, 0xfa, 0x21, 0x3d]);
+
+struct SameKey;
+
+impl MaskKeys for SameKey {
+    fn next_key(&mut self) -> MaskKey {
+        KEY
+    }
+}
+
+fn connection(role: Role, config: Config) -> Connection {
+    match role {
+        Role::Client => Connection::client(config, SameKey),
+        Role::Server => Connection::server(config),
+    }
+}
+
+/// Adds a frame to the end with that role.
+fn frame(to: Role, opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>) {
+    let mask = (to == Role::Server).then_some(KEY);
+    let header = FrameHeader { fin, rsv1: false, opcode, mask, payload_len: payload.len() as u64 };
+    let mut start = [0; FrameHeader::MAX_LEN];
+    let len = header.encode(&mut start);
+    out.extend_from_slice(&start[..len]);
+    let begin = out.len();
+    out.extend_from_slice(payload);
+    copy_masked(&mut out[begin..], payload, mask.unwrap_or(MaskKey([0; 4])), 0);
+}
+
+/// Reads `wire` as a socket would give it, and sends every message back. The output is written at once.
+fn echo(connection: &mut Connection, input: &mut Buffer, mut wire: &[u8]) {
+    while !wire.is_empty() {
+        input.read_from(&mut wire).unwrap();
+        while let Some(event) = connection.next_event(input).unwrap() {
+            match event {
+                Event::Text(text) => connection.send_text(text).unwrap(),
+                Event::Binary(data) => connection.send_binary(data).unwrap(),
+                _ => {}
+            }
+            let n = connection.output().len();
+            connection.output().advance(n);
+        }
+    }
+}
+
+/// Asserts that an echo of `wire` costs nothing once it has been done before.
+fn echoes_for_free(role: Role, wire: &[u8], what: &str) {
+    let (mut connection, mut input) = (connection(role, Config::default()), Buffer::new());
+    echo(&mut connection, &mut input, wire);
+    let again = allocations(|| (0..3).for_each(|_| echo(&mut connection, &mut input, wire)));
+    assert_eq!(again, 0, "{role:?}, {what}");
+}
+
+const ROLES: [Role; 2] = [Role::Client, Role::Server];
+
+#[test]
+fn an_echo_of_messages_in_one_frame_allocates_nothing() {
+    for role in ROLES {
+        for opcode in [Opcode::Text, Opcode::Binary] {
+            for len in [0, 16, 125, 1 << 10, 16 << 10] {
+                let mut wire = Vec::new();
+                (0..100).for_each(|_| frame(role, opcode, true, &vec![b'x'; len], &mut wire));
+                echoes_for_free(role, &wire, &format!("{opcode:?} of {len} bytes"));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_echo_of_fragments_with_pings_between_them_allocates_nothing() {
+    for role in ROLES {
+        for opcode in [Opcode::Text, Opcode::Binary] {
+            for len in [1, 100, 5000] {
+                let mut wire = Vec::new();
+                for _ in 0..10 {
+                    frame(role, opcode, false, &vec![b'x'; len], &mut wire);
+                    frame(role, Opcode::Ping, true, b"are you there?", &mut wire);
+                    frame(role, Opcode::Continuation, false, &vec![b'x'; len], &mut wire);
+                    frame(role, Opcode::Pong, true, b"", &mut wire);
+                    frame(role, Opcode::Continuation, true, &vec![b'x'; len], &mut wire);
+                }
+                echoes_for_free(role, &wire, &format!("{opcode:?} in fragments of {len} bytes"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_connection_without_traffic_costs_next_to_nothing() {
+    let config = std::sync::Arc::new(Config::default());
+    let (idle, _, kept) = bytes_in_use(|| (Connection::server(config), Buffer::new()));
+    assert_eq!(kept, 0);
+    drop(idle);
+}
+
+/// Reads all of `wire`, as a socket would give it, up to an error.
+fn receive(connection: &mut Connection, input: &mut Buffer, mut wire: &[u8]) -> Option<ProtocolError> {
+    while !wire.is_empty() {
+        input.read_from(&mut wire).unwrap();
+        loop {
+            match connection.next_event(input) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => return Some(error),
+            }
+        }
+    }
+    None
+}
+
+/// A connection and a buffer that have been in use.
+fn warm(role: Role, config: &Config) -> (Connection, Buffer) {
+    let (mut connection, mut input) = (connection(role, config.clone()), Buffer::new());
+    let mut wire = Vec::new();
+    frame(role, Opcode::Text, true, b"a message", &mut wire);
+    echo(&mut connection, &mut input, &wire);
+    (connection, input)
+}
+
+#[test]
+fn section_10_4_a_length_that_is_only_claimed_costs_nothing() {
+    for role in ROLES {
+        for (opcode, fin) in [(Opcode::Text, true), (Opcode::Binary, true), (Opcode::Binary, false)] {
+            let (mut connection, mut input) = warm(role, &Config::default());
+            let header = claim(role, opcode, fin, 16 << 20);
+            let claimed = allocations(|| assert_eq!(receive(&mut connection, &mut input, &header), None));
+            assert_eq!(claimed, 0, "{role:?} {opcode:?}");
+            // What has arrived of it is kept, and nothing for the rest.
+            let (_, peak, _) = bytes_in_use(|| receive(&mut connection, &mut input, &[0; 100]));
+            assert!(peak <= 200, "{role:?} {opcode:?}: {peak} bytes for 100");
+        }
+    }
+}
+
+#[test]
+fn section_10_4_a_length_over_the_limit_costs_a_close_frame() {
+    for role in ROLES {
+        for len in [(16 << 20) + 1, (1 << 32) + 5, i64::MAX as u64] {
+            let (mut connection, mut input) = warm(role, &Config::default());
+            let header = claim(role, Opcode::Binary, true, len);
+            let (error, peak, _) = bytes_in_use(|| receive(&mut connection, &mut input, &header));
+            assert_eq!(error, Some(ProtocolError::FrameTooLong));
+            assert!(peak <= 256, "{role:?}: {peak} bytes for a claim of {len}");
+        }
+    }
+}
+
+fn claim(to: Role, opcode: Opcode, fin: bool, payload_len: u64) -> Vec<u8> {
+    let mask = (to == Role::Server).then_some(KEY);
+    let mut header = [0; FrameHeader::MAX_LEN];
+    let len = FrameHeader { fin, rsv1: false, opcode, mask, payload_len }.encode(&mut header);
+    header[..len].to_vec()
+}
+
+/// A message in `count` fragments with this payload each, and no end.
+fn fragments(to: Role, opcode: Opcode, payload: &[u8], count: usize) -> Vec<u8> {
+    let mut wire = Vec::new();
+    frame(to, opcode, false, payload, &mut wire);
+    (1..count).for_each(|_| frame(to, Opcode::Continuation, false, payload, &mut wire));
+    wire
+}
+
+#[test]
+fn section_5_4_a_million_fragments_of_one_byte_cost_their_payload() {
+    const FRAGMENTS: usize = 1 << 20;
+    let limits = Limits { max_fragments: u32::MAX, ..Limits::default() };
+    let config = Config { limits, ..Config::default() };
+    for role in ROLES {
+        for opcode in [Opcode::Text, Opcode::Binary] {
+            let wire = fragments(role, opcode, b"x", FRAGMENTS);
+            let (mut connection, mut input) = warm(role, &config);
+            let (error, peak, _) = bytes_in_use(|| receive(&mut connection, &mut input, &wire));
+            assert_eq!(error, None);
+            assert!(peak <= FRAGMENTS + (64 << 10), "{role:?} {opcode:?}: {peak} bytes");
+        }
+    }
+}
+
+#[test]
+fn section_5_4_a_million_empty_fragments_fail_at_the_limit_and_cost_nothing() {
+    for role in ROLES {
+        for opcode in [Opcode::Text, Opcode::Binary] {
+            let wire = fragments(role, opcode, b"", 1_000_000);
+            let (mut connection, mut input) = warm(role, &Config::default());
+            let (error, peak, _) = bytes_in_use(|| receive(&mut connection, &mut input, &wire));
+            assert_eq!(error, Some(ProtocolError::TooManyFragments));
+            assert!(peak <= 256, "{role:?} {opcode:?}: {peak} bytes");
+        }
+    }
+}
+
+#[test]
+fn section_5_5_3_a_flood_of_pings_costs_a_few_pongs() {
+    for role in ROLES {
+        let mut wire = Vec::new();
+        (0..100_000).for_each(|_| frame(role, Opcode::Ping, true, &[b'x'; 125], &mut wire));
+        let (mut connection, mut input) = warm(role, &Config::default());
+        let (error, peak, _) = bytes_in_use(|| receive(&mut connection, &mut input, &wire));
+        assert_eq!(error, None);
+        assert!(peak <= 8 << 10, "{role:?}: {peak} bytes");
+    }
+}
+
+#[test]
+fn a_large_message_gives_its_memory_back() {
+    const LEN: usize = 16 << 20;
+    for role in ROLES {
+        for opcode in [Opcode::Text, Opcode::Binary] {
+            let (mut large, mut small) = (Vec::new(), Vec::new());
+            frame(role, opcode, true, &vec![b'x'; LEN], &mut large);
+            frame(role, opcode, true, b"small", &mut small);
+            let (mut connection, mut input) = warm(role, &Config::default());
+            let ((), peak, kept) = bytes_in_use(|| {
+                echo(&mut connection, &mut input, &large);
+                echo(&mut connection, &mut input, &small);
+            });
+            // The message, and its echo.
+            assert!((2 * LEN..=5 * LEN).contains(&peak), "{role:?} {opcode:?}: {peak} bytes");
+            assert!(kept <= 2 << 20, "{role:?} {opcode:?}: {kept} bytes kept");
+        }
+    }
+}
+
+#[test]
+fn a_large_read_gives_its_memory_back() {
+    for role in ROLES {
+        let mut large = Vec::new();
+        frame(role, Opcode::Binary, true, &vec![b'x'; 8 << 20], &mut large);
+        let (mut connection, mut input) = warm(role, &Config::default());
+        let ((), _, kept) = bytes_in_use(|| {
+            input.extend_from_slice(&large);
+            assert!(connection.next_event(&mut input).unwrap().is_some());
+            assert_eq!(connection.next_event(&mut input), Ok(None));
+        });
+        assert!(kept <= 2 << 20, "{role:?}: {kept} bytes kept");
+    }
+}
+
+#[test]
+fn an_owned_message_costs_itself() {
+    const LEN: usize = 4 << 20;
+    for role in ROLES {
+        for opcode in [Opcode::Text, Opcode::Binary] {
+            let mut wire = Vec::new();
+            frame(role, opcode, true, &vec![b'x'; LEN], &mut wire);
+            let (mut connection, mut input) = warm(role, &Config::default());
+            let (message, peak, kept) = bytes_in_use(|| {
+                let mut wire = &wire[..];
+                loop {
+                    input.read_from(&mut wire).unwrap();
+                    if let Some(message) = connection.next_message(&mut input).unwrap() {
+                        return message;
+                    }
+                }
+            });
+            assert_eq!(message.len(), LEN);
+            assert!(peak <= 3 * LEN, "{role:?} {opcode:?}: {peak} bytes at most");
+            assert!(kept <= LEN + (LEN >> 2), "{role:?} {opcode:?}: {kept} bytes kept");
+        }
+    }
+}
+
+#[test]
+fn section_7_a_reason_is_all_that_is_kept_of_a_close_frame() {
+    for role in ROLES {
+        let (mut connection, mut input) = warm(role, &Config::default());
+        let mut wire = Vec::new();
+        frame(role, Opcode::Close, true, &[&[0x03, 0xE8][..], &[b'r'; 123]].concat(), &mut wire);
+        let (error, peak, _) = bytes_in_use(|| receive(&mut connection, &mut input, &wire));
+        assert_eq!((error, connection.close_info().unwrap().code), (None, CloseCode::NORMAL));
+        assert!(peak <= 256, "{role:?}: {peak} bytes");
+    }
+}
+
+#[test]
+fn a_decoder_allocates_nothing_whatever_comes() {
+    for role in ROLES {
+        let mut wire = fragments(role, Opcode::Text, "€uro".as_bytes(), 1000);
+        frame(role, Opcode::Ping, true, b"ping", &mut wire);
+        frame(role, Opcode::Continuation, true, &[b'x'; 70_000], &mut wire);
+        frame(role, Opcode::Close, true, b"\x03\xe8bye", &mut wire);
+        frame(role, Opcode::Continuation, true, b"of nothing", &mut wire);
+        let mut decoder = Decoder::new(role, Limits::default());
+        let decoded = allocations(|| {
+            let mut input = &mut wire[..];
+            while decoder.decode(&mut input).is_ok_and(|chunk| chunk.is_some()) {}
+            assert_eq!(decoder.decode(&mut input), Err(ProtocolError::NothingToContinue));
+        });
+        assert_eq!(decoded, 0, "{role:?}");
+    }
+}
+
+#[test]
+fn section_4_a_head_of_20_megabytes_costs_as_much_as_the_limit() {
+    use sansocket::handshake::{client, server};
+
+    let request = client::Request::new("ws://example.com/").unwrap();
+    for filler in [&b"x"[..], b"X: y\r\n"] {
+        let part = filler.repeat(1000);
+        let feed = |input: &mut Buffer, receive: &mut dyn FnMut(&mut Buffer) -> bool| {
+            let refused = (0..20 << 20).step_by(part.len()).position(|_| {
+                input.extend_from_slice(&part);
+                receive(input)
+            });
+            assert!(refused.unwrap() <= 40, "after {refused:?} parts");
+        };
+        let ((), peak, _) = bytes_in_use(|| {
+            let (mut handshake, mut input) = (server::Handshake::new(Config::default()), Buffer::new());
+            input.extend_from_slice(b"GET / HTTP/1.1\r\nX: ");
+            feed(&mut input, &mut |input| handshake.receive(input).is_err());
+        });
+        assert!(peak <= 128 << 10, "server: {peak} bytes");
+        let ((), peak, _) = bytes_in_use(|| {
+            let mut handshake = client::Handshake::new(&request, Config::default()).unwrap();
+            let mut input = Buffer::new();
+            input.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nX: ");
+            feed(&mut input, &mut |input| handshake.receive(input).is_err());
+        });
+        assert!(peak <= 128 << 10, "client: {peak} bytes");
+    }
+}
