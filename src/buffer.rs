@@ -8,7 +8,8 @@ use crate::utf8::{Carry, Invalid};
 /// So much is read at a time: a frame of 16 KiB with its header, and little enough to stay in a first-level cache.
 const READ_LEN: usize = 20 << 10;
 
-/// The capacity for assembling messages that an idle buffer keeps. A message that needed more gives it back.
+/// The capacity that an idle buffer keeps, for assembling messages and for what was taken in at once. What was more is
+/// given back.
 const RETAINED_LEN: usize = 2 << 20;
 
 /// Received bytes: filled from a socket, emptied by [`Connection`](crate::Connection), which lends events out of it.
@@ -105,6 +106,9 @@ impl Buffer {
     pub(crate) fn release(&mut self) {
         self.received.consume(self.lent);
         self.lent = 0;
+        if self.received.is_empty() {
+            self.received.reset(RETAINED_LEN);
+        }
         if self.assembly.taken {
             self.assembly.clear();
         }
