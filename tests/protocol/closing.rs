@@ -21,7 +21,8 @@ fn after(role: Role, frames: &[Frame<'_>]) -> Connection {
 #[test]
 fn section_5_5_1_a_close_frame_is_answered_with_its_code() {
     let longest = "r".repeat(123);
-    let rows: [(&[u8], Option<(u16, &str)>, &[u8]); 6] = [
+    type Said<'a> = Option<(u16, &'a str)>;
+    let rows: [(&[u8], Said<'_>, &[u8]); 6] = [
         (b"\x03\xe8", Some((1000, "")), b"\x03\xe8"),
         (b"\x03\xe9going", Some((1001, "going")), b"\x03\xe9"),
         (&close_body(3000, &longest), Some((3000, &longest)), b"\x0b\xb8"),
@@ -137,7 +138,7 @@ fn section_7_1_messages_that_were_on_their_way_arrive_while_closing() {
         let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
         let frames: [Frame<'_>; 6] = [
             (TEXT_BEGINS, b"half"),
-            (TEXT_BEGINS & 0, b" and"),
+            (GOES_ON, b" and"),
             (ENDS, b" half"),
             (BINARY, b"b"),
             (PONG, b""),

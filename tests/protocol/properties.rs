@@ -119,7 +119,7 @@ fn in_order(frames: Vec<(u8, Vec<u8>)>) -> Vec<(u8, Vec<u8>)> {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(2000))]
 
     #[test]
     fn any_split_of_any_bytes_comes_to_what_the_reference_says(
