@@ -113,7 +113,9 @@ impl Response {
             head.header("Sec-WebSocket-Accept", accept);
         } else {
             let length = alloc::format!("{}", self.body.len());
-            head.header("Connection", b"close");
+            // "A sender of Upgrade MUST also send an 'Upgrade' connection option" (RFC 9110 section 7.8).
+            let connection: &[u8] = if self.has("Upgrade") { b"close, Upgrade" } else { b"close" };
+            head.header("Connection", connection);
             head.header("Content-Length", length.as_bytes());
             if !self.body.is_empty() && !self.has("Content-Type") {
                 head.header("Content-Type", b"text/plain; charset=utf-8");
