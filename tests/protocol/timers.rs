@@ -152,16 +152,17 @@ fn section_7_1_1_a_close_frame_answered_in_time_stops_the_clock() {
 }
 
 #[test]
-fn no_ping_is_sent_while_closing() {
+fn the_keepalive_rests_while_closing() {
     for role in ROLES {
         let config = Config { close_timeout: seconds(1000), ..config() };
         let mut end = connection(role, &config);
         end.handle_timeout(seconds(0));
         end.close(CloseCode::NORMAL, "").unwrap();
         written(end.output());
-        assert_eq!(tick(&mut end, 1), b"");
-        assert_eq!(tick(&mut end, 100), b"");
-        assert_eq!(end.state(), State::Closing);
+        for now in [1, 100, 200, 900] {
+            assert_eq!(tick(&mut end, now), b"");
+            assert_eq!(end.state(), State::Closing, "the keepalive has nothing more to say");
+        }
     }
 }
 

@@ -106,6 +106,8 @@ fn section_4_4_other_versions_are_told_ours() {
         let (lines, _) = parts(&receive(&bytes).1);
         assert!(lines.contains(&"sec-websocket-version: 13".into()), "{lines:?}");
         assert!(lines.contains(&"upgrade: websocket".into()), "{lines:?}");
+        // "A sender of Upgrade MUST also send an 'Upgrade' connection option" (RFC 9110 section 7.8).
+        assert!(lines.contains(&"connection: close, upgrade".into()), "{lines:?}");
     }
     // What another version asks of the other headers is not known.
     let hixie =
