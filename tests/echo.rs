@@ -1,0 +1,81 @@
+//! The echo example as a process, with this crate as its client.
+#![cfg(feature = "std")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
+
+mod example_server;
+
+use std::time::Duration;
+
+use example_server::{PATIENCE, Server};
+use sansocket::blocking::{self, Timeout, WebSocket};
+use sansocket::{CloseCode, Message};
+
+fn connect(server: &Server) -> WebSocket<std::net::TcpStream> {
+    blocking::connect(&server.url("/")).unwrap()
+}
+
+fn next(socket: &mut WebSocket<std::net::TcpStream>) -> Message {
+    match socket.read_timeout(PATIENCE).unwrap() {
+        Timeout::Received(message) => message,
+        other => panic!("{other:?} instead of a message"),
+    }
+}
+
+#[test]
+fn echoes_text_and_binary() {
+    let server = Server::start("echo", &[]);
+    let mut socket = connect(&server);
+    for message in
+        ["".into(), "grüß dich, 世界".into(), Message::from(vec![0, 255, 10]), "x".repeat(100_000).into()]
+    {
+        socket.send(&message).unwrap();
+        assert_eq!(next(&mut socket), message);
+    }
+}
+
+#[test]
+fn says_something_after_silence_and_goes_on() {
+    let server = Server::start("echo", &["--timeout", "0.05"]);
+    let mut socket = connect(&server);
+    for _ in 0..2 {
+        let message = next(&mut socket);
+        let time = message.as_text().and_then(|text| text.strip_prefix("Server timed-out at ")).unwrap();
+        assert_eq!(time.len(), "2011-12-11 10:09:08".len(), "{time}");
+    }
+    socket.send_text("still there?").unwrap();
+    while next(&mut socket).as_text() != Some("still there?") {}
+}
+
+#[test]
+fn the_message_exit_closes_normally() {
+    let server = Server::start("echo", &[]);
+    let mut socket = connect(&server);
+    socket.send_text("exit").unwrap();
+    assert_eq!(socket.read_timeout(PATIENCE).unwrap(), Timeout::Closed);
+    let end = socket.close_info().unwrap();
+    assert_eq!((end.code, &*end.reason, end.was_clean), (CloseCode::NORMAL, "goodbye", true));
+    assert!(server.line().ends_with(" ended: code 1000, reason \"\", clean"));
+}
+
+#[test]
+fn ends_when_the_client_closes_and_says_how() {
+    let server = Server::start("echo", &[]);
+    connect(&server).close(CloseCode(4001), "I am off").unwrap();
+    assert!(server.line().ends_with(" ended: code 4001, reason \"I am off\", clean"));
+    drop(connect(&server));
+    assert!(server.line().contains(" ended: code 1006, reason \"\", not clean"));
+}
+
+#[test]
+fn plain_only_echoes() {
+    let server = Server::start("echo", &["--plain", "--timeout", "0.01"]);
+    let mut socket = connect(&server);
+    assert_eq!(socket.read_timeout(Duration::from_millis(100)).unwrap(), Timeout::Elapsed);
+    let messages: Vec<Message> = ["exit", "a", "b"].map(Message::from).into();
+    for message in &messages {
+        socket.feed(message).unwrap();
+    }
+    for message in messages {
+        assert_eq!(next(&mut socket), message);
+    }
+}

@@ -1,0 +1,94 @@
+//! One of the example servers, as a process. `cargo test` builds the examples first; `cargo test --test NAME` alone does
+//! not: `cargo build --examples` before it.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Nothing here takes this long unless it is broken.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Server {
+    child: Child,
+    lines: Receiver<String>,
+    /// Host and port.
+    pub(crate) address: String,
+}
+
+impl Server {
+    /// Starts the example on a free port, and waits until it says which.
+    pub(crate) fn start(example: &str, options: &[&str]) -> Self {
+        let mut child = Command::new(path(example))
+            .args(["--bind", "127.0.0.1:0"])
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the example is built; if not, `cargo build --examples`");
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut server = Self { child, lines, address: String::new() };
+        let url = server.line();
+        let (_, rest) = url.split_once("://").unwrap();
+        server.address = rest.trim_end_matches('/').to_owned();
+        server
+    }
+
+    /// The next line that the server prints.
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("a line on the server's standard output")
+    }
+
+    pub(crate) fn url(&self, resource: &str) -> String {
+        format!("ws://{}{resource}", self.address)
+    }
+}
+
+#[allow(dead_code, reason = "not every test needs everything")]
+impl Server {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal, such as `INT`.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([format!("-{name}"), self.pid().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        eventually("the server ends", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Tries until there is an answer.
+pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = attempt() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "too slow: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// `target/debug/examples/NAME`, from `target/debug/deps/this_test`.
+fn path(example: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
+    profile.join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX))
+}
