@@ -1,0 +1,40 @@
+//! What all connections share.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use std::{io, thread};
+
+use sansocket::{Config, Limits};
+
+use crate::connections::Connections;
+use crate::rooms::{self, Rooms};
+
+pub(crate) struct Server {
+    pub(crate) config: Arc<Config>,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) rooms: Rooms,
+}
+
+impl Server {
+    pub(crate) fn start(history: usize, allowed_origins: Vec<String>) -> io::Result<Self> {
+        let connections = Arc::<Connections>::default();
+        let (sender, changed) = mpsc::channel();
+        thread::Builder::new().spawn(move || rooms::announce_users(&changed))?;
+        let rooms = Rooms::new(history, Arc::clone(&connections), sender);
+        Ok(Self { config: Arc::new(config()), allowed_origins, connections, rooms })
+    }
+}
+
+/// The times for the opening handshake (10 s in all), for silence (30 s, then a Ping, then 30 s) and for the closing handshake
+/// are the defaults.
+fn config() -> Config {
+    Config {
+        // A text of 4,000 characters of three bytes each, in base64, with a long name.
+        limits: Limits { max_frame_len: 16 << 10, max_message_len: 16 << 10, ..Limits::default() },
+        // What one write takes along at most; the queue behind it is the room's business.
+        max_output_len: 1 << 20,
+        write_timeout: Duration::from_secs(10),
+        ..Config::default()
+    }
+}
