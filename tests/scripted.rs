@@ -41,10 +41,7 @@ impl Read for Script {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         match self.reads.pop_front() {
             None => self.incoming.read(to),
-            Some(Step::Bytes(n)) => {
-                let n = n.min(to.len());
-                self.incoming.read(&mut to[..n])
-            }
+            Some(Step::Bytes(n)) => (&mut self.incoming).take(n as u64).read(to),
             Some(Step::Error(kind)) => Err(kind.into()),
             Some(Step::Lie) => Ok(to.len() + 1),
         }

@@ -10,7 +10,7 @@ use std::{iter, mem, thread};
 
 use sansocket::blocking::{self, Reader, Writer};
 use sansocket::handshake::server::Request;
-use sansocket::{CloseCode, Error, Message, Prepared, SendError};
+use sansocket::{CloseCode, Error, Message, Prepared};
 
 use crate::limits::Bucket;
 use crate::room::{Joined, Membership, Outgoing};
@@ -124,25 +124,17 @@ impl Speaker {
 /// The writing thread: takes all that waits, and writes it at once.
 fn deliver(writer: &Writer, first: Vec<Prepared>, queue: &Receiver<Outgoing>) -> Result<(), Error> {
     for message in first {
-        feed(writer, &message)?;
+        writer.feed_prepared(&message)?;
     }
     writer.flush()?;
     while let Ok(next) = queue.recv() {
         for outgoing in iter::once(next).chain(queue.try_iter()) {
             match outgoing {
-                Outgoing::Message(message) => feed(writer, &message)?,
+                Outgoing::Message(message) => writer.feed_prepared(&message)?,
                 Outgoing::Close(code, reason) => return writer.close(code, reason),
             }
         }
         writer.flush()?;
-    }
-    Ok(())
-}
-
-fn feed(writer: &Writer, message: &Prepared) -> Result<(), Error> {
-    if writer.feed_prepared(message) == Err(SendError::OutputFull) {
-        writer.flush()?;
-        writer.feed_prepared(message)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sansocket::blocking::{self, Timeout, WebSocket};
 use sansocket::handshake::server::{Request, Response};
-use sansocket::{CloseCode, Config, Error, Message, SendError};
+use sansocket::{CloseCode, Config, Error, Message};
 
 type Socket = WebSocket<TcpStream>;
 
@@ -48,14 +48,7 @@ fn before(request: &Request) -> Response {
 /// While it is open (`Server`), plainly: the answers to all messages that one read brought go out in one write.
 fn echo(socket: &mut Socket) -> Result<(), Error> {
     while let Some(message) = socket.read()? {
-        match socket.feed(&message) {
-            // The peer sends faster than it reads: it has to read first.
-            Err(Error::Send(SendError::OutputFull)) => {
-                socket.flush()?;
-                socket.feed(&message)?;
-            }
-            fed => fed?,
-        }
+        socket.feed(&message)?;
     }
     Ok(())
 }

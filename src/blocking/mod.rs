@@ -36,7 +36,7 @@ pub use stream::{Stream, Untimed};
 use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::connection::{CloseInfo, Connection, Event, Fin, Piece, State};
-use crate::error::Error;
+use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
 use crate::message::{Message, Prepared};
 use receiving::{Link, Receiving, Transport};
@@ -148,7 +148,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As [`send`](Self::send).
     pub fn send_text(&mut self, text: &str) -> Result<(), Error> {
-        self.connection().send_text(text)?;
+        self.queue(|connection| connection.send_text(text))?;
         self.flush()
     }
 
@@ -158,7 +158,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As [`send`](Self::send).
     pub fn send_binary(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.connection().send_binary(data)?;
+        self.queue(|connection| connection.send_binary(data))?;
         self.flush()
     }
 
@@ -168,7 +168,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As [`send`](Self::send).
     pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
-        self.connection().send_prepared(prepared)?;
+        self.queue(|connection| connection.send_prepared(prepared))?;
         self.flush()
     }
 
@@ -178,7 +178,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As [`send`](Self::send).
     pub fn send_text_fragment(&mut self, text: &str, fin: Fin) -> Result<(), Error> {
-        self.connection().send_text_fragment(text, fin)?;
+        self.queue(|connection| connection.send_text_fragment(text, fin))?;
         self.flush()
     }
 
@@ -188,18 +188,17 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As [`send`](Self::send).
     pub fn send_binary_fragment(&mut self, data: &[u8], fin: Fin) -> Result<(), Error> {
-        self.connection().send_binary_fragment(data, fin)?;
+        self.queue(|connection| connection.send_binary_fragment(data, fin))?;
         self.flush()
     }
 
-    /// Queues a message, to be written with whatever else is queued.
+    /// Queues a message, to be written with whatever else is queued. Where there is no room for it, writes first.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] where it cannot be sent; with [`OutputFull`](crate::SendError::OutputFull), [`flush`](Self::flush)
-    /// and try again.
+    /// As [`send`](Self::send).
     pub fn feed(&mut self, message: &Message) -> Result<(), Error> {
-        Ok(self.connection().send(message)?)
+        self.queue(|connection| connection.send(message))
     }
 
     /// Writes everything that is queued.
@@ -218,7 +217,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As [`send`](Self::send).
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.connection().ping(payload)?;
+        self.queue(|connection| connection.ping(payload))?;
         self.flush()
     }
 
@@ -231,7 +230,7 @@ impl<S: Stream> WebSocket<S> {
     /// [`ConnectionLost`](crate::ProtocolError::ConnectionLost) when the peer did not answer in time; [`Error::Io`].
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         if self.state() == State::Open {
-            self.connection().close(code, reason)?;
+            self.queue(|connection| connection.close(code, reason))?;
         }
         self.receiving.read_to_close()
     }
@@ -266,8 +265,14 @@ impl<S: Stream> WebSocket<S> {
         &self.receiving.transport.timed.stream
     }
 
-    fn connection(&mut self) -> &mut Connection {
-        &mut self.receiving.transport.link.0
+    /// Queues what `send` sends; where there is no room for it, writes first.
+    fn queue(&mut self, send: impl Fn(&mut Connection) -> Result<(), SendError>) -> Result<(), Error> {
+        let sent = send(&mut self.receiving.transport.link.0);
+        if sent != Err(SendError::OutputFull) {
+            return Ok(sent?);
+        }
+        self.flush()?;
+        Ok(send(&mut self.receiving.transport.link.0)?)
     }
 }
 

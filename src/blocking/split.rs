@@ -218,13 +218,13 @@ impl Writer {
     }
 
     /// Queues a message, to go out with the next [`flush`](Self::flush) or send of any thread, or when the reader next
-    /// begins to wait.
+    /// begins to wait. Where there is no room for it, waits until there is.
     ///
     /// # Errors
     ///
     /// As [`WebSocket::feed`].
-    pub fn feed(&self, message: &Message) -> Result<(), SendError> {
-        self.shared.lock().connection.send(message)
+    pub fn feed(&self, message: &Message) -> Result<(), Error> {
+        self.queue(|connection| connection.send(message))
     }
 
     /// [`feed`](Self::feed) for a message that was encoded beforehand.
@@ -232,8 +232,8 @@ impl Writer {
     /// # Errors
     ///
     /// As [`WebSocket::feed`].
-    pub fn feed_prepared(&self, prepared: &Prepared) -> Result<(), SendError> {
-        self.shared.lock().connection.send_prepared(prepared)
+    pub fn feed_prepared(&self, prepared: &Prepared) -> Result<(), Error> {
+        self.queue(|connection| connection.send_prepared(prepared))
     }
 
     /// Returns when everything that is queued now has been written.
@@ -279,9 +279,23 @@ impl Writer {
         self.shared.lock().connection.buffered_amount()
     }
 
-    fn send_by(&self, send: impl FnOnce(&mut Connection) -> Result<(), SendError>) -> Result<(), Error> {
-        send(&mut self.shared.lock().connection)?;
+    fn send_by(&self, send: impl Fn(&mut Connection) -> Result<(), SendError>) -> Result<(), Error> {
+        self.queue(send)?;
         self.shared.flush()
+    }
+
+    /// Queues what `send` sends; where there is no room for it, waits until what was queued before has been written.
+    fn queue(&self, send: impl Fn(&mut Connection) -> Result<(), SendError>) -> Result<(), Error> {
+        loop {
+            let mut protocol = self.shared.lock();
+            let sent = send(&mut protocol.connection);
+            // A message that does not fit into an empty output never will.
+            if sent != Err(SendError::OutputFull) || protocol.connection.output().is_empty() {
+                return Ok(sent?);
+            }
+            drop(protocol);
+            self.shared.flush()?;
+        }
     }
 }
 
