@@ -277,7 +277,7 @@ impl Connection {
             Some(frame) => self.queue_close(frame.code, ""),
             None => self.queue_empty_close(),
         }
-        self.timers.stop();
+        self.timers.start_closing(self.config.close_timeout);
     }
 
     /// Whole characters, in one pass; the text of a message that lies in one piece.

@@ -77,6 +77,8 @@ pub struct Connection {
     // The end.
     closing: Closing,
     timers: Timers,
+    /// The server has had its time to end the transport.
+    waited: bool,
     subprotocol: Option<Box<str>>,
 }
 
@@ -121,6 +123,7 @@ impl Connection {
             pong_owed: None,
             closing: Closing::default(),
             timers: Timers::new(config.keepalive),
+            waited: false,
             subprotocol: None,
             config,
         }
@@ -176,11 +179,12 @@ impl Connection {
         self.output.len()
     }
 
-    /// Whether this end should end the transport now: everything is written, and it is the server or the peer is
-    /// not to be waited for. "In most normal cases", it is "closed first by the server" (section 7.1.1); a
-    /// client waits for that, until [`Config::close_timeout`].
+    /// Whether this end should end the transport, once the output is written. "In most normal cases", it is "closed
+    /// first by the server" (section 7.1.1): a client is told so only after a fault, or when the server has not ended it
+    /// by [`Config::close_timeout`] after the closing handshake.
     pub fn ends_transport(&self) -> bool {
-        self.state() == State::Closed && (self.role() == Role::Server || self.closing.fault().is_some())
+        let at_once = self.role() == Role::Server || self.closing.fault().is_some();
+        self.state() == State::Closed && (at_once || self.waited)
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next, on the clock that it is called with (time
@@ -189,16 +193,19 @@ impl Connection {
         self.timers.next()
     }
 
-    /// Tells the time. Sends the keepalive's Ping or gives the connection up where that is due
-    /// ([`State::Closed`], 1006); otherwise does nothing, so calling it often or early is harmless.
+    /// Tells the time. Where that is due, sends the keepalive's Ping, gives the connection up ([`State::Closed`],
+    /// 1006), or has a client [end the transport](Self::ends_transport) that the server has left open; otherwise does nothing, so calling it often or early is harmless.
     ///
     /// Look at what has arrived first: silence counts only if the peer was listened to.
     pub fn handle_timeout(&mut self, now: Duration) {
         match self.timers.handle(now, self.config.keepalive) {
             Due::Nothing => {}
             // A Ping that does not fit into a full output is not needed either: the peer is not reading.
-            Due::Ping => drop(self.ping(&[])),
-            Due::GiveUp => self.lose(),
+            Due::Ping => self.ping(&[]).unwrap_or_default(),
+            Due::GiveUp => {
+                self.waited = true;
+                self.lose();
+            }
         }
     }
 

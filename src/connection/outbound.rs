@@ -156,7 +156,9 @@ impl Connection {
         if self.closing.has_sent() {
             return;
         }
-        self.pong_owed = None;
+        if let Some(payload) = self.pong_owed.take() {
+            self.append_pong(&payload);
+        }
         let header = self.header(Opcode::Close, Fin::Final, payload.len());
         self.append_frame(&header, payload);
         self.closing.send(code);

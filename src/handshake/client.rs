@@ -18,6 +18,9 @@ use crate::error::{HandshakeError, Refusal};
 use crate::frame::MaskKeys;
 use crate::role::Role;
 
+/// How many 1xx responses may come before the final one.
+const MAX_INTERIM: u8 = 8;
+
 /// Where to connect, and what to ask for.
 ///
 /// ```
@@ -123,6 +126,8 @@ impl Request {
 pub struct Handshake {
     config: Arc<Config>,
     scanner: Scanner,
+    /// How many 1xx responses came before the one that counts.
+    interim: u8,
     output: Output,
     accept: [u8; ACCEPT_LEN],
     subprotocols: Vec<String>,
@@ -200,6 +205,7 @@ impl Handshake {
         Ok(Self {
             config,
             scanner: Scanner::default(),
+            interim: 0,
             output,
             accept: accept_key(key.as_bytes()),
             subprotocols: request.subprotocols.clone(),
@@ -261,10 +267,22 @@ impl Handshake {
 
     /// The headers of a response that opens the connection.
     fn response(&mut self, input: &mut Buffer) -> Result<Option<Headers>, HandshakeError> {
-        let Some(head) = self.scanner.take(input, &self.config)? else { return Ok(None) };
-        let (headers, status, minor_version) = Headers::of_response(head, &self.scanner)?;
+        let (headers, status, minor_version) = loop {
+            let Some(head) = self.scanner.take(input, &self.config)? else { return Ok(None) };
+            let response = Headers::of_response(head, &self.scanner)?;
+            if !matches!(response.1, 100 | 102..=199) {
+                break response;
+            }
+            // "A client MUST be able to parse one or more 1xx responses received prior to a final response" (RFC 9110
+            // section 15.2). More than a few are a way to keep somebody busy.
+            self.interim += 1;
+            if self.interim > MAX_INTERIM {
+                return Err(HandshakeError::MalformedHead);
+            }
+            self.scanner = Scanner::default();
+        };
         if status != 101 {
-            let wanted = body_len(&headers).unwrap_or(usize::MAX).min(self.config.max_head_len);
+            let wanted = body_len(status, &headers).unwrap_or(usize::MAX).min(self.config.max_head_len);
             self.outcome = Outcome::Refused(refusal(status, &headers), wanted);
             return Ok(None);
         }
@@ -310,8 +328,11 @@ impl core::fmt::Debug for Handshake {
     }
 }
 
-/// How long the body says that it is.
-fn body_len(headers: &Headers) -> Option<usize> {
+/// How long the body says that it is (RFC 9112 section 6.3).
+fn body_len(status: u16, headers: &Headers) -> Option<usize> {
+    if matches!(status, 204 | 304) {
+        return Some(0);
+    }
     if headers.has("Transfer-Encoding") {
         return None;
     }

@@ -116,7 +116,11 @@ impl Response {
             // "A sender of Upgrade MUST also send an 'Upgrade' connection option" (RFC 9110 section 7.8).
             let connection: &[u8] = if self.has("Upgrade") { b"close, Upgrade" } else { b"close" };
             head.header("Connection", connection);
-            head.header("Content-Length", length.as_bytes());
+            // "A server MUST NOT send a Content-Length header field in any response with a status code of … 204 (No
+            // Content)" (RFC 9110 section 8.6).
+            if self.status != 204 {
+                head.header("Content-Length", length.as_bytes());
+            }
             if !self.body.is_empty() && !self.has("Content-Type") {
                 head.header("Content-Type", b"text/plain; charset=utf-8");
             }

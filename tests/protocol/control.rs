@@ -109,7 +109,7 @@ fn section_5_5_1_pings_are_not_answered_after_our_close_frame() {
 }
 
 #[test]
-fn section_5_5_1_a_pong_still_owed_goes_out_before_the_close_frame_or_not_at_all() {
+fn section_5_5_1_a_pong_still_owed_goes_out_before_the_close_frame() {
     for role in ROLES {
         let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
         for i in 0..100u32 {
@@ -119,6 +119,7 @@ fn section_5_5_1_a_pong_still_owed_goes_out_before_the_close_frame_or_not_at_all
         end.close(CloseCode::NORMAL, "").unwrap();
         let mut out = written(end.output());
         out.extend(written(end.output()));
-        assert!(out.ends_with(&wire(other(role), &[(CLOSE, b"\x03\xe8")])));
+        let last = [(PONG, &99u32.to_be_bytes()[..]), (CLOSE, b"\x03\xe8")];
+        assert!(out.ends_with(&wire(other(role), &last)));
     }
 }

@@ -192,3 +192,19 @@ fn without_a_keepalive_there_is_nothing_to_wait_for() {
         assert!(end.next_timeout().is_some());
     }
 }
+
+#[test]
+fn section_7_1_1_a_client_waits_for_the_server_to_end_the_transport_but_not_for_ever() {
+    for role in ROLES {
+        let mut end = started(role, 100);
+        hear(&mut end, (CLOSE, b"\x03\xe8"));
+        end.handle_timeout(seconds(100));
+        assert_eq!(end.ends_transport(), role == Role::Server);
+        end.handle_timeout(seconds(102));
+        assert_eq!(end.ends_transport(), role == Role::Server);
+        assert_eq!(end.next_timeout(), Some(seconds(103)));
+        end.handle_timeout(seconds(103));
+        assert!(end.ends_transport() && end.close_info().unwrap().was_clean);
+        assert_eq!((end.next_timeout(), end.receive_eof()), (None, Ok(())));
+    }
+}

@@ -298,3 +298,27 @@ fn section_4_both_sides_of_this_crate_understand_each_other() {
     assert_eq!((client.subprotocol(), server.subprotocol()), (Some("superchat"), Some("superchat")));
     assert_eq!(feed(&mut client, &mut to_client, [&b""[..]]).events, [text("in the same segment")]);
 }
+
+#[test]
+fn interim_responses_come_before_the_one_that_counts() {
+    let continued = head(&["HTTP/1.1 100 Continue"]);
+    let hints = head(&["HTTP/1.1 103 Early Hints", "Link: </chat.css>"]);
+    assert!(receive(&[&continued[..], &hints, &head(&LINES)].concat()).unwrap().is_some());
+    let Err(Refused(refusal)) =
+        receive(&[&hints[..], b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"].concat())
+    else {
+        panic!()
+    };
+    assert_eq!((refusal.status, refusal.header("Link")), (404, None));
+    assert_eq!(receive(&continued.repeat(9)), Err(MalformedHead));
+}
+
+#[test]
+fn answers_that_have_no_body_are_not_waited_for() {
+    for status in [204, 304] {
+        let Err(Refused(refusal)) = receive(&head(&[&format!("HTTP/1.1 {status} No Body")])) else {
+            panic!("{status}")
+        };
+        assert_eq!((refusal.status, refusal.body), (status, vec![]));
+    }
+}
