@@ -384,3 +384,35 @@ fn a_writer_that_is_stuck_does_not_keep_the_reader_from_reading() {
     client.write_all(&[&b"\x89\x80\0\0\0\0".repeat(10_000)[..], b"\x81\x82\0\0\0\0hi"].concat()).unwrap();
     assert_eq!(server.join().unwrap(), (Some(Message::from("hi")), true, true));
 }
+
+#[test]
+fn the_end_waits_for_a_message_that_another_thread_is_writing() {
+    const LEN: usize = 30 << 20;
+    let rows: [(&[u8], &[u8]); 2] = [
+        (b"\x88\x82\0\0\0\0\x03\xe8", b"\x88\x02\x03\xe8"), // the peer closes
+        (b"\x81\x01a", b"\x88"),                            // not masked
+    ];
+    for (wire, close) in rows {
+        let (url, server) = serve(patient(), |socket| {
+            let (mut reader, writer) = socket.split();
+            let other = writer.clone();
+            let other = thread::spawn(move || other.send(&Message::from(vec![7; LEN])));
+            while writer.buffered_amount() == 0 {
+                thread::yield_now();
+            }
+            reader.read().ok();
+            other.join().unwrap().unwrap();
+        });
+        let mut client = connect_raw(&url);
+        let mut first = [0; 1];
+        client.read_exact(&mut first).unwrap();
+        client.write_all(wire).unwrap();
+        thread::sleep(SHORT); // the server sees this while its other thread waits to write
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).unwrap();
+        let (_, end) = rest.split_at((LEN + 9).min(rest.len()));
+        assert!(end.starts_with(close), "after {} of {LEN} bytes: {}", rest.len(), end.escape_ascii());
+        drop(client);
+        server.join().unwrap();
+    }
+}

@@ -69,8 +69,12 @@ impl Link for Owned {
     }
 
     fn flush(&mut self, stream: &mut impl Stream) -> Result<Option<Duration>, Error> {
-        self.0.output().write_all_to(stream)?;
+        self.flush_all(stream)?;
         Ok(None)
+    }
+
+    fn flush_all(&mut self, stream: &mut impl Stream) -> Result<(), Error> {
+        Ok(self.0.output().write_all_to(stream)?)
     }
 }
 

@@ -26,6 +26,9 @@ pub(super) trait Link {
 
     /// Writes what waits, and says how long a read may wait before that is to be tried again.
     fn flush(&mut self, stream: &mut impl Stream) -> Result<Option<Duration>, Error>;
+
+    /// Returns when all that waits is written.
+    fn flush_all(&mut self, stream: &mut impl Stream) -> Result<(), Error>;
 }
 
 #[derive(Debug)]
@@ -173,7 +176,7 @@ impl<L: Link, S: Stream> Transport<L, S> {
         if fault == Some(ProtocolError::ConnectionLost) || std::mem::replace(&mut self.ended, true) {
             return;
         }
-        self.flush().ok();
+        self.link.flush_all(&mut self.timed.stream).ok();
         let (ends, patience) =
             self.link.with(|connection| (connection.ends_transport(), connection.config().close_timeout));
         if ends {

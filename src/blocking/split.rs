@@ -343,6 +343,12 @@ impl Link for Half {
             Err(error) => Err(error.into()),
         }
     }
+
+    /// At the end there is nothing more to read, so this may wait: for the message that another thread is writing, and
+    /// behind which the Close frame stands.
+    fn flush_all(&mut self, _: &mut impl Stream) -> Result<(), Error> {
+        self.shared.flush()
+    }
 }
 
 /// One socket, read and written without a lock.
