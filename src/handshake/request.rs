@@ -101,7 +101,7 @@ impl HttpRequest {
 
     /// An HTTP answer, after which the transport ends: any status from 200 to 599.
     pub fn respond(&self, status: u16) -> Response {
-        Response::plain(status)
+        Response::plain(status).for_method(self.method())
     }
 
     /// The answer of a server that takes nothing but WebSocket connections: 426, with the version.

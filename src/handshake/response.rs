@@ -20,6 +20,8 @@ pub struct Response {
     subprotocol: Option<String>,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+    /// The request was for the head alone.
+    is_head: bool,
     fault: Option<HandshakeError>,
 }
 
@@ -32,6 +34,7 @@ impl Response {
             subprotocol: None,
             headers: Vec::new(),
             body: Vec::new(),
+            is_head: false,
             fault: (!(200..600).contains(&status)).then_some(HandshakeError::BadStatus),
         }
     }
@@ -39,6 +42,13 @@ impl Response {
     /// The answer that opens a connection.
     pub(super) fn accepting(accept: [u8; ACCEPT_LEN], offered: Vec<String>) -> Self {
         Self { accept: Some(accept), offered, fault: None, ..Self::plain(101) }
+    }
+
+    /// "The HEAD method is identical to GET except that the server MUST NOT send content in the response" (RFC 9110 section
+    /// 9.3.2): the length of the body is told and the body left out.
+    pub(super) fn for_method(mut self, method: &str) -> Self {
+        self.is_head = method == "HEAD";
+        self
     }
 
     /// What cannot be sent of it, if anything.
@@ -82,7 +92,8 @@ impl Response {
         self
     }
 
-    /// The body of an answer that does not open the connection. Text, unless a `Content-Type` header says otherwise.
+    /// The body of an answer that does not open the connection. Text, unless a `Content-Type` header says otherwise. Left
+    /// out where the request's method is `HEAD`.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         if self.accept.is_some() {
@@ -131,7 +142,7 @@ impl Response {
         for (name, value) in &self.headers {
             head.header(name, value.as_bytes());
         }
-        head.finish(&self.body)
+        head.finish(if self.is_head { &[] } else { &self.body })
     }
 }
 

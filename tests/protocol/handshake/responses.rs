@@ -63,6 +63,21 @@ fn section_4_2_2_rejecting() {
 }
 
 #[test]
+fn an_answer_to_head_has_the_length_of_a_body_and_no_body() {
+    let request = |method: &str| head(&[&format!("{method} / HTTP/1.1"), "Host: x"]);
+    let answer = |method| {
+        let (mut handshake, mut input) = (Handshake::new(Config::default()), Buffer::new());
+        input.extend_from_slice(&request(method));
+        let Ok(Some(Incoming::Http(http))) = handshake.receive(&mut input) else { panic!("no {method}") };
+        assert!(handshake.respond(http.respond(200).body("<p>Hello")).unwrap().is_none());
+        written(handshake.output())
+    };
+    let (get, head) = (answer("GET"), answer("HEAD"));
+    assert_eq!(get, [&head[..], b"<p>Hello"].concat());
+    assert!(parts(&head).0.contains(&"content-length: 8".into()));
+}
+
+#[test]
 fn what_cannot_be_sent_is_refused_before_a_byte_is_written() {
     type Answer = fn(&Request) -> Response;
     let rows: [(Answer, HandshakeError); 22] = [
