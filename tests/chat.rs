@@ -1,0 +1,544 @@
+//! The chat example as a process, with this crate as its clients.
+#![cfg(feature = "std")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "this is how a test fails")]
+
+mod example_server;
+#[path = "../examples/chat/limits.rs"]
+#[allow(dead_code, reason = "the rest of it is used by the example")]
+mod limits;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use example_server::{PATIENCE, Server, eventually};
+use sansocket::blocking::{self, Timeout, WebSocket};
+use sansocket::handshake::client::Request;
+use sansocket::{CloseCode, CloseInfo, Config, Error, HandshakeError, Message};
+use serde_json::{Value, json};
+
+/// One who has the chat open.
+struct Window {
+    socket: WebSocket<TcpStream>,
+    /// What the server said first.
+    status: Value,
+}
+
+impl Window {
+    fn open(server: &Server, resource: &str) -> Self {
+        Self::request(&Request::new(&server.url(resource)).unwrap()).unwrap()
+    }
+
+    fn named(server: &Server, resource: &str, name: &str) -> Self {
+        let mut window = Self::open(server, resource);
+        window.send(&json!({ "User": name }));
+        window.sees_users(|users| users.iter().any(|user| user == name));
+        window
+    }
+
+    fn request(request: &Request) -> Result<Self, Error> {
+        let config = Config { handshake_timeout: PATIENCE, ..Config::default() };
+        let (socket, _) = blocking::connect_with(request, config)?;
+        let mut window = Self { socket, status: Value::Null };
+        window.status = window.next();
+        assert_eq!(window.status["Type"], "Status");
+        Ok(window)
+    }
+
+    fn id(&self) -> &str {
+        self.status["WSID"].as_str().unwrap()
+    }
+
+    fn guest_name(&self) -> String {
+        format!("guest-{}", &self.id()[self.id().len() - 4..])
+    }
+
+    fn send(&mut self, value: &Value) {
+        self.socket.send_text(&value.to_string()).unwrap();
+    }
+
+    fn say(&mut self, text: &str) {
+        self.send(&json!({ "Message": STANDARD.encode(text), "Author": "whoever" }));
+    }
+
+    fn next(&mut self) -> Value {
+        match self.socket.read_timeout(PATIENCE).unwrap() {
+            Timeout::Received(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
+            other => panic!("{other:?} instead of a text message"),
+        }
+    }
+
+    /// The next chat message.
+    fn chat(&mut self) -> Value {
+        loop {
+            let message = self.next();
+            if message["Type"] == "Chat" {
+                return message;
+            }
+        }
+    }
+
+    /// Author and text of the next chat message.
+    fn hears(&mut self) -> (String, String) {
+        author_and_text(&self.chat())
+    }
+
+    /// Waits for a list of users like this.
+    fn sees_users(&mut self, is_expected: impl Fn(&[String]) -> bool) {
+        loop {
+            let message = self.next();
+            if message["Type"] == "userlist" && is_expected(&users(&message)) {
+                return;
+            }
+        }
+    }
+
+    fn sees(&mut self, names: &[&str]) {
+        self.sees_users(|users| users == names);
+    }
+
+    /// How the server closes the connection.
+    fn end(mut self) -> CloseInfo {
+        loop {
+            match self.socket.read_timeout(PATIENCE) {
+                Ok(Timeout::Received(_)) => {}
+                Ok(Timeout::Closed) => return self.socket.close_info().unwrap(),
+                other => panic!("{other:?} instead of a closing handshake"),
+            }
+        }
+    }
+
+    fn leave(mut self) {
+        self.socket.close(CloseCode::NORMAL, "").unwrap();
+    }
+}
+
+fn users(list: &Value) -> Vec<String> {
+    list["Users"].as_array().unwrap().iter().map(|user| user["User"].as_str().unwrap().into()).collect()
+}
+
+fn author_and_text(chat: &Value) -> (String, String) {
+    let text = STANDARD.decode(chat["Message"].as_str().unwrap()).unwrap();
+    (chat["Author"].as_str().unwrap().into(), String::from_utf8(text).unwrap())
+}
+
+fn said(author: &str, text: &str) -> (String, String) {
+    (author.into(), text.into())
+}
+
+#[test]
+fn people_join_talk_rename_and_leave() {
+    let server = Server::start("chat", &[]);
+    let mut alice = Window::open(&server, "/chat");
+    let greeting = STANDARD.decode(alice.status["Message"].as_str().unwrap()).unwrap();
+    assert_eq!(greeting, b"Welcome to lobby.");
+    let guest = alice.guest_name();
+    alice.sees(&[&guest]);
+    alice.send(&json!({ "User": "Alice" }));
+    alice.sees(&["Alice"]);
+
+    let mut bob = Window::named(&server, "/chat", "Bob");
+    assert_ne!(alice.id(), bob.id());
+    alice.sees(&["Alice", "Bob"]);
+
+    bob.send(&json!({ "Message": "Z3LDvMOfIGRpY2gg4pyT", "Author": "Bob" }));
+    let (to_alice, to_bob) = (alice.chat(), bob.chat());
+    assert_eq!(to_alice, to_bob, "the author's window included");
+    assert_eq!(author_and_text(&to_alice), said("Bob", "grüß dich ✓"));
+    assert_eq!(to_alice["Message"], "Z3LDvMOfIGRpY2gg4pyT");
+    let sent: jiff::civil::DateTime = to_alice["Sent"].as_str().unwrap().parse().unwrap();
+    let age =
+        jiff::Timestamp::now().duration_since(sent.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp());
+    assert!((-2..60).contains(&age.as_secs()), "sent {age:?} ago");
+    assert_eq!(to_alice.as_object().unwrap().len(), 4);
+
+    bob.send(&json!({ "User": "Robert" }));
+    alice.sees(&["Alice", "Robert"]);
+    bob.sees(&["Alice", "Robert"]);
+    bob.say("the rename itself was no message");
+    assert_eq!(alice.hears(), said("Robert", "the rename itself was no message"));
+
+    bob.leave();
+    alice.sees(&["Alice"]);
+    let carol = Window::named(&server, "/chat", "Carol");
+    alice.sees(&["Alice", "Carol"]);
+    drop(carol); // without a closing handshake
+    alice.sees(&["Alice"]);
+}
+
+#[test]
+fn names_are_cleaned_and_the_servers_own_is_not_to_be_had() {
+    let server = Server::start("chat", &[]);
+    let mut window = Window::open(&server, "/chat");
+    let guest = window.guest_name();
+    let rows = [
+        ("  Zoë  ", "Zoë"),
+        ("a\u{0}b\r\nc\u{7f}\u{9b}d", "abcd"),
+        (&*"語".repeat(41), &*"語".repeat(40)),
+        ("<img src=x onerror=alert(1)>", "<img src=x onerror=alert(1)>"),
+        ("system", &*guest),
+        (" Sys\u{1}tem\n", &*guest),
+        ("", &*guest),
+        (" \u{7} ", &*guest),
+    ];
+    // As long as there is no nickname, the author of each message is who it says, and of the same kind.
+    for (raw, clean) in rows {
+        window.send(&json!({ "Message": "aGk=", "Author": raw }));
+        assert_eq!(window.hears(), said(clean, "hi"));
+    }
+    window.send(&json!({ "Message": "aGk=" }));
+    assert_eq!(window.hears(), said(&guest, "hi"));
+    drop(window);
+
+    let mut window = Window::named(&server, "/chat?room=names", "somebody");
+    let guest = window.guest_name();
+    for (raw, clean) in rows {
+        window.send(&json!({ "User": raw }));
+        window.sees(&[if clean.starts_with("guest-") { &guest } else { clean }]);
+    }
+}
+
+#[test]
+fn whoever_joins_gets_the_history_of_the_room() {
+    let server = Server::start("chat", &["--history", "3"]);
+    let mut first = Window::named(&server, "/chat?room=a%20b", "First");
+    for text in ["one", "two", "three", "four"] {
+        first.say(text);
+    }
+    let expected: Vec<Value> = (0..4).map(|_| first.chat()).collect();
+    // The same room in another spelling.
+    let mut second = Window::open(&server, "/csp/user/Chat.Server.cls?x=1&room=a+b");
+    assert_eq!([second.next(), second.next(), second.next()], expected[1..]);
+    assert_eq!(second.next()["Type"], "userlist");
+    drop((first, second));
+    // A room that was empty for a while is still the same.
+    let mut third = Window::open(&server, "/chat?room=a%20b");
+    assert_eq!(third.next(), expected[1]);
+}
+
+#[test]
+fn rooms_do_not_hear_each_other() {
+    let server = Server::start("chat", &[]);
+    let mut windows = ["/chat", "/chat?room=%C3%BC", "/chat?room=u"].map(|room| Window::open(&server, room));
+    for (room, window) in windows.iter_mut().enumerate() {
+        let guest = window.guest_name();
+        window.sees(&[&guest]);
+        window.say(&format!("in room {room}"));
+    }
+    for (room, window) in windows.iter_mut().enumerate() {
+        window.say("last");
+        assert_eq!(window.hears(), said("whoever", &format!("in room {room}")));
+        assert_eq!(window.hears(), said("whoever", "last"));
+    }
+    // The tutorial's path is a way into the room of those who name none.
+    let mut tutorial = Window::open(&server, "/csp/user/Chat.Server.cls");
+    assert_eq!(tutorial.hears(), said("whoever", "in room 0"));
+    let mut named = Window::open(&server, "/chat?room=lobby");
+    assert_eq!(named.hears(), said("whoever", "in room 0"));
+}
+
+/// The answer to a request without a WebSocket library: head and body.
+fn fetch(server: &Server, request: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(format!("{request} HTTP/1.1\r\nHost: {}\r\n\r\n", server.address).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.into(), body.into())
+}
+
+#[test]
+fn the_page_comes_with_its_policy() {
+    let server = Server::start("chat", &[]);
+    let (head, body) = fetch(&server, "GET /?room=garden");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && body.starts_with("<!doctype html>"));
+    assert!(head.contains("\r\nContent-Type: text/html; charset=utf-8"));
+    assert!(head.contains("\r\nContent-Security-Policy: default-src 'none'; script-src 'self';"));
+    assert!(head.contains("frame-ancestors 'none'") && !head.contains("unsafe"));
+    assert!(head.contains("\r\nX-Content-Type-Options: nosniff"));
+    assert_eq!(fetch(&server, "HEAD /?room=garden"), (head, String::new()));
+    for (path, media_type) in [("/chat.css", "text/css"), ("/chat.js", "text/javascript")] {
+        let (head, body) = fetch(&server, &format!("GET {path}"));
+        assert!(head.contains(&format!("\r\nContent-Type: {media_type}; charset=utf-8")) && !body.is_empty());
+    }
+    for (request, status) in [
+        ("POST /", "405 Method Not Allowed"),
+        ("GET /page/index.html", "404 Not Found"),
+        ("GET /../main.rs", "404 Not Found"),
+        ("GET /chat", "404 Not Found"),
+    ] {
+        let (head, _) = fetch(&server, request);
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {head}");
+    }
+}
+
+#[test]
+fn only_pages_of_the_server_and_of_sites_allowed_may_connect() {
+    let server = Server::start(
+        "chat",
+        &["--allow-origin", "https://a.example", "--allow-origin", "https://b.example"],
+    );
+    let own = format!("http://{}", server.address);
+    let rows = [
+        ("/chat", Some(&*own), 101),
+        ("/chat", None, 101),
+        ("/chat", Some("https://a.example"), 101),
+        ("/chat", Some("https://b.example"), 101),
+        ("/chat", Some("https://c.example"), 403),
+        ("/chat", Some("https://a.example.c.example"), 403),
+        ("/chat", Some("https://a.example:8443"), 403),
+        ("/chat", Some("http://a.example"), 403),
+        ("/chat", Some("http://127.0.0.1"), 403),
+        ("/chat", Some("null"), 403),
+        ("/csp/user/Chat.Server.cls", Some("https://c.example"), 403),
+        ("/", None, 404),
+        ("/chat/", None, 404),
+        (&format!("/chat?room={}", "r".repeat(101)), None, 400),
+    ];
+    for (resource, origin, expected) in rows {
+        let mut request = Request::new(&server.url(resource)).unwrap();
+        if let Some(origin) = origin {
+            request = request.origin(origin);
+        }
+        assert_eq!(status_of(Window::request(&request)), expected, "{origin:?} to {resource}");
+    }
+}
+
+fn status_of(outcome: Result<Window, Error>) -> u16 {
+    match outcome {
+        Ok(_) => 101,
+        Err(Error::Handshake(HandshakeError::Refused(refusal))) => refusal.status,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn what_is_not_understood_closes_the_connection() {
+    let server = Server::start("chat", &[]);
+    let mut witness = Window::open(&server, "/chat");
+    let guest = witness.guest_name();
+    let nested = "[".repeat(16_000);
+    let long = json!({ "Message": "YWFh".repeat(5000), "Author": "x" }).to_string();
+    let rows: [(Message, CloseCode); 9] = [
+        (vec![0_u8; 3].into(), CloseCode::UNSUPPORTED),
+        ("".into(), CloseCode::INVALID_DATA),
+        ("hello".into(), CloseCode::INVALID_DATA),
+        (r#"{"Message":"not base64!","Author":"x"}"#.into(), CloseCode::INVALID_DATA),
+        (r#"{"Message":7,"Author":"x"}"#.into(), CloseCode::INVALID_DATA),
+        (r#"{"Type":"Chat"}"#.into(), CloseCode::INVALID_DATA),
+        (r#"{"User":"\ud800"}"#.into(), CloseCode::INVALID_DATA),
+        (nested.into(), CloseCode::INVALID_DATA),
+        (long.into(), CloseCode::TOO_BIG),
+    ];
+    for (message, expected) in rows {
+        let mut window = Window::open(&server, "/chat");
+        window.socket.send(&message).unwrap();
+        let what = format!("{:?}", message.as_text().map(|text| &text[..text.len().min(60)]));
+        match window.socket.close_info() {
+            None => assert_eq!(window.end().code, expected, "{what}"),
+            Some(end) => assert_eq!(end.code, expected, "{what}"),
+        }
+    }
+    witness.sees(&[&guest]);
+    witness.say("unimpressed");
+    assert_eq!(witness.hears(), said("whoever", "unimpressed"), "and nothing of the above was passed on");
+}
+
+#[test]
+fn a_flood_closes_the_connection_that_it_comes_from() {
+    let server = Server::start("chat", &[]);
+    let mut witness = Window::open(&server, "/chat");
+    let mut flood = Window::open(&server, "/chat");
+    let message = Message::from(json!({ "Message": "aGk=", "Author": "x" }).to_string());
+    for _ in 0..1000 {
+        flood.socket.feed(&message).unwrap();
+    }
+    flood.socket.flush().unwrap();
+    let end = flood.end();
+    assert_eq!((end.code, &*end.reason), (CloseCode::POLICY_VIOLATION, "too many messages"));
+    let guest = witness.guest_name();
+    let mut passed_on = 0;
+    loop {
+        let message = witness.next();
+        if message["Type"] == "Chat" {
+            passed_on += 1;
+        } else if passed_on > 0 && users(&message) == [&*guest] {
+            break;
+        }
+    }
+    assert!((20..30).contains(&passed_on), "{passed_on} messages were passed on");
+}
+
+#[test]
+fn a_window_that_does_not_read_is_dropped_and_the_others_miss_nothing() {
+    let server = Server::start("chat", &["--history", "0"]);
+    let mut witness = Window::named(&server, "/chat", "witness");
+    let mut asleep = Window::named(&server, "/chat", "asleep");
+    witness.sees(&["witness", "asleep"]);
+    let witness = thread::spawn(move || {
+        let mut heard = 0;
+        loop {
+            let message = witness.next();
+            if message["Type"] == "Chat" {
+                let (_, text) = author_and_text(&message);
+                assert_eq!(text.trim_end(), heard.to_string(), "the next message, and no other");
+                heard += 1;
+            } else if !users(&message).contains(&"asleep".into()) {
+                return heard;
+            }
+        }
+    });
+    let mut count = 0;
+    let deadline = Instant::now() + PATIENCE;
+    while !witness.is_finished() {
+        assert!(Instant::now() < deadline, "still there after {count} messages");
+        let mut talker = Window::open(&server, "/chat");
+        for _ in 0..20 {
+            talker.say(&format!("{count:<11000}"));
+            count += 1;
+        }
+        while author_and_text(&talker.chat()).1.trim_end() != (count - 1).to_string() {}
+        talker.leave();
+    }
+    assert!(witness.join().unwrap() > 256, "a full queue and the sockets' buffers");
+    let end = eventually("the end", || asleep.socket.read_timeout(PATIENCE).err());
+    assert!(matches!(end, Error::Protocol(_) | Error::Io(_)), "{end}");
+}
+
+#[test]
+fn connections_over_the_limit_are_refused_and_places_are_reused() {
+    let server = Server::start("chat", &["--max-connections", "4"]);
+    let request = Request::new(&server.url("/chat")).unwrap();
+    for round in 0..3 {
+        // Those of the round before may not be gone yet.
+        let mut windows: Vec<Window> = (0..4)
+            .map(|_| {
+                eventually("a place", || match Window::request(&request) {
+                    Ok(window) => Some(window),
+                    refused => {
+                        assert_eq!(status_of(refused), 503);
+                        None
+                    }
+                })
+            })
+            .collect();
+        let crowd: Vec<_> = (0..40)
+            .map(|_| {
+                let request = request.clone();
+                thread::spawn(move || status_of(Window::request(&request)))
+            })
+            .collect();
+        assert!(crowd.into_iter().all(|one| one.join().unwrap() == 503), "round {round}");
+        let (head, _) = fetch(&server, "GET /");
+        assert!(head.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+        windows[0].say("still served");
+        assert_eq!(windows[3].chat()["Author"], "whoever");
+        windows.into_iter().for_each(Window::leave);
+    }
+}
+
+#[test]
+fn a_panic_takes_its_own_connection_along_and_frees_the_place() {
+    let slots = limits::Slots::new(1);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    for _ in 0..10 {
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let slot = eventually("the place is free again", || slots.take());
+        assert!(slots.take().is_none());
+        let handler = move || {
+            let _stream = stream;
+            panic!("on purpose");
+        };
+        limits::spawn(slot, 64 << 10, handler).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 0, "the stream is closed");
+    }
+    slots.wait_until_free(PATIENCE);
+    slots.close();
+    assert!(slots.take().is_none());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_server_and_closes_all_connections() {
+    for signal in ["INT", "TERM"] {
+        let mut server = Server::start("chat", &[]);
+        let windows: Vec<Window> =
+            (0..20).map(|i| Window::open(&server, &format!("/chat?room={}", i % 3))).collect();
+        server.signal(signal);
+        for mut window in windows {
+            assert_eq!(window.hears(), said("system", "The server is shutting down."));
+            let end = window.end();
+            assert_eq!((end.code, &*end.reason), (CloseCode::GOING_AWAY, "server is shutting down"));
+        }
+        assert_eq!(server.wait().code(), Some(0));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_server_even_if_somebody_does_not_answer() {
+    let mut server = Server::start("chat", &[]);
+    let silent = Window::open(&server, "/chat");
+    let idle = TcpStream::connect(&server.address).unwrap();
+    let began = Instant::now();
+    server.signal("INT");
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    drop((silent, idle));
+}
+
+/// A thousand connections in one room:
+///
+/// ```text
+/// ulimit -n 4096
+/// cargo build --release --examples
+/// cargo test --release --test chat -- --ignored --nocapture
+/// ```
+#[test]
+#[ignore = "takes a thousand descriptors and threads; run it on its own, in release"]
+fn a_thousand_connections_in_one_room() {
+    const WINDOWS: usize = 1000;
+    const TALKERS: usize = 10;
+    const EACH: usize = 10;
+    let server = Server::start("chat", &[]);
+    let start = Arc::new(Barrier::new(TALKERS + 1));
+    let began = Instant::now();
+    let listen = |index: usize| {
+        let mut window = Window::open(&server, "/chat");
+        let start = Arc::clone(&start);
+        let listening = move || -> Vec<String> {
+            if index < TALKERS {
+                start.wait();
+                (0..EACH).for_each(|i| window.say(&format!("{index} {i}")));
+            }
+            (0..TALKERS * EACH).map(|_| window.hears().1).collect()
+        };
+        thread::Builder::new().stack_size(256 << 10).spawn(listening).unwrap()
+    };
+    let windows: Vec<_> = (0..WINDOWS).map(listen).collect();
+    println!("{WINDOWS} connections opened in {:?}, {}", began.elapsed(), memory(&server));
+    start.wait();
+    let began = Instant::now();
+    let heard: Vec<Vec<String>> = windows.into_iter().map(|window| window.join().unwrap()).collect();
+    println!("{} messages delivered in {:?}, {}", WINDOWS * TALKERS * EACH, began.elapsed(), memory(&server));
+
+    assert!(heard.iter().all(|texts| *texts == heard[0]), "all have heard the same in the same order");
+    for talker in 0..TALKERS {
+        let of_talker = heard[0].iter().filter(|text| text.starts_with(&format!("{talker} ")));
+        assert!(of_talker.cloned().eq((0..EACH).map(|i| format!("{talker} {i}"))), "everything, in order");
+    }
+}
+
+/// What the server needed at most, where the system tells.
+fn memory(server: &Server) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap_or_default();
+    let lines = status.lines().filter(|line| line.starts_with("VmHWM:") || line.starts_with("Threads:"));
+    lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+}
