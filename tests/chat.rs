@@ -442,6 +442,19 @@ fn connections_over_the_limit_are_refused_and_places_are_reused() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_server_out_of_descriptors_serves_on_and_recovers() {
+    let server = Server::start_with_descriptors(40, "chat");
+    let mut alice = Window::named(&server, "/chat", "Alice");
+    let crowd: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(&server.address).unwrap()).collect();
+    alice.say("still served");
+    assert_eq!(alice.hears(), said("Alice", "still served"));
+    drop(crowd);
+    let mut bob = Window::open(&server, "/chat");
+    assert_eq!(bob.hears(), said("Alice", "still served"));
+}
+
 #[test]
 fn a_panic_takes_its_own_connection_along_and_frees_the_place() {
     let slots = limits::Slots::new(1);

@@ -10,7 +10,7 @@ use std::{iter, mem, thread};
 
 use sansocket::blocking::{self, Reader, Writer};
 use sansocket::handshake::server::Request;
-use sansocket::{CloseCode, Error, Message, Prepared};
+use sansocket::{CloseCode, Error, Message, Prepared, SendError};
 
 use crate::limits::Bucket;
 use crate::room::{Joined, Membership, Outgoing};
@@ -56,9 +56,10 @@ fn serve(stream: TcpStream, server: &Server) -> Result<(), Error> {
         let (membership, writer) = (membership, &writer);
         let _hang_up = HangUp(writer);
         thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || {
-            let armed = HangUp(writer);
-            deliver(writer, first, &queue).ok(); // where writing has failed, the transport has ended already
-            mem::forget(armed); // no panic: the closing handshake may be under way
+            let hang_up = HangUp(writer);
+            if let Ok(()) | Err(Error::Send(SendError::Closed)) = deliver(writer, first, &queue) {
+                mem::forget(hang_up); // the closing handshake is the reader's
+            }
         })?;
         converse(&mut reader, writer, membership)
     })

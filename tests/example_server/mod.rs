@@ -21,9 +21,14 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the example on a free port, and waits until it says which.
     pub(crate) fn start(example: &str, options: &[&str]) -> Self {
-        let mut child = Command::new(path(example))
+        let mut command = Command::new(path(example));
+        command.args(options);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command
             .args(["--bind", "127.0.0.1:0"])
-            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -50,6 +55,14 @@ impl Server {
 
 #[allow(dead_code, reason = "not every test needs everything")]
 impl Server {
+    /// Starts the example with no more than so many descriptors.
+    #[cfg(unix)]
+    pub(crate) fn start_with_descriptors(count: u32, example: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -n $0 && exec \"$@\"", &count.to_string()]).arg(path(example));
+        Self::run(command)
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
