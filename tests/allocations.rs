@@ -1,5 +1,6 @@
 //! What receiving and sending cost in memory, by a count of every allocation.
 
+#![cfg(feature = "std")]
 // `GlobalAlloc` cannot be implemented otherwise. The crate itself forbids unsafe code.
 #![allow(unsafe_code, reason = "a counting allocator")]
 #![allow(

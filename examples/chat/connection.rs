@@ -45,7 +45,7 @@ fn serve(stream: TcpStream, server: &Server) -> Result<(), Error> {
     let registration = server.connections.register(writer.clone());
     let id = registration.id();
     let Some(Joined { membership, history, queue }) = server.rooms.join(&room, id) else {
-        return close(&mut reader, &writer, (CloseCode::TRY_AGAIN_LATER, "too many rooms"));
+        return close(&mut reader, (CloseCode::TRY_AGAIN_LATER, "too many rooms"));
     };
 
     let welcome = wire::status(&format!("Welcome to {room}."), id);
@@ -61,7 +61,7 @@ fn serve(stream: TcpStream, server: &Server) -> Result<(), Error> {
                 mem::forget(hang_up); // the closing handshake is the reader's
             }
         })?;
-        converse(&mut reader, writer, membership)
+        converse(&mut reader, membership)
     })
 }
 
@@ -75,22 +75,20 @@ impl Drop for HangUp<'_> {
 }
 
 /// The reading thread: until the client closes, or sends something that it should not.
-fn converse(reader: &mut Reader, writer: &Writer, membership: Membership) -> Result<(), Error> {
+fn converse(reader: &mut Reader, membership: Membership) -> Result<(), Error> {
     let mut speaker = Speaker { membership, nickname: None, bucket: Bucket::full() };
     while let Some(message) = reader.read()? {
         if let Err(refusal) = speaker.receive(&message) {
             drop(speaker);
-            return close(reader, writer, refusal);
+            return close(reader, refusal);
         }
     }
     Ok(())
 }
 
 /// The closing handshake, started by the server: what still arrives before the answer is of no interest.
-fn close(reader: &mut Reader, writer: &Writer, (code, reason): Refusal) -> Result<(), Error> {
-    writer.close(code, reason)?;
-    while reader.read()?.is_some() {}
-    Ok(())
+fn close(reader: &mut Reader, (code, reason): Refusal) -> Result<(), Error> {
+    reader.close(code, reason)
 }
 
 struct Speaker {

@@ -142,6 +142,19 @@ impl Reader {
         self.receiving.read_piece()
     }
 
+    /// Closes the connection and waits for the peer, as [`WebSocket::close`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::close`].
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        let writer = self.writer();
+        if writer.state() == State::Open {
+            writer.close(code, reason)?;
+        }
+        self.receiving.read_to_close()
+    }
+
     /// How the connection ended, or is ending: `None` while it is open.
     pub fn close_info(&self) -> Option<CloseInfo> {
         self.receiving.transport.link.shared.lock().connection.close_info()
@@ -154,6 +167,8 @@ impl Reader {
 }
 
 /// The sending half of a connection: any number of clones, in any threads.
+///
+/// The transport stays open as long as there is one, unless the closing handshake or [`abort`](Self::abort) ends it.
 ///
 /// Messages of several threads are not mixed; fragments of one message are, so only one thread may send in fragments
 /// at a time (others get [`MessageUnderWay`](SendError::MessageUnderWay)).
