@@ -224,7 +224,7 @@ proptest! {
                 }
             }
             let request = client::Request::new("ws://a/").unwrap();
-            let mut client = client::Handshake::new(&request, Config::default()).unwrap();
+            let mut client = client::Handshake::with_nonce(&request, Config::default(), [0; 16], SameKey).unwrap();
             let mut input = Buffer::new();
             for read in bytes.chunks(read_len) {
                 input.extend_from_slice(read);

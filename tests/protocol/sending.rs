@@ -238,6 +238,7 @@ fn section_5_3_every_frame_of_a_client_has_a_key_of_its_own() {
     assert_eq!(written(client.output()), expected);
 }
 
+#[cfg(feature = "std")]
 #[test]
 fn section_5_3_keys_from_the_operating_system_do_not_repeat() {
     const FRAMES: usize = 100_000;
