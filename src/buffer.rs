@@ -96,6 +96,12 @@ impl Buffer {
         Ok(n)
     }
 
+    /// Whether there is memory in it that another could use.
+    #[cfg(any(feature = "tokio", feature = "futures-io"))]
+    pub(crate) fn has_storage(&self) -> bool {
+        self.received.capacity() > 0
+    }
+
     /// Drops everything that has been received.
     pub fn clear(&mut self) {
         self.received.reset(READ_LEN);

@@ -3,6 +3,9 @@
 //! | you have | you want | take |
 //! |---|---|---|
 //! | threads and `std::net` | a connection | [`blocking`] |
+//! | tokio | a connection | `sansocket::tokio`, feature `tokio` |
+//! | smol, async-std, another `futures-io` runtime | a connection | `sansocket::futures_io`, feature `futures-io` |
+//! | another runtime | a connection | `asynchronous::WebSocket` over an `asynchronous::Io` of yours |
 //! | an event loop, a runtime, an HTTP library of your own | the protocol | [`Connection`] with [`Buffer`] and [`Output`] |
 //! | a socket and no HTTP library | the opening handshake | [`handshake`] |
 //! | a proxy, a recorder, firmware | frames without messages | [`frame::Decoder`] |
@@ -78,6 +81,8 @@
 //!
 //! - `std` (default): [`blocking`], `Buffer::read_from`, `Output::write_to`, mask keys seeded by the operating system.
 //!   Without it the crate is `no_std` with `alloc`.
+//! - `tokio`: connections over tokio's streams, with its timers.
+//! - `futures-io`: connections over the streams of `futures-io`, with the timers of `async-io`.
 //!
 //! # Code map
 //!
@@ -96,6 +101,9 @@
 //! | `handshake/head`, `extensions`, `url` | HTTP/1.1 heads, one header's grammar, `ws:` URLs |
 //! | `handshake/request`, `response` | what a client asks for, and whether section 4.2.1 lets it; a server's answers |
 //! | `handshake/client`, `server` | the two ends of the opening handshake |
+//! | `asynchronous/io`, `driver` | what is asked of a stream that is polled; the polling, all of it |
+//! | `asynchronous/opening`, `split`, `binding` | connect and accept, one connection in several tasks, the functions of a binding |
+//! | `tokio`, `futures_io` | the two bindings |
 //! | `blocking/stream`, `receiving`, `opening`, `split` | time limits, the wait loop, connect and accept, one connection in two threads |
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -104,6 +112,8 @@
 
 extern crate alloc;
 
+#[cfg(any(feature = "tokio", feature = "futures-io"))]
+pub mod asynchronous;
 #[cfg(feature = "std")]
 pub mod blocking;
 mod buffer;
@@ -111,10 +121,14 @@ mod config;
 mod connection;
 mod error;
 pub mod frame;
+#[cfg(feature = "futures-io")]
+pub mod futures_io;
 pub mod handshake;
 mod message;
 mod queue;
 mod role;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod utf8;
 
 pub use buffer::Buffer;

@@ -1,0 +1,265 @@
+//! The polling, all of it: what the whole connection and the halves of a split one have in common.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker, ready};
+use std::time::Duration;
+
+use super::io::{Io, fall_asleep, poll_drain, poll_read, poll_write_all, wake_up};
+use crate::buffer::Buffer;
+use crate::connection::{Connection, Found, State};
+use crate::error::{Error, ProtocolError, SendError};
+use crate::message::Message;
+
+/// How the connection looks for the next thing: by events or by pieces.
+pub(super) type Advance = fn(&mut Connection, &mut Buffer) -> Result<Option<Found>, ProtocolError>;
+
+pub(super) struct Driver<I> {
+    pub(super) io: I,
+    pub(super) connection: Connection,
+    /// Who waits for the stream to take more, where that may be several tasks.
+    writers: Option<Arc<Waiters>>,
+    /// Who waits for something to arrive, while it does.
+    reader: Option<Waker>,
+    /// Something was written that the stream has not been asked to hand on.
+    unflushed: bool,
+    ending: Ending,
+    /// How many reads may follow one another before the other tasks of the thread have their turn.
+    turn: u32,
+}
+
+/// How many reads make a turn.
+const TURN: u32 = 64;
+
+/// How far the transport is on its way to its end.
+#[derive(Clone, Copy)]
+enum Ending {
+    NotYet,
+    /// The rest is being written, up to this time.
+    Writing(Duration),
+    /// The peer's end is awaited.
+    Draining(Duration),
+    /// Told the peer, after it told us.
+    ShuttingDown,
+    Ended,
+}
+
+impl<I: Io> Driver<I> {
+    pub(super) fn new(io: I, mut connection: Connection) -> Self {
+        connection.handle_timeout(io.now());
+        Self {
+            io,
+            connection,
+            writers: None,
+            reader: None,
+            unflushed: false,
+            ending: Ending::NotYet,
+            turn: TURN,
+        }
+    }
+
+    /// From here on several tasks poll.
+    pub(super) fn share(mut self) -> Self {
+        self.writers = Some(Arc::default());
+        self
+    }
+
+    /// Writes what waits.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.connection.output().is_empty() && !self.unflushed {
+            return Poll::Ready(Ok(()));
+        }
+        let Some(writers) = self.writers.clone() else { return self.poll_write(cx) };
+        // A stream remembers one waker for writing. This one wakes all who wait.
+        writers.add(cx.waker());
+        let written = self.poll_write(&mut Context::from_waker(&Waker::from(Arc::clone(&writers))));
+        if written.is_ready() {
+            writers.wake_others(cx.waker());
+        }
+        written
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.unflushed = true;
+        ready!(poll_write_all(&mut self.io, cx, self.connection.output()))?;
+        ready!(self.io.poll_flush(cx))?;
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Queues what `send` sends; where there is no room for it, writes first.
+    pub(super) fn poll_queue(
+        &mut self,
+        cx: &mut Context<'_>,
+        send: impl Fn(&mut Connection) -> Result<(), SendError>,
+    ) -> Poll<Result<(), Error>> {
+        loop {
+            let sent = send(&mut self.connection);
+            // A message that does not fit into an empty output never will.
+            if sent != Err(SendError::OutputFull) || self.connection.output().is_empty() {
+                return Poll::Ready(sent.map_err(Error::from));
+            }
+            ready!(self.poll_flush(cx))?;
+        }
+    }
+
+    /// The next thing that has arrived; `None` after a clean end.
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut Buffer,
+        advance: Advance,
+    ) -> Poll<Result<Option<Found>, Error>> {
+        let mut listened = false;
+        loop {
+            let found = advance(&mut self.connection, input);
+            // Silence counts only after a look at what has arrived.
+            if listened {
+                self.connection.handle_timeout(self.io.now());
+            }
+            match found {
+                Ok(Some(found)) => {
+                    if self.connection.state() == State::Closed {
+                        // The answer to a Close frame does not wait for a next call, if it need not.
+                        let _ = self.poll_flush(cx);
+                    }
+                    return Poll::Ready(Ok(Some(found)));
+                }
+                Ok(None) | Err(_) if self.connection.state() == State::Closed => {
+                    ready!(self.poll_end(cx));
+                    return Poll::Ready(self.connection.receive_eof().map(|()| None).map_err(Error::from));
+                }
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+            // Whether the stream takes it or not: reading never depends on writing.
+            if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
+                return Poll::Ready(Err(error));
+            }
+            wake_up(input, self.connection.output());
+            match poll_read(&mut self.io, cx, input) {
+                Poll::Ready(Ok(0)) => {
+                    self.connection.receive_eof()?;
+                }
+                Poll::Ready(Ok(_)) => ready!(self.poll_turn(cx)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => {
+                    self.reader = Some(cx.waker().clone());
+                    let due = self.connection.next_timeout();
+                    if !due.is_some_and(|time| self.io.poll_until(cx, time).is_ready()) {
+                        fall_asleep(input, self.connection.output());
+                        return Poll::Pending;
+                    }
+                }
+            }
+            listened = true;
+        }
+    }
+
+    /// Yields now and then, for streams that always have something to read.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.turn = self.turn.checked_sub(1).unwrap_or(TURN);
+        if self.turn > 0 {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// The next message, owned.
+    pub(super) fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut Buffer,
+    ) -> Poll<Result<Option<Message>, Error>> {
+        loop {
+            match ready!(self.poll_next(cx, input, Connection::advance))? {
+                // A fault in it is met again by `poll_next`, once the peer has been told.
+                Some(found) if found.is_data() => {
+                    if let Ok(message) = self.connection.own(input, found) {
+                        return Poll::Ready(Ok(Some(message)));
+                    }
+                }
+                Some(_) => {}
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+
+    /// Ends the transport, so that what was written arrives.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.ending = match self.ending {
+                Ending::NotYet if self.connection.receive_eof() == Err(ProtocolError::ConnectionLost) => {
+                    Ending::Ended
+                }
+                Ending::NotYet => {
+                    let patience = self.connection.config().close_timeout;
+                    Ending::Writing(self.io.now().saturating_add(patience))
+                }
+                Ending::Writing(deadline) => {
+                    let ends = self.connection.ends_transport();
+                    let written = match self.poll_flush(cx) {
+                        Poll::Ready(Ok(())) if ends => self.io.poll_shutdown(cx).map_err(Error::from),
+                        written => written,
+                    };
+                    match written {
+                        Poll::Ready(Ok(())) => Ending::Draining(deadline),
+                        Poll::Ready(Err(_)) => Ending::Ended,
+                        Poll::Pending => {
+                            ready!(self.io.poll_until(cx, deadline));
+                            Ending::Ended
+                        }
+                    }
+                }
+                Ending::Draining(deadline) => {
+                    ready!(poll_drain(&mut self.io, cx, deadline));
+                    Ending::ShuttingDown
+                }
+                Ending::ShuttingDown => {
+                    let _ = self.io.poll_shutdown(cx);
+                    Ending::Ended
+                }
+                Ending::Ended => return Poll::Ready(()),
+            };
+        }
+    }
+
+    /// Lets the reader look at the timers again.
+    pub(super) fn wake_reader(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+/// Tasks that wait for the same thing.
+#[derive(Default)]
+struct Waiters(Mutex<Vec<Waker>>);
+
+impl Waiters {
+    fn add(&self, waker: &Waker) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+}
+
+impl Waiters {
+    /// Wakes all but the one who is awake.
+    fn wake_others(&self, awake: &Waker) {
+        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        waiting.into_iter().filter(|waker| !waker.will_wake(awake)).for_each(Waker::wake);
+    }
+}
+
+impl Wake for Waiters {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}

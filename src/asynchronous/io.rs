@@ -1,0 +1,147 @@
+//! What an async shell asks of a stream and of the runtime around it.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use crate::buffer::Buffer;
+use crate::connection::Output;
+
+/// A byte stream that is polled, and a clock: all that binds the shell to a runtime. The features `tokio` and
+/// `futures-io` bring one implementation each; a third runtime is a third implementation.
+pub trait Io {
+    /// Reads into `to`. `Ok(0)` is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream.
+    fn poll_read(&mut self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes some of what stands in the slices.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream.
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Hands on what has been written.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Tells the peer that nothing more will be written, and leaves reading as it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// The time, since an origin that stays the same.
+    fn now(&self) -> Duration;
+
+    /// Waits for a point in time.
+    fn poll_until(&mut self, cx: &mut Context<'_>, time: Duration) -> Poll<()>;
+}
+
+/// How many pieces one `writev` takes.
+const SLICES: usize = 32;
+
+/// Writes until nothing waits, without handing it on.
+pub(super) fn poll_write_all<I: Io>(
+    io: &mut I,
+    cx: &mut Context<'_>,
+    output: &mut Output,
+) -> Poll<io::Result<()>> {
+    while !output.is_empty() {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = bytes::Buf::chunks_vectored(output, &mut slices);
+        let n = ready!(io.poll_write(cx, slices.get(..count).unwrap_or_default()))?;
+        if n == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        output.advance(n);
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// Reads once into `input`.
+pub(super) fn poll_read<I: Io>(
+    io: &mut I,
+    cx: &mut Context<'_>,
+    input: &mut Buffer,
+) -> Poll<io::Result<usize>> {
+    let spare = input.spare();
+    let room = spare.len();
+    let n = ready!(io.poll_read(cx, spare))?;
+    if n > room {
+        let lie = "a read of more bytes than there was room for";
+        return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, lie)));
+    }
+    input.commit(n);
+    Poll::Ready(Ok(n))
+}
+
+/// Reads what the peer still sends until it ends the stream, or until `deadline`: a socket closed with unread bytes in
+/// it is reset, and a reset takes with it what the peer has not read.
+pub(super) fn poll_drain<I: Io>(io: &mut I, cx: &mut Context<'_>, deadline: Duration) -> Poll<()> {
+    let mut trailing = [0; 4096];
+    while io.now() < deadline {
+        match io.poll_read(cx, &mut trailing) {
+            Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Pending => ready!(io.poll_until(cx, deadline)),
+        }
+    }
+    Poll::Ready(())
+}
+
+/// Writes everything and hands it on, up to a deadline.
+pub(super) async fn write_all<I: Io>(io: &mut I, output: &mut Output, deadline: Duration) -> io::Result<()> {
+    poll_fn(|cx| {
+        let written = match poll_write_all(io, cx, output) {
+            Poll::Ready(Ok(())) => io.poll_flush(cx),
+            written => written,
+        };
+        match written {
+            Poll::Pending => io.poll_until(cx, deadline).map(|()| Err(io::ErrorKind::TimedOut.into())),
+            written => written,
+        }
+    })
+    .await
+}
+
+thread_local! {
+    /// Buffers of connections that are idle, for those of this thread that are not.
+    static IDLE: RefCell<Vec<(Buffer, Output)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How many idle buffers a thread keeps.
+const KEPT: usize = 16;
+
+/// Gives the connection what it needs to read and write, if it has given that away.
+pub(super) fn wake_up(input: &mut Buffer, output: &mut Output) {
+    if input.has_storage() {
+        return;
+    }
+    if let Some((buffer, storage)) = IDLE.with_borrow_mut(Vec::pop) {
+        *input = buffer;
+        output.reuse(storage);
+    }
+}
+
+/// Takes away what a connection does not need while nothing is under way in either direction.
+pub(super) fn fall_asleep(input: &mut Buffer, output: &mut Output) {
+    if !input.has_storage() || !input.is_idle() || !output.is_empty() {
+        return;
+    }
+    let idle = (std::mem::take(input), output.take());
+    IDLE.with_borrow_mut(|kept| {
+        if kept.len() < KEPT {
+            kept.push(idle);
+        }
+    });
+}
