@@ -416,3 +416,47 @@ fn the_end_waits_for_a_message_that_another_thread_is_writing() {
         server.join().unwrap();
     }
 }
+
+#[test]
+fn times_may_be_as_long_as_can_be_said() {
+    let endless = Config {
+        keepalive: Some(Duration::MAX),
+        close_timeout: Duration::MAX,
+        handshake_timeout: Duration::MAX,
+        write_timeout: Duration::MAX,
+        ..Config::default()
+    };
+    let (url, server) = serve(endless.clone(), |socket| {
+        let (mut reader, writer) = socket.split();
+        while let Timeout::Received(message) = reader.read_timeout(Duration::MAX).unwrap() {
+            writer.send(&message).unwrap();
+        }
+        reader.close_info().unwrap().was_clean
+    });
+    let (mut client, _) = blocking::connect_with(&Request::new(&url).unwrap(), endless).unwrap();
+    client.send_text("Hello").unwrap();
+    assert_eq!(client.read_timeout(Duration::MAX).unwrap(), Timeout::Received(Message::from("Hello")));
+    client.close(CloseCode::NORMAL, "").unwrap();
+    assert!(server.join().unwrap());
+}
+
+#[test]
+fn no_time_at_all_is_time_that_has_run_out() {
+    let hasty = Config { close_timeout: Duration::ZERO, write_timeout: Duration::ZERO, ..patient() };
+    let (url, server) = serve(hasty.clone(), |mut socket| {
+        assert_eq!(socket.read_timeout(Duration::ZERO).unwrap(), Timeout::Elapsed);
+        socket.send_text("Hello").unwrap();
+        socket.close(CloseCode::NORMAL, "")
+    });
+    let mut client = connect_raw(&url);
+    assert!(matches!(server.join().unwrap(), Err(Error::Protocol(ProtocolError::ConnectionLost))));
+    let mut written = Vec::new();
+    client.read_to_end(&mut written).unwrap();
+    assert_eq!(written, b"\x81\x05Hello\x88\x02\x03\xe8");
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let hasty = Config { handshake_timeout: Duration::ZERO, ..hasty };
+    let late = blocking::accept_with(listener.accept().unwrap().0, hasty, |request| request.accept());
+    assert!(matches!(late, Err(Error::Handshake(HandshakeError::TimedOut))));
+}

@@ -26,7 +26,7 @@ mod receiving;
 mod split;
 mod stream;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use opening::{accept, accept_with, connect, connect_with, serve};
 pub use receiving::Timeout;
@@ -40,7 +40,7 @@ use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
 use crate::message::{Message, Prepared};
 use receiving::{Link, Receiving, Transport};
-use stream::Timed;
+use stream::{Timed, later, write_limit};
 
 /// An open connection over a blocking stream.
 ///
@@ -85,7 +85,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// Those of setting the stream's timeouts.
     pub fn from_parts(mut stream: S, connection: Connection, input: Buffer) -> std::io::Result<Self> {
-        stream.set_write_timeout(Some(connection.config().write_timeout))?;
+        stream.set_write_timeout(write_limit(connection.config().write_timeout))?;
         stream.opened()?;
         Ok(Self { receiving: Receiving::new(Owned(connection), Timed::new(stream)?, input) })
     }
@@ -113,7 +113,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As [`read`](Self::read); that the time has passed is not an error.
     pub fn read_timeout(&mut self, timeout: Duration) -> Result<Timeout<Message>, Error> {
-        self.receiving.read_until(Some(Instant::now() + timeout))
+        self.receiving.read_until(Some(later(timeout)))
     }
 
     /// Waits for the next event, control frames included, and lends it without a copy. `None` after

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::WebSocket;
-use super::stream::{Read1, Stream, Timed};
+use super::stream::{Read1, Stream, Timed, later, write_limit};
 use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
@@ -44,13 +44,13 @@ pub fn connect_with(
     config: impl Into<Arc<Config>>,
 ) -> Result<(WebSocket<TcpStream>, client::Response), Error> {
     let config = config.into();
-    let deadline = Instant::now() + config.handshake_timeout;
+    let deadline = later(config.handshake_timeout);
     let mut handshake = client::Handshake::new(request, Arc::clone(&config))?;
     if request.is_secure() {
         return Err(HandshakeError::TlsNeeded.into());
     }
     let mut stream = connect_tcp(request, deadline)?;
-    Stream::set_write_timeout(&mut stream, Some(config.handshake_timeout))?;
+    Stream::set_write_timeout(&mut stream, write_limit(config.handshake_timeout))?;
     let mut timed = Timed::new(stream)?;
     let mut input = Buffer::new();
     handshake.output().write_all_to(&mut timed.stream)?;
@@ -144,8 +144,8 @@ pub fn serve<S: Stream>(
     page: impl FnOnce(&HttpRequest) -> Response,
 ) -> Result<Option<WebSocket<S>>, Error> {
     let config = config.into();
-    let deadline = Instant::now() + config.handshake_timeout;
-    stream.set_write_timeout(Some(config.handshake_timeout))?;
+    let deadline = later(config.handshake_timeout);
+    stream.set_write_timeout(write_limit(config.handshake_timeout))?;
     let mut timed = Timed::new(stream)?;
     let mut input = Buffer::new();
     let mut handshake = server::Handshake::new(Arc::clone(&config));

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::stream::{Read1, Stream, Timed};
+use super::stream::{Read1, Stream, Timed, later};
 use crate::buffer::Buffer;
 use crate::connection::{Connection, Event, Found, Piece, State};
 use crate::error::{Error, ProtocolError};
@@ -145,8 +145,8 @@ impl<L: Link, S: Stream> Receiving<L, S> {
             if listened && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok(Timeout::Elapsed);
             }
-            let retry = transport.flush()?.map(|retry| Instant::now() + retry);
-            let due = due.map(|due| self.origin + due);
+            let retry = transport.flush()?.map(later);
+            let due = due.and_then(|due| self.origin.checked_add(due));
             match transport.timed.read(input, [deadline, due, retry].into_iter().flatten().min())? {
                 Read1::Bytes | Read1::Silence => {}
                 Read1::End => {

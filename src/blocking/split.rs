@@ -6,12 +6,12 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[cfg(doc)]
 use super::WebSocket;
 use super::receiving::{Link, Receiving, Timeout};
-use super::stream::{Stream, Timed, is_timeout};
+use super::stream::{Stream, Timed, is_timeout, later, write_limit};
 use crate::buffer::Buffer;
 use crate::connection::{CloseInfo, Connection, Event, Fin, Piece, State};
 use crate::error::{Error, SendError};
@@ -27,8 +27,8 @@ const RETRY: Duration = Duration::from_millis(50);
 pub(super) fn split(timed: Timed<TcpStream>, connection: Connection, input: Buffer) -> (Reader, Writer) {
     let timed = timed.map(|stream| SharedStream(Arc::new(stream)));
     let stream = Arc::clone(&timed.stream.0);
-    let tick = connection.config().close_timeout;
-    let write_timeout = connection.config().write_timeout;
+    let tick = connection.config().close_timeout.max(RETRY);
+    let write_timeout = write_limit(connection.config().write_timeout);
     let protocol = Mutex::new(Protocol { connection, writing: false, failed: None });
     let shared = Arc::new(Shared { stream, protocol, written: Condvar::new() });
     let link = Half { shared: Arc::clone(&shared), tick, write_timeout };
@@ -121,7 +121,7 @@ impl Reader {
     ///
     /// As [`WebSocket::read`].
     pub fn read_timeout(&mut self, timeout: Duration) -> Result<Timeout<Message>, Error> {
-        self.receiving.read_until(Some(Instant::now() + timeout))
+        self.receiving.read_until(Some(later(timeout)))
     }
 
     /// Waits for the next event and lends it. See [`WebSocket::read_event`].
@@ -325,7 +325,7 @@ struct Half {
     shared: Arc<Shared>,
     /// A Close frame sent by another thread starts a deadline that a waiting read would not notice: it looks so often.
     tick: Duration,
-    write_timeout: Duration,
+    write_timeout: Option<Duration>,
 }
 
 impl std::fmt::Debug for Half {
@@ -350,7 +350,7 @@ impl Link for Half {
         }
         stream.set_write_timeout(Some(READERS_PATIENCE))?;
         let result = protocol.connection.output().write_to(stream);
-        stream.set_write_timeout(Some(self.write_timeout))?;
+        stream.set_write_timeout(self.write_timeout)?;
         match result {
             Ok(_) if protocol.connection.output().is_empty() => Ok(Some(self.tick)),
             Ok(_) => Ok(Some(RETRY)),

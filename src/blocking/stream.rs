@@ -117,6 +117,9 @@ impl<S: Read + Write> Stream for Untimed<S> {
 /// A time limit shorter than this cannot be told from none at all by some systems.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// A time limit longer than this is more than some systems can count to.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// By so much may a time limit be kept too early.
 const TOLERANCE: Duration = Duration::from_millis(20);
 
@@ -149,7 +152,8 @@ impl<S: Stream> Timed<S> {
     /// Reads once; `Silence` at the `deadline`, or earlier if the timeout set before still serves.
     pub(super) fn read(&mut self, input: &mut Buffer, deadline: Option<Instant>) -> io::Result<Read1> {
         let began = Instant::now();
-        self.limit(deadline.map(|deadline| deadline.saturating_duration_since(began).max(SHORTEST)))?;
+        let left = |deadline: Instant| deadline.saturating_duration_since(began).clamp(SHORTEST, LONGEST);
+        self.limit(deadline.map(left))?;
         match input.read_from(&mut self.stream) {
             Ok(0) => Ok(Read1::End),
             Ok(_) => Ok(Read1::Bytes),
@@ -180,7 +184,7 @@ impl<S: Stream> Timed<S> {
     /// reset takes with it what the peer has not read. "Close TCP cleanly, discarding any trailing bytes that may have
     /// been received" (section 7.1.1).
     pub(super) fn linger(&mut self, timeout: Duration) {
-        let deadline = Instant::now() + timeout;
+        let deadline = later(timeout);
         let mut trailing = Buffer::new();
         while Instant::now() < deadline {
             trailing.clear();
@@ -190,6 +194,16 @@ impl<S: Stream> Timed<S> {
             }
         }
     }
+}
+
+/// The time limit for a write that may wait so long, which may be no time at all or longer than anybody lives.
+pub(super) fn write_limit(timeout: Duration) -> Option<Duration> {
+    (timeout <= LONGEST).then(|| timeout.max(SHORTEST))
+}
+
+/// The time after so much more of it. A century stands for whatever is longer, which clocks cannot hold.
+pub(super) fn later(by: Duration) -> Instant {
+    Instant::now() + by.min(LONGEST * 36_500)
 }
 
 pub(super) fn is_timeout(error: &io::Error) -> bool {
