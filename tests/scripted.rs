@@ -11,8 +11,9 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
+use std::time::Duration;
 
-use sansocket::blocking::{self, Untimed, WebSocket};
+use sansocket::blocking::{self, Timeout, Untimed, WebSocket};
 use sansocket::{
     Buffer, CloseCode, Config, Connection, Error, Event, HandshakeError, Message, ProtocolError,
 };
@@ -204,6 +205,7 @@ fn a_write_error_at_every_byte_leaves_the_rest_queued() {
                 socket.flush().unwrap();
             }
         }
+        socket.flush().unwrap(); // the answer to the Close frame, where that is what met the error
         assert_eq!(socket.into_parts().0.0.written, ANSWERS, "at {at}");
     }
 }
@@ -251,4 +253,14 @@ fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out() {
         }
     }
     assert!(socket.stream().0.written.ends_with(b"\x88\x02\x03\xe8"));
+}
+
+#[test]
+fn control_frames_without_end_do_not_put_off_the_end_of_a_read() {
+    let pings = b"\x89\x80\0\0\0\0".repeat(50_000);
+    let stream = Untimed(Script::new(&pings));
+    let mut socket =
+        WebSocket::from_parts(stream, Connection::server(Config::default()), Buffer::new()).unwrap();
+    assert_eq!(socket.read_timeout(Duration::ZERO).unwrap(), Timeout::Elapsed);
+    assert!(!socket.into_parts().0.0.incoming.is_empty());
 }

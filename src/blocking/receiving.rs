@@ -48,7 +48,7 @@ pub(super) struct Transport<L, S> {
     ended: bool,
 }
 
-/// How the connection looks for the next thing: by events or by pieces.
+/// How the connection looks for the next thing: by events, by messages or by pieces.
 type Advance = fn(&mut Connection, &mut Buffer) -> Result<Option<Found>, ProtocolError>;
 
 impl<L: Link, S: Stream> Receiving<L, S> {
@@ -69,17 +69,14 @@ impl<L: Link, S: Stream> Receiving<L, S> {
     }
 
     pub(super) fn read_until(&mut self, deadline: Option<Instant>) -> Result<Timeout<Message>, Error> {
-        loop {
-            match self.next(deadline, Connection::advance)? {
-                Timeout::Received(found) if found.is_data() => {
-                    let Self { transport, input, .. } = self;
-                    let message = transport.link.with(|connection| connection.own(input, found));
-                    return transport.end_at(message).map(Timeout::Received);
-                }
-                Timeout::Received(_) => {}
-                Timeout::Elapsed => return Ok(Timeout::Elapsed),
-                Timeout::Closed => return Ok(Timeout::Closed),
+        match self.next(deadline, Connection::advance_message)? {
+            Timeout::Received(found) => {
+                let Self { transport, input, .. } = self;
+                let message = transport.link.with(|connection| connection.own(input, found));
+                transport.end_at(message).map(Timeout::Received)
             }
+            Timeout::Elapsed => Ok(Timeout::Elapsed),
+            Timeout::Closed => Ok(Timeout::Closed),
         }
     }
 

@@ -110,12 +110,15 @@ impl Connection {
     ///
     /// As [`next_event`](Self::next_event).
     pub fn next_message(&mut self, input: &mut Buffer) -> Result<Option<Message>, ProtocolError> {
-        while let Some(found) = self.advance(input)? {
-            if found.is_data() {
-                return self.own(input, found).map(Some);
-            }
+        match self.advance_message(input)? {
+            Some(found) => self.own(input, found).map(Some),
+            None => Ok(None),
         }
-        Ok(None)
+    }
+
+    /// [`advance`](Self::advance) past control frames.
+    pub(crate) fn advance_message(&mut self, input: &mut Buffer) -> Result<Option<Found>, ProtocolError> {
+        self.pull_data(input, By::Message)
     }
 
     pub(crate) fn own(&mut self, input: &mut Buffer, found: Found) -> Result<Message, ProtocolError> {
@@ -150,12 +153,7 @@ impl Connection {
     ///
     /// As [`next_event`](Self::next_event).
     pub fn advance_piece(&mut self, input: &mut Buffer) -> Result<Option<Found>, ProtocolError> {
-        loop {
-            match self.pull(input, By::Piece)? {
-                Some(found) if !found.is_data() => {}
-                found => return Ok(found),
-            }
-        }
+        self.pull_data(input, By::Piece)
     }
 
     /// [`lend`](Self::lend) for pieces.
@@ -174,6 +172,15 @@ impl Connection {
             Event::Binary(data) | Event::Ping(data) | Event::Pong(data) => Piece::Binary(data, fin),
             Event::Close(_) => Piece::Binary(&[], fin),
         })
+    }
+
+    fn pull_data(&mut self, input: &mut Buffer, by: By) -> Result<Option<Found>, ProtocolError> {
+        loop {
+            match self.pull(input, by)? {
+                Some(found) if !found.is_data() => {}
+                found => return Ok(found),
+            }
+        }
     }
 
     fn pull(&mut self, input: &mut Buffer, by: By) -> Result<Option<Found>, ProtocolError> {
