@@ -460,3 +460,19 @@ fn no_time_at_all_is_time_that_has_run_out() {
     let late = blocking::accept_with(listener.accept().unwrap().0, hasty, |request| request.accept());
     assert!(matches!(late, Err(Error::Handshake(HandshakeError::TimedOut))));
 }
+
+#[test]
+fn the_keepalive_of_a_connection_that_had_another_clock() {
+    let (url, server) = serve(Config { keepalive: Some(SHORT), ..patient() }, |socket| {
+        let (stream, mut connection, input) = socket.into_parts();
+        connection.handle_timeout(LONG * 60);
+        let (mut reader, _writer) = WebSocket::from_parts(stream, connection, input).unwrap().split();
+        reader.read_timeout(LONG).map(drop)
+    });
+    let mut client = connect_raw(&url);
+    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut ping = [0; 2];
+    client.read_exact(&mut ping).unwrap();
+    assert_eq!(ping, *b"\x89\x00");
+    assert!(matches!(server.join().unwrap(), Err(Error::Protocol(ProtocolError::ConnectionLost))));
+}

@@ -53,8 +53,8 @@ type Advance = fn(&mut Connection, &mut Buffer) -> Result<Option<Found>, Protoco
 
 impl<L: Link, S: Stream> Receiving<L, S> {
     pub(super) fn new(mut link: L, timed: Timed<S>, input: Buffer) -> Self {
-        // The clock starts here, and with it the timers.
-        link.with(|connection| connection.handle_timeout(Duration::ZERO));
+        // The clock starts here, and with it the timers: an older connection has had another.
+        link.with(Connection::restart_clock);
         Self { transport: Transport { link, timed, ended: false }, input, origin: Instant::now() }
     }
 

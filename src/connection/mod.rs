@@ -209,6 +209,13 @@ impl Connection {
         }
     }
 
+    /// From here on [`handle_timeout`](Self::handle_timeout) is called with another clock, which begins now.
+    #[cfg(feature = "std")]
+    pub(crate) fn restart_clock(&mut self) {
+        self.timers.restart(self.config.keepalive, self.config.close_timeout);
+        self.handle_timeout(Duration::ZERO);
+    }
+
     /// The stream has ended.
     ///
     /// # Errors

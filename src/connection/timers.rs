@@ -42,6 +42,18 @@ impl Timers {
         self.heard = true;
     }
 
+    /// Starts what runs anew, on a clock with another origin.
+    #[cfg(feature = "std")]
+    pub(crate) fn restart(&mut self, keepalive: Option<Duration>, close: Duration) {
+        let running = |timer| !matches!(timer, Timer::Off);
+        if let (true, Some(interval)) = (running(self.keepalive), keepalive) {
+            self.keepalive = Timer::Unarmed(interval);
+        }
+        if running(self.close) {
+            self.close = Timer::Unarmed(close);
+        }
+    }
+
     /// From here on the peer has `timeout` to complete the closing handshake, and no Ping is sent.
     pub(crate) fn start_closing(&mut self, timeout: Duration) {
         self.keepalive = Timer::Off;
