@@ -34,6 +34,8 @@ struct Script {
     incoming: VecDeque<u8>,
     reads: VecDeque<Step>,
     writes: VecDeque<Step>,
+    /// Errors of flushes, until there are none left.
+    flushes: VecDeque<ErrorKind>,
     written: Vec<u8>,
     write_calls: usize,
 }
@@ -75,7 +77,7 @@ impl Write for Script {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.flushes.pop_front().map_or(Ok(()), |kind| Err(kind.into()))
     }
 }
 
@@ -263,4 +265,16 @@ fn control_frames_without_end_do_not_put_off_the_end_of_a_read() {
         WebSocket::from_parts(stream, Connection::server(Config::default()), Buffer::new()).unwrap();
     assert_eq!(socket.read_timeout(Duration::ZERO).unwrap(), Timeout::Elapsed);
     assert!(!socket.into_parts().0.0.incoming.is_empty());
+}
+
+#[test]
+fn a_stream_that_could_not_be_flushed_is_flushed_again() {
+    let mut script = Script::new(FRAMES);
+    script.flushes = [ErrorKind::TimedOut; 2].into();
+    let connection = Connection::server(Config::default());
+    let mut socket = WebSocket::from_parts(Untimed(script), connection, Buffer::new()).unwrap();
+    assert!(socket.send_text("Hello").is_err());
+    assert!(socket.flush().is_err(), "nothing is queued here, but the stream holds it");
+    socket.flush().unwrap();
+    assert!(socket.stream().0.flushes.is_empty());
 }

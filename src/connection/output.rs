@@ -117,12 +117,10 @@ impl Output {
     /// As [`write_to`](Self::write_to).
     #[cfg(feature = "std")]
     pub fn write_all_to<W: std::io::Write + ?Sized>(&mut self, stream: &mut W) -> std::io::Result<()> {
-        if self.held() == 0 {
-            return Ok(());
-        }
         while self.held() > 0 {
             self.write_to(stream)?;
         }
+        // Even where nothing was written: the stream may hold what it could not pass on when it was flushed before.
         stream.flush()
     }
 
