@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+const NOT_ENCODED: &str = "a character that has to be percent-encoded";
+
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Url {
     pub(super) secure: bool,
@@ -12,7 +14,7 @@ pub(super) struct Url {
     pub(super) port: u16,
     /// "The path component, '/' if it is empty, and, with a '?' before it, the query component if there is one."
     pub(super) resource: String,
-    /// `user:password`, percent-decoded.
+    /// `user:password`, percent-decoded, the colon always there.
     pub(super) credentials: Option<Vec<u8>>,
 }
 
@@ -20,7 +22,7 @@ impl Url {
     /// Parses `"ws:" "//" host [ ":" port ] path [ "?" query ]`, the scheme without regard to case.
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
         if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("a character that has to be percent-encoded");
+            return Err(NOT_ENCODED);
         }
         if url.contains('#') {
             return Err("a fragment");
@@ -33,12 +35,15 @@ impl Url {
         };
         let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (credentials, authority) = match authority.rsplit_once('@') {
-            Some((credentials, authority)) => (Some(percent_decode(credentials)?), authority),
+            Some((credentials, authority)) => (Some(basic_credentials(credentials)?), authority),
             None => (None, authority),
         };
         let (host, port) = split_port(authority)?;
         let port = port.unwrap_or(if secure { 443 } else { 80 });
         let slash = if resource.starts_with('/') { "" } else { "/" };
+        if !is_encoded(resource) {
+            return Err(NOT_ENCODED);
+        }
         percent_decode(resource)?;
         Ok(Self {
             secure,
@@ -92,6 +97,26 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
     }
 }
 
+/// `user ":" password` for `Authorization: Basic`, where "a user-id containing a colon character is invalid" (RFC 7617
+/// section 2), and one without a password has its colon nevertheless.
+fn basic_credentials(userinfo: &str) -> Result<Vec<u8>, &'static str> {
+    if !is_encoded(userinfo) || userinfo.contains('@') {
+        return Err(NOT_ENCODED);
+    }
+    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    let user = percent_decode(user)?;
+    if user.contains(&b':') {
+        return Err("a colon in the user name");
+    }
+    Ok([user, b":".to_vec(), percent_decode(password)?].concat())
+}
+
+/// Whether none of these ASCII characters had to be percent-encoded (RFC 3986 appendix A, outside of a host). Readers
+/// of URLs disagree on those that had: to some, a `\` ends the host.
+fn is_encoded(text: &str) -> bool {
+    !text.bytes().any(|byte| b"\"<>[\\]^`{|}".contains(&byte))
+}
+
 fn percent_decode(text: &str) -> Result<Vec<u8>, &'static str> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::new();
@@ -114,7 +139,7 @@ mod tests {
 
     #[test]
     fn section_3_uris() {
-        let rows: [(&str, Result<(&str, &str), &str>); 19] = [
+        let rows: [(&str, Result<(&str, &str), &str>); 27] = [
             ("ws://example.com", Ok(("example.com", "/"))),
             ("ws://example.com/chat?room=a", Ok(("example.com", "/chat?room=a"))),
             ("ws://example.com?q", Ok(("example.com", "/?q"))),
@@ -131,6 +156,14 @@ mod tests {
             ("ws://exa mple.com/", Err("a character that has to be percent-encoded")),
             ("ws://example.com/\r\nX: y", Err("a character that has to be percent-encoded")),
             ("ws://exämple.com/", Err("a character that has to be percent-encoded")),
+            ("ws://example.com/{a}", Err("a character that has to be percent-encoded")),
+            ("ws://example.com/?a[]=\"", Err("a character that has to be percent-encoded")),
+            ("ws://evil.com\\@example.com/", Err("a character that has to be percent-encoded")),
+            ("ws://evil.com@x@example.com/", Err("a character that has to be percent-encoded")),
+            ("ws://us%3Aer:pass@example.com/", Err("a colon in the user name")),
+            ("ws://example.com:80@other.com/", Ok(("other.com", "/"))),
+            ("ws://example.com:/", Ok(("example.com", "/"))),
+            ("ws://[fe80::1%25eth0]/", Err("no valid host")),
             ("ws://example.com/#top", Err("a fragment")),
             ("ws://example.com:99999/", Err("no valid port")),
             ("ws://example.com/%zz", Err("a % that encodes nothing")),
@@ -147,5 +180,7 @@ mod tests {
         let url = Url::parse("ws://user:p%40ss@example.com/").unwrap();
         assert_eq!(url.credentials.as_deref(), Some(&b"user:p@ss"[..]));
         assert_eq!(format!("{url:?}"), "ws://example.com/");
+        let url = Url::parse("ws://token@example.com/").unwrap();
+        assert_eq!(url.credentials.as_deref(), Some(&b"token:"[..]));
     }
 }
