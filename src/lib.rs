@@ -7,6 +7,7 @@
 //! | smol, async-std, another `futures-io` runtime | a connection | `sansocket::futures_io`, feature `futures-io` |
 //! | another runtime | a connection | `asynchronous::WebSocket` over an `asynchronous::Io` of yours |
 //! | an event loop, a runtime, an HTTP library of your own | the protocol | [`Connection`] with [`Buffer`] and [`Output`] |
+//! | hyper, axum: heads as `http` types | the opening handshake | `handshake::http`, feature `http` |
 //! | a socket and no HTTP library | the opening handshake | [`handshake`] |
 //! | a proxy, a recorder, firmware | frames without messages | [`frame::Decoder`] |
 //!
@@ -83,6 +84,7 @@
 //!   Without it the crate is `no_std` with `alloc`.
 //! - `tokio`: connections over tokio's streams, with its timers.
 //! - `futures-io`: connections over the streams of `futures-io`, with the timers of `async-io`.
+//! - `http`: handshakes in the types of the `http` crate, for hyper and axum.
 //!
 //! # Code map
 //!
@@ -100,6 +102,7 @@
 //! | `connection/inbound`, `outbound` | frames to events; messages to frames |
 //! | `handshake/head`, `extensions`, `url` | HTTP/1.1 heads, one header's grammar, `ws:` URLs |
 //! | `handshake/request`, `response` | what a client asks for, and whether section 4.2.1 lets it; a server's answers |
+//! | `handshake/http` | handshakes in the types of the `http` crate |
 //! | `handshake/client`, `server` | the two ends of the opening handshake |
 //! | `asynchronous/io`, `driver` | what is asked of a stream that is polled; the polling, all of it |
 //! | `asynchronous/opening`, `split`, `binding` | connect and accept, one connection in several tasks, the functions of a binding |

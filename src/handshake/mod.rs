@@ -29,6 +29,8 @@
 pub mod client;
 pub mod extensions;
 mod head;
+#[cfg(feature = "http")]
+pub mod http;
 mod request;
 mod response;
 pub mod server;

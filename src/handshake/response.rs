@@ -1,10 +1,13 @@
 //! The answers of a server.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::head::Writer;
 use super::{ACCEPT_LEN, is_free_header};
+use crate::config::Config;
+use crate::connection::Connection;
 use crate::error::HandshakeError;
 #[cfg(doc)]
 use crate::handshake::server::{Handshake, HttpRequest, Request};
@@ -56,12 +59,30 @@ impl Response {
         self.fault.clone().map_or(Ok(()), Err)
     }
 
-    pub(super) fn opens_connection(&self) -> bool {
-        self.accept.is_some()
+    /// The answer to a request that is not what section 4.2.1 wants, or not of our version (section 4.4): 400, 405, 426 or
+    /// 431. [`Handshake::receive`] has given it already; this is for servers that read requests otherwise.
+    pub fn for_error(error: &HandshakeError) -> Self {
+        let response = |status| Self::plain(status).body(alloc::format!("{error}\n"));
+        match error {
+            HandshakeError::HeadTooLong | HandshakeError::TooManyHeaders => response(431),
+            HandshakeError::MethodNotGet => response(405).header("Allow", "GET"),
+            HandshakeError::UnsupportedVersion | HandshakeError::NotAnUpgrade => response(426).with_version(),
+            _ => response(400),
+        }
     }
 
-    pub(super) fn chosen_subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+    /// The connection that this answer opens, where somebody else writes the answer; [`Handshake::respond`] does both.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`](HandshakeError::Rejected) for an answer that opens none, and what [`Handshake::respond`] refuses to
+    /// send.
+    pub fn connection(&self, config: impl Into<Arc<Config>>) -> Result<Connection, HandshakeError> {
+        self.check()?;
+        if self.accept.is_none() {
+            return Err(HandshakeError::Rejected(self.status));
+        }
+        Ok(Connection::server(config).with_subprotocol(self.subprotocol.as_deref()))
     }
 
     /// The status.

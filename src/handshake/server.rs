@@ -57,7 +57,7 @@ impl Handshake {
             Ok(None) => {}
             Err(error) => {
                 self.received = Some(Err(error.clone()));
-                self.write(&error_response(error));
+                self.write(&Response::for_error(error));
             }
         }
         incoming
@@ -72,14 +72,14 @@ impl Handshake {
     /// [`BadStatus`](HandshakeError::BadStatus): what the response was built from cannot be sent, and no byte of it was
     /// written. Another response may be tried.
     pub fn respond(&mut self, response: Response) -> Result<Option<Connection>, HandshakeError> {
-        response.check()?;
-        if !response.opens_connection() {
-            self.write(&response);
-            return Ok(None);
+        match response.connection(Arc::clone(&self.config)) {
+            Ok(connection) => Ok(Some(connection.with_head(&response.to_bytes()))),
+            Err(HandshakeError::Rejected(_)) => {
+                self.write(&response);
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
-        let head = response.to_bytes();
-        let connection = Connection::server(Arc::clone(&self.config));
-        Ok(Some(connection.with_subprotocol(response.chosen_subprotocol()).with_head(&head)))
     }
 
     /// What waits to be written where there is no connection.
@@ -95,22 +95,10 @@ impl Handshake {
     fn incoming(&mut self, input: &mut Buffer) -> Result<Option<Incoming>, HandshakeError> {
         let Some(head) = self.scanner.take(input, &self.config)? else { return Ok(None) };
         let (headers, line) = Headers::of_request(head, &self.scanner)?;
-        let http = HttpRequest::new(headers, line)?;
-        if http.speaks_websocket() {
-            Request::new(http).map(Incoming::Upgrade).map(Some)
-        } else {
-            Ok(Some(Incoming::Http(http)))
-        }
+        incoming(HttpRequest::new(headers, line)?).map(Some)
     }
 }
 
-/// The answer to a request that is not one (section 4.2.1), or not of our version (section 4.4).
-fn error_response(error: &HandshakeError) -> Response {
-    let response = |status| Response::plain(status).body(alloc::format!("{error}\n"));
-    match error {
-        HandshakeError::HeadTooLong | HandshakeError::TooManyHeaders => response(431),
-        HandshakeError::MethodNotGet => response(405).header("Allow", "GET"),
-        HandshakeError::UnsupportedVersion => response(426).with_version(),
-        _ => response(400),
-    }
+pub(super) fn incoming(http: HttpRequest) -> Result<Incoming, HandshakeError> {
+    if http.speaks_websocket() { Request::new(http).map(Incoming::Upgrade) } else { Ok(Incoming::Http(http)) }
 }

@@ -1,0 +1,146 @@
+//! Handshakes in the types of the `http` crate: the rules are those of the heads, so here it is shown that they are asked.
+
+#![cfg(feature = "http")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that meets what it did not expect is to end there"
+)]
+
+use http::{Request as HttpRequest, Response as HttpResponse, StatusCode, Version};
+use sansocket::HandshakeError::{self, *};
+use sansocket::handshake::client;
+use sansocket::handshake::server::{Incoming, Request, Response};
+use sansocket::{Config, State};
+
+const HEADERS: [(&str, &str); 5] = [
+    ("host", "example.com"),
+    ("upgrade", "websocket"),
+    ("connection", "keep-alive, Upgrade"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
+/// The request of section 1.3, with one header changed or left out, and others added.
+fn request(changed: &str, to: Option<&str>, added: &[(&str, &str)]) -> HttpRequest<()> {
+    let mut builder = HttpRequest::get("/chat?room=rust");
+    for (name, value) in HEADERS {
+        match to {
+            _ if name != changed => builder = builder.header(name, value),
+            Some(value) => builder = builder.header(name, value),
+            None => {}
+        }
+    }
+    for (name, value) in added {
+        builder = builder.header(*name, *value);
+    }
+    builder.body(()).unwrap()
+}
+
+fn parse(request: &HttpRequest<()>) -> Result<Request, HandshakeError> {
+    request.try_into()
+}
+
+#[test]
+fn section_4_2_1_through_http_types() {
+    let added = [("sec-websocket-protocol", "chat"), ("origin", "https://example.com"), ("cookie", "a=b")];
+    let accepted = parse(&request("", None, &added)).unwrap();
+    assert_eq!((accepted.path(), accepted.query()), ("/chat", Some("room=rust")));
+    assert!(accepted.is_from(&["https://example.com"]));
+    assert_eq!(accepted.cookies().collect::<Vec<_>>(), [("a", "b")]);
+
+    let rows = [
+        (request("host", None, &[]), Missing("Host")),
+        (request("upgrade", None, &[]), Missing("Upgrade")),
+        (request("connection", Some("notupgrade"), &[]), Invalid("Connection")),
+        (request("sec-websocket-version", Some("8"), &[]), UnsupportedVersion),
+        (request("sec-websocket-key", Some("short"), &[]), Invalid("Sec-WebSocket-Key")),
+        (
+            request("", None, &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")]),
+            Duplicate("Sec-WebSocket-Key"),
+        ),
+        (request("", None, &[("content-length", "5")]), UnexpectedBody),
+        (HttpRequest::get("/").body(()).unwrap(), NotAnUpgrade),
+    ];
+    for (request, error) in rows {
+        assert_eq!(parse(&request).unwrap_err(), error);
+    }
+    let mut post = request("", None, &[]);
+    *post.method_mut() = http::Method::POST;
+    assert_eq!(parse(&post).unwrap_err(), MethodNotGet);
+    for version in [Version::HTTP_10, Version::HTTP_2] {
+        let mut other = request("", None, &[]);
+        *other.version_mut() = version;
+        assert_eq!(parse(&other).unwrap_err(), MalformedHead);
+    }
+}
+
+#[test]
+fn ordinary_requests_are_told_apart() {
+    let page = HttpRequest::get("/index.html").header("host", "example.com").body(()).unwrap();
+    let Ok(Incoming::Http(page)) = Incoming::try_from(&page) else { panic!() };
+    let answer =
+        HttpResponse::try_from(page.respond(200).header("content-type", "text/html").body("<p>")).unwrap();
+    assert_eq!((answer.status(), answer.body().as_slice()), (StatusCode::OK, &b"<p>"[..]));
+    assert_eq!(answer.headers()["content-type"], "text/html");
+    assert_eq!(answer.headers()["content-length"], "3");
+}
+
+#[test]
+fn section_4_2_2_through_http_types() {
+    let request = parse(&request("", None, &[("sec-websocket-protocol", "chat")])).unwrap();
+    let accepting = request.accept().subprotocol("chat").header("Set-Cookie", "a=b");
+    let connection = accepting.connection(Config::default()).unwrap();
+    assert_eq!((connection.state(), connection.subprotocol()), (State::Open, Some("chat")));
+    assert_eq!(connection.buffered_amount(), 0, "the head is somebody else's to write");
+    let response = HttpResponse::try_from(accepting).unwrap();
+    assert_eq!((response.status(), response.body().len()), (StatusCode::SWITCHING_PROTOCOLS, 0));
+    assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert_eq!(response.headers()["sec-websocket-protocol"], "chat");
+    assert_eq!(response.headers()["set-cookie"], "a=b");
+
+    assert_eq!(request.reject(403).connection(Config::default()).unwrap_err(), Rejected(403));
+    let wrong = request.accept().subprotocol("other");
+    assert_eq!(wrong.connection(Config::default()).unwrap_err(), BadSubprotocol);
+    assert_eq!(HttpResponse::try_from(wrong).unwrap_err(), BadSubprotocol);
+    let rows = [
+        (UnsupportedVersion, 426),
+        (NotAnUpgrade, 426),
+        (MethodNotGet, 405),
+        (Missing("Host"), 400),
+        (HeadTooLong, 431),
+    ];
+    for (error, status) in rows {
+        assert_eq!(HttpResponse::try_from(Response::for_error(&error)).unwrap().status(), status);
+    }
+}
+
+#[test]
+fn both_ends_through_http_types() {
+    let wanted =
+        client::Request::new("ws://user:secret@example.com:8080/chat?a=b").unwrap().subprotocol("chat");
+    let mut handshake = client::Handshake::new(&wanted, Config::default()).unwrap();
+    let sent = handshake.http_request().unwrap();
+    assert_eq!(sent.uri(), "/chat?a=b");
+    assert_eq!(sent.headers()["host"], "example.com:8080");
+    let received = parse(&sent).unwrap();
+    assert_eq!(received.header("authorization"), Some("Basic dXNlcjpzZWNyZXQ="));
+    let answer = HttpResponse::try_from(received.accept().subprotocol("chat")).unwrap();
+    let (connection, response) = handshake.receive_http(&answer).unwrap();
+    assert_eq!((connection.subprotocol(), response.header("upgrade")), (Some("chat"), Some("websocket")));
+}
+
+#[test]
+fn section_4_1_through_http_types() {
+    let handshake = || {
+        let request = client::Request::new("ws://example.com/").unwrap();
+        client::Handshake::new(&request, Config::default()).unwrap()
+    };
+    let wrong =
+        HttpResponse::builder().status(101).header("upgrade", "websocket").header("connection", "upgrade");
+    let wrong = wrong.header("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=").body(()).unwrap();
+    assert_eq!(handshake().receive_http(&wrong).unwrap_err(), Invalid("Sec-WebSocket-Accept"));
+    let refused = HttpResponse::builder().status(401).header("www-authenticate", "Basic").body(()).unwrap();
+    let Err(Refused(refusal)) = handshake().receive_http(&refused) else { panic!() };
+    assert_eq!((refusal.status, refusal.header("WWW-Authenticate")), (401, Some("Basic")));
+}
