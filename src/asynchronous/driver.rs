@@ -45,7 +45,7 @@ enum Ending {
 
 impl<I: Io> Driver<I> {
     pub(super) fn new(io: I, mut connection: Connection) -> Self {
-        connection.handle_timeout(io.now());
+        connection.restart_clock(io.now());
         Self {
             io,
             connection,
@@ -171,18 +171,13 @@ impl<I: Io> Driver<I> {
         cx: &mut Context<'_>,
         input: &mut Buffer,
     ) -> Poll<Result<Option<Message>, Error>> {
-        loop {
-            match ready!(self.poll_next(cx, input, Connection::advance))? {
-                // A fault in it is met again by `poll_next`, once the peer has been told.
-                Some(found) if found.is_data() => {
-                    if let Ok(message) = self.connection.own(input, found) {
-                        return Poll::Ready(Ok(Some(message)));
-                    }
-                }
-                Some(_) => {}
-                None => return Poll::Ready(Ok(None)),
+        while let Some(found) = ready!(self.poll_next(cx, input, Connection::advance_message))? {
+            // A fault in it is met again by `poll_next`, which tells the peer before it tells us.
+            if let Ok(message) = self.connection.own(input, found) {
+                return Poll::Ready(Ok(Some(message)));
             }
         }
+        Poll::Ready(Ok(None))
     }
 
     /// Ends the transport, so that what was written arrives.

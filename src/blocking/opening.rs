@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::WebSocket;
-use super::stream::{Read1, Stream, Timed, later, write_limit};
+use super::stream::{Arrival, Stream, Timed, later, write_limit};
 use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
@@ -59,9 +59,9 @@ pub fn connect_with(
             return Ok((WebSocket::from_parts(timed.stream, connection, input)?, response));
         }
         match read(&mut timed, &mut input, deadline)? {
-            Read1::Bytes => {}
-            Read1::End => return Err(handshake.receive_eof().into()),
-            Read1::Silence => {
+            Arrival::Bytes => {}
+            Arrival::End => return Err(handshake.receive_eof().into()),
+            Arrival::Silence => {
                 return Err(match handshake.receive_eof() {
                     HandshakeError::UnexpectedEof => HandshakeError::TimedOut.into(),
                     refused => refused.into(),
@@ -159,9 +159,9 @@ pub fn serve<S: Stream>(
             }
         }
         match read(&mut timed, &mut input, deadline)? {
-            Read1::Bytes => {}
-            Read1::Silence => return Err(HandshakeError::TimedOut.into()),
-            Read1::End => return Err(HandshakeError::UnexpectedEof.into()),
+            Arrival::Bytes => {}
+            Arrival::Silence => return Err(HandshakeError::TimedOut.into()),
+            Arrival::End => return Err(HandshakeError::UnexpectedEof.into()),
         }
     };
     let (response, is_upgrade) = match &incoming {
@@ -191,12 +191,12 @@ fn answer<S: Stream>(
 }
 
 /// Reads up to the deadline of the whole handshake, not one of this read.
-fn read<S: Stream>(timed: &mut Timed<S>, input: &mut Buffer, deadline: Instant) -> io::Result<Read1> {
+fn read<S: Stream>(timed: &mut Timed<S>, input: &mut Buffer, deadline: Instant) -> io::Result<Arrival> {
     while Instant::now() < deadline {
         match timed.read(input, Some(deadline))? {
-            Read1::Silence => {}
+            Arrival::Silence => {}
             read => return Ok(read),
         }
     }
-    Ok(Read1::Silence)
+    Ok(Arrival::Silence)
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::stream::{Read1, Stream, Timed, later};
+use super::stream::{Arrival, Stream, Timed, later};
 use crate::buffer::Buffer;
 use crate::connection::{Connection, Event, Found, Piece, State};
 use crate::error::{Error, ProtocolError};
@@ -54,7 +54,7 @@ type Advance = fn(&mut Connection, &mut Buffer) -> Result<Option<Found>, Protoco
 impl<L: Link, S: Stream> Receiving<L, S> {
     pub(super) fn new(mut link: L, timed: Timed<S>, input: Buffer) -> Self {
         // The clock starts here, and with it the timers: an older connection has had another.
-        link.with(Connection::restart_clock);
+        link.with(|connection| connection.restart_clock(Duration::ZERO));
         Self { transport: Transport { link, timed, ended: false }, input, origin: Instant::now() }
     }
 
@@ -145,8 +145,8 @@ impl<L: Link, S: Stream> Receiving<L, S> {
             let retry = transport.flush()?.map(later);
             let due = due.and_then(|due| self.origin.checked_add(due));
             match transport.timed.read(input, [deadline, due, retry].into_iter().flatten().min())? {
-                Read1::Bytes | Read1::Silence => {}
-                Read1::End => {
+                Arrival::Bytes | Arrival::Silence => {}
+                Arrival::End => {
                     transport.link.with(|connection| connection.receive_eof())?;
                 }
             }

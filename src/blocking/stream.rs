@@ -131,8 +131,8 @@ pub(super) struct Timed<S> {
     timeout: Option<Duration>,
 }
 
-/// What a read has come to.
-pub(super) enum Read1 {
+/// What a read has come to: more bytes, nothing in time, or the end of the stream.
+pub(super) enum Arrival {
     Bytes,
     Silence,
     End,
@@ -150,15 +150,15 @@ impl<S: Stream> Timed<S> {
     }
 
     /// Reads once; `Silence` at the `deadline`, or earlier if the timeout set before still serves.
-    pub(super) fn read(&mut self, input: &mut Buffer, deadline: Option<Instant>) -> io::Result<Read1> {
+    pub(super) fn read(&mut self, input: &mut Buffer, deadline: Option<Instant>) -> io::Result<Arrival> {
         let began = Instant::now();
         let left = |deadline: Instant| deadline.saturating_duration_since(began).clamp(SHORTEST, LONGEST);
         self.limit(deadline.map(left))?;
         match input.read_from(&mut self.stream) {
-            Ok(0) => Ok(Read1::End),
-            Ok(_) => Ok(Read1::Bytes),
+            Ok(0) => Ok(Arrival::End),
+            Ok(_) => Ok(Arrival::Bytes),
             Err(error) if is_timeout(&error) => match self.timeout {
-                Some(timeout) if began.elapsed() + TOLERANCE >= timeout => Ok(Read1::Silence),
+                Some(timeout) if began.elapsed() + TOLERANCE >= timeout => Ok(Arrival::Silence),
                 // Too early: the stream does not block. Whoever made it so wants to hear of it.
                 _ => Err(error),
             },
@@ -189,8 +189,8 @@ impl<S: Stream> Timed<S> {
         while Instant::now() < deadline {
             trailing.clear();
             match self.read(&mut trailing, Some(deadline)) {
-                Ok(Read1::Bytes | Read1::Silence) => {}
-                Ok(Read1::End) | Err(_) => return,
+                Ok(Arrival::Bytes | Arrival::Silence) => {}
+                Ok(Arrival::End) | Err(_) => return,
             }
         }
     }

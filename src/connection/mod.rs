@@ -209,11 +209,11 @@ impl Connection {
         }
     }
 
-    /// From here on [`handle_timeout`](Self::handle_timeout) is called with another clock, which begins now.
+    /// From here on [`handle_timeout`](Self::handle_timeout) is called with another clock, on which it is `now`.
     #[cfg(feature = "std")]
-    pub(crate) fn restart_clock(&mut self) {
+    pub(crate) fn restart_clock(&mut self, now: Duration) {
         self.timers.restart(self.config.keepalive, self.config.close_timeout);
-        self.handle_timeout(Duration::ZERO);
+        self.handle_timeout(now);
     }
 
     /// The stream has ended.
