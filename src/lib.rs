@@ -144,7 +144,7 @@ pub use frame::{CloseCode, CloseFrame, Limits};
 pub use message::{Message, Prepared};
 pub use role::Role;
 
-/// The snippets of the README are compiled and run with the other examples.
-#[cfg(all(doctest, feature = "std"))]
+/// The snippets of the README are compiled and run with the other examples; some of them need a feature.
+#[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -76,17 +76,17 @@ pub(crate) async fn serve<I: Io>(
             None => return Err(HandshakeError::TimedOut.into()),
         }
     };
-    let (response, is_upgrade) = match &incoming {
-        Incoming::Upgrade(request) => (decide(request), true),
-        Incoming::Http(request) => (page(request), false),
-    };
+    let response = incoming.answer(decide, page);
     let status = response.status();
     if let Some(mut connection) = handshake.respond(response)? {
         write_all(&mut io, connection.output(), deadline).await?;
         return Ok(Some(WebSocket::from_parts(io, connection, input)));
     }
     answer(io, &mut handshake, &config).await?;
-    if is_upgrade { Err(HandshakeError::Rejected(status).into()) } else { Ok(None) }
+    match incoming {
+        Incoming::Upgrade(_) => Err(HandshakeError::Rejected(status).into()),
+        Incoming::Http(_) => Ok(None),
+    }
 }
 
 /// Writes an answer that opens no connection, and ends the stream behind it.

@@ -164,10 +164,7 @@ pub fn serve<S: Stream>(
             Arrival::End => return Err(HandshakeError::UnexpectedEof.into()),
         }
     };
-    let (response, is_upgrade) = match &incoming {
-        Incoming::Upgrade(request) => (decide(request), true),
-        Incoming::Http(request) => (page(request), false),
-    };
+    let response = incoming.answer(decide, page);
     let status = response.status();
     if let Some(connection) = handshake.respond(response)? {
         let mut socket = WebSocket::from_parts(timed.stream, connection, input)?;
@@ -175,7 +172,10 @@ pub fn serve<S: Stream>(
         return Ok(Some(socket));
     }
     answer(&mut handshake, timed, &config)?;
-    if is_upgrade { Err(HandshakeError::Rejected(status).into()) } else { Ok(None) }
+    match incoming {
+        Incoming::Upgrade(_) => Err(HandshakeError::Rejected(status).into()),
+        Incoming::Http(_) => Ok(None),
+    }
 }
 
 /// Writes an answer that opens no connection, and ends the stream behind it.

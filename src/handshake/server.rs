@@ -34,6 +34,21 @@ pub enum Incoming {
     Http(HttpRequest),
 }
 
+impl Incoming {
+    /// What the application answers to either.
+    #[cfg(feature = "std")]
+    pub(crate) fn answer(
+        &self,
+        decide: impl FnOnce(&Request) -> Response,
+        page: impl FnOnce(&HttpRequest) -> Response,
+    ) -> Response {
+        match self {
+            Self::Upgrade(request) => decide(request),
+            Self::Http(request) => page(request),
+        }
+    }
+}
+
 impl Handshake {
     /// A handshake that waits for the request.
     pub fn new(config: impl Into<Arc<Config>>) -> Self {
