@@ -278,3 +278,30 @@ fn a_stream_that_could_not_be_flushed_is_flushed_again() {
     socket.flush().unwrap();
     assert!(socket.stream().0.flushes.is_empty());
 }
+
+#[test]
+fn what_had_arrived_is_read_from_a_peer_that_takes_nothing_more() {
+    for lost in 1..FRAMES.len() {
+        let mut script = Script::new(&FRAMES[..lost]);
+        script.writes = vec![Step::Error(ErrorKind::BrokenPipe); 100].into();
+        let connection = Connection::server(Config::default());
+        let mut socket = WebSocket::from_parts(Untimed(script), connection, Buffer::new()).unwrap();
+        assert!(socket.send_text("gone").is_err());
+        let mut received = Vec::new();
+        let error = loop {
+            match socket.read() {
+                Ok(message) => received.extend(message),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(&error, Error::Io(error) if error.kind() == ErrorKind::BrokenPipe), "{error}");
+        assert_eq!(received.len(), usize::from(lost >= 24) + usize::from(lost >= 32), "at {lost}");
+    }
+    let mut script = Script::new(FRAMES);
+    script.writes = vec![Step::Error(ErrorKind::BrokenPipe); 100].into();
+    let connection = Connection::server(Config::default());
+    let mut socket = WebSocket::from_parts(Untimed(script), connection, Buffer::new()).unwrap();
+    assert!(socket.send_text("gone").is_err());
+    while socket.read().unwrap().is_some() {}
+    assert_eq!(socket.close_info().unwrap().code, CloseCode::NORMAL);
+}

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::stream::{Arrival, Stream, Timed, later};
+use super::stream::{Arrival, Stream, Timed, is_timeout, later};
 use crate::buffer::Buffer;
 use crate::connection::{Connection, Event, Found, Piece, State};
 use crate::error::{Error, ProtocolError};
@@ -142,7 +142,18 @@ impl<L: Link, S: Stream> Receiving<L, S> {
             if listened && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok(Timeout::Elapsed);
             }
-            let retry = transport.flush()?.map(later);
+            let retry = match transport.flush() {
+                Ok(retry) => retry.map(later),
+                // A peer that is gone takes nothing more, but what it had sent is still there: its Close frame.
+                Err(Error::Io(error)) if !is_timeout(&error) => {
+                    let Ok(Arrival::Bytes) = transport.timed.read(input, Some(Instant::now())) else {
+                        return Err(error.into());
+                    };
+                    listened = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let due = due.and_then(|due| self.origin.checked_add(due));
             match transport.timed.read(input, [deadline, due, retry].into_iter().flatten().min())? {
                 Arrival::Bytes | Arrival::Silence => {}
