@@ -23,11 +23,12 @@ pub struct Config {
     /// What the peer may send. See [`Limits`].
     pub limits: Limits,
     /// The most bytes that may wait to be written. A send that would exceed it fails with
-    /// [`SendError::OutputFull`](crate::SendError::OutputFull); the answers that the protocol owes (one Pong, one Close)
-    /// are always taken. Default: 32 MiB.
+    /// [`SendError::OutputFull`](crate::SendError::OutputFull), the longest of frame headers assumed; the answers that the
+    /// protocol owes (a few Pongs, one Close) are always taken. Default: 32 MiB.
     pub max_output_len: usize,
-    /// After this much silence a Ping is sent, and after as much again without a byte the connection counts as lost.
-    /// `None`: never. Default: 30 s.
+    /// Every so often the connection is looked at: where nothing came since the last time a Ping is sent, and where
+    /// nothing came since that either the connection counts as lost, two to three intervals after the last sign of
+    /// life. Part of a header or of a control frame is none. `None`: never. Default: 30 s.
     pub keepalive: Option<Duration>,
     /// How long the peer may take to answer a Close frame, and to end the transport after the closing handshake.
     /// Default: 5 s.

@@ -1,7 +1,8 @@
 //! Reading in one thread, writing in any.
 //!
-//! The protocol is behind a mutex that is never held across a write that waits: whoever writes takes the output away
-//! first. One thread writes at a time; the others find their bytes written when it is their turn.
+//! The protocol is behind a mutex that is not held while a writer waits for the peer: whoever writes takes the output
+//! away first. (The reader, whose answers are small, writes under it and waits for a millisecond at most.) One thread
+//! writes at a time; the others find their bytes written when it is their turn.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};

@@ -9,7 +9,7 @@ use crate::role::Role;
 /// as the frame header shows it, before any of the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest payload of one frame, in bytes. Default: 16 MiB.
+    /// The longest payload of one data frame, in bytes. Default: 16 MiB.
     pub max_frame_len: u64,
     /// The longest message, over all its frames, in bytes. Default: 16 MiB.
     pub max_message_len: u64,
