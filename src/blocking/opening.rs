@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::WebSocket;
-use super::stream::{Arrival, Stream, Timed, later, write_limit};
+use super::stream::{Arrival, SHORTEST, Stream, Timed, later, write_limit};
 use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
@@ -73,12 +73,15 @@ pub fn connect_with(
 
 fn connect_tcp(request: &client::Request, deadline: Instant) -> io::Result<TcpStream> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in (request.host(), request.port()).to_socket_addrs()? {
+    let addresses: Vec<_> = (request.host(), request.port()).to_socket_addrs()?.collect();
+    for (untried, address) in (1..=addresses.len()).rev().zip(&addresses) {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        match TcpStream::connect_timeout(&address, left) {
+        // An address that nothing answers from leaves time for those behind it.
+        let share = left / u32::try_from(untried).unwrap_or(u32::MAX);
+        match TcpStream::connect_timeout(address, share.max(SHORTEST)) {
             Ok(stream) => return Ok(stream),
             Err(error) => failure = error,
         }

@@ -115,7 +115,7 @@ impl<S: Read + Write> Stream for Untimed<S> {
 }
 
 /// A time limit shorter than this cannot be told from none at all by some systems.
-const SHORTEST: Duration = Duration::from_millis(1);
+pub(super) const SHORTEST: Duration = Duration::from_millis(1);
 
 /// A time limit longer than this is more than some systems can count to.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
