@@ -9,6 +9,9 @@ use crate::queue::Queue;
 /// What an output that has been written out keeps of its storage.
 const RETAINED_LEN: usize = 64 << 10;
 
+/// The same for references, which a room full of news can make thousands.
+const RETAINED_REFERENCES: usize = 16;
+
 /// How many Pongs may wait side by side: enough that Pings arriving together are all answered, few enough that a
 /// flood of them costs nothing.
 const PONGS: usize = 16;
@@ -74,6 +77,7 @@ impl Output {
         self.written = self.written.max(self.front);
         if self.held() == 0 {
             self.run.reset(RETAINED_LEN);
+            self.references.shrink_to(RETAINED_REFERENCES);
         }
     }
 
@@ -248,5 +252,23 @@ impl Buf for Output {
 impl core::fmt::Debug for Output {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Output").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_out_leaves_little_behind() {
+        let mut output = Output::default();
+        for _ in 0..5000 {
+            output.append(4);
+            output.append_reference(Bytes::from_static(b"news"));
+        }
+        while !output.is_empty() {
+            output.advance(999);
+        }
+        assert!(output.references.capacity() <= 2 * RETAINED_REFERENCES);
     }
 }
