@@ -12,6 +12,10 @@ const READ_LEN: usize = 20 << 10;
 /// given back.
 const RETAINED_LEN: usize = 2 << 20;
 
+/// What a pool keeps of that for each buffer.
+#[cfg(any(feature = "tokio", feature = "futures-io"))]
+const TRIMMED_LEN: usize = 64 << 10;
+
 /// Received bytes: filled from a socket, emptied by [`Connection`](crate::Connection), which lends events out of it.
 ///
 /// A message that arrived whole in one frame is lent from where it was read to. One that came in fragments, or in more
@@ -29,6 +33,8 @@ pub struct Buffer {
     received: Queue,
     /// How many bytes at the front have been handed out, and go at the next call.
     lent: usize,
+    /// How much room `spare` has given for the next `commit`.
+    room: usize,
     pub(crate) assembly: Assembly,
 }
 
@@ -55,17 +61,20 @@ impl Buffer {
         if self.received.is_empty() {
             self.received.reset(READ_LEN);
         }
-        self.received.spare(READ_LEN.saturating_sub(self.received.len()).max(1))
+        let spare = self.received.spare(READ_LEN.saturating_sub(self.received.len()).max(1));
+        self.room = spare.len();
+        spare
     }
 
     /// Takes in the first `n` bytes of what [`spare`](Self::spare) gave; more than it gave counts as all of it.
     pub fn commit(&mut self, n: usize) {
-        self.received.commit(n);
+        self.received.commit(n.min(core::mem::take(&mut self.room)));
     }
 
     /// Takes in a copy of `bytes`.
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.release();
+        self.room = 0;
         self.received.extend(bytes);
     }
 
@@ -100,6 +109,13 @@ impl Buffer {
     #[cfg(any(feature = "tokio", feature = "futures-io"))]
     pub(crate) fn has_storage(&self) -> bool {
         self.received.capacity() > 0
+    }
+
+    /// Gives back what an idle buffer keeps for large messages.
+    #[cfg(any(feature = "tokio", feature = "futures-io"))]
+    pub(crate) fn trim(&mut self) {
+        self.received.reset(READ_LEN);
+        self.assembly.reset(TRIMMED_LEN);
     }
 
     /// Drops everything that has been received.
@@ -175,10 +191,14 @@ impl Assembly {
     }
 
     pub(crate) fn clear(&mut self) {
+        self.reset(RETAINED_LEN);
+    }
+
+    fn reset(&mut self, retain: usize) {
         self.taken = false;
-        self.binary.reset(RETAINED_LEN);
+        self.binary.reset(retain);
         self.text.clear();
-        if self.text.capacity() > RETAINED_LEN {
+        if self.text.capacity() > retain {
             self.text = String::new();
         }
     }

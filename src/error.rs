@@ -85,9 +85,13 @@ pub enum SendError {
     #[error("the connection is closing or closed")]
     Closed,
     /// What waits to be written would exceed [`Config::max_output_len`](crate::Config::max_output_len). Write some of
-    /// it out and try again; a message that is longer than the limit by itself never fits.
+    /// it out and try again.
     #[error("too much output is waiting to be written")]
     OutputFull,
+    /// The message, with room for its header, is longer than [`Config::max_output_len`](crate::Config::max_output_len) by
+    /// itself. Send it in fragments.
+    #[error("a message longer than the output may be")]
+    MessageTooLong,
     /// A message is being sent in fragments; data of another cannot come between them (section 5.4).
     #[error("a fragmented message is under way")]
     MessageUnderWay,
@@ -169,7 +173,7 @@ pub enum HandshakeError {
     /// A subprotocol that is not a token, is given twice, or (server) is not one of those offered.
     #[error("this subprotocol cannot be sent")]
     BadSubprotocol,
-    /// A status that does not fit: 101 for a rejection, or outside 200–599.
+    /// The status of an answer that opens no connection is one from 200 to 599.
     #[error("this status cannot be sent")]
     BadStatus,
     /// The application rejected the request, with this status.
@@ -197,6 +201,13 @@ impl Refusal {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
+}
+
+/// Whether there is no connection any more after this error, however often one tries.
+#[cfg(feature = "std")]
+pub(crate) fn ends_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
 }
 
 /// What a shell returns.

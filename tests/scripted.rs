@@ -170,7 +170,7 @@ fn the_end_of_the_stream_at_every_byte() {
 fn a_read_error_at_every_byte_loses_nothing() {
     for at in 0..FRAMES.len() {
         let mut script = Script::new(&session());
-        let failing = [Step::Error(ErrorKind::WouldBlock), Step::Error(ErrorKind::ConnectionReset)];
+        let failing = [Step::Error(ErrorKind::WouldBlock), Step::Error(ErrorKind::Other)];
         script.reads = [&vec![Step::Bytes(1); REQUEST.len() + at][..], &failing].concat().into();
         let mut socket = blocking::accept(Untimed(script)).unwrap();
         let (mut received, mut errors) = (Vec::new(), 0);
@@ -210,6 +210,17 @@ fn a_write_error_at_every_byte_leaves_the_rest_queued() {
         socket.flush().unwrap(); // the answer to the Close frame, where that is what met the error
         assert_eq!(socket.into_parts().0.0.written, ANSWERS, "at {at}");
     }
+}
+
+#[test]
+fn section_7_1_5_a_reset_is_the_end_of_the_connection_with_1006() {
+    let script = Script { reads: [Step::Error(ErrorKind::ConnectionReset)].into(), ..Script::new(FRAMES) };
+    let mut socket =
+        WebSocket::from_parts(Untimed(script), Connection::server(Config::default()), Buffer::new()).unwrap();
+    assert!(matches!(socket.read(), Err(Error::Io(error)) if error.kind() == ErrorKind::ConnectionReset));
+    let info = socket.close_info().unwrap();
+    assert_eq!((info.code, info.was_clean), (CloseCode::ABNORMAL, false));
+    assert!(matches!(socket.read(), Err(Error::Protocol(ProtocolError::ConnectionLost))));
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
-use super::io::{Io, fall_asleep, poll_drain, poll_read, poll_write_all, wake_up};
+use super::io::{Io, TURN, fall_asleep, poll_drain, poll_read, poll_write_all, wake_up};
 use crate::buffer::Buffer;
 use crate::connection::{Connection, Found, State};
-use crate::error::{Error, ProtocolError, SendError};
+use crate::error::{Error, ProtocolError, SendError, ends_connection};
 use crate::message::Message;
 
 /// How the connection looks for the next thing: by events or by pieces.
@@ -26,9 +26,6 @@ pub(super) struct Driver<I> {
     /// How many reads may follow one another before the other tasks of the thread have their turn.
     turn: u32,
 }
-
-/// How many reads make a turn.
-const TURN: u32 = 64;
 
 /// How far the transport is on its way to its end.
 #[derive(Clone, Copy)]
@@ -94,8 +91,7 @@ impl<I: Io> Driver<I> {
     ) -> Poll<Result<(), Error>> {
         loop {
             let sent = send(&mut self.connection);
-            // A message that does not fit into an empty output never will.
-            if sent != Err(SendError::OutputFull) || self.connection.output().is_empty() {
+            if sent != Err(SendError::OutputFull) {
                 return Poll::Ready(sent.map_err(Error::from));
             }
             ready!(self.poll_flush(cx))?;
@@ -131,18 +127,23 @@ impl<I: Io> Driver<I> {
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
-            // Whether the stream takes it or not: reading never depends on writing.
-            if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
-                return Poll::Ready(Err(error));
-            }
+            // Whether the stream takes it or not: reading never depends on writing, and a peer that is gone may have sent
+            // something before.
+            let flushed = self.poll_flush(cx);
             wake_up(input, self.connection.output());
             match poll_read(&mut self.io, cx, input) {
-                Poll::Ready(Ok(0)) => {
-                    self.connection.receive_eof()?;
-                }
+                Poll::Ready(Ok(0)) => self.connection.receive_eof()?,
                 Poll::Ready(Ok(_)) => ready!(self.poll_turn(cx)),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Ready(Err(error)) => {
+                    if ends_connection(&error) {
+                        self.connection.receive_eof().ok();
+                    }
+                    return Poll::Ready(Err(error.into()));
+                }
                 Poll::Pending => {
+                    if let Poll::Ready(Err(error)) = flushed {
+                        return Poll::Ready(Err(error));
+                    }
                     self.reader = Some(cx.waker().clone());
                     let due = self.connection.next_timeout();
                     if !due.is_some_and(|time| self.io.poll_until(cx, time).is_ready()) {

@@ -47,6 +47,10 @@ pub trait Io {
     fn poll_until(&mut self, cx: &mut Context<'_>, time: Duration) -> Poll<()>;
 }
 
+/// How many reads may follow one another before the other tasks of the thread have their turn, where the stream always
+/// has something to read.
+pub(super) const TURN: u32 = 64;
+
 /// How many pieces one `writev` takes.
 const SLICES: usize = 32;
 
@@ -89,14 +93,18 @@ pub(super) fn poll_read<I: Io>(
 /// it is reset, and a reset takes with it what the peer has not read.
 pub(super) fn poll_drain<I: Io>(io: &mut I, cx: &mut Context<'_>, deadline: Duration) -> Poll<()> {
     let mut trailing = [0; 4096];
-    while io.now() < deadline {
+    for _ in 0..TURN {
+        if io.now() >= deadline {
+            return Poll::Ready(());
+        }
         match io.poll_read(cx, &mut trailing) {
             Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
             Poll::Ready(Ok(_)) => {}
             Poll::Pending => ready!(io.poll_until(cx, deadline)),
         }
     }
-    Poll::Ready(())
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 /// Writes everything and hands it on, up to a deadline.
@@ -138,6 +146,7 @@ pub(super) fn fall_asleep(input: &mut Buffer, output: &mut Output) {
     if !input.has_storage() || !input.is_idle() || !output.is_empty() {
         return;
     }
+    input.trim();
     let idle = (std::mem::take(input), output.take());
     IDLE.with_borrow_mut(|kept| {
         if kept.len() < KEPT {

@@ -66,7 +66,7 @@ pub(crate) async fn serve<I: Io>(
             Ok(Some(incoming)) => break incoming,
             Ok(None) => {}
             Err(error) => {
-                answer(io, &mut handshake, &config).await?;
+                answer(io, &mut handshake, &config).await.ok();
                 return Err(error.into());
             }
         }

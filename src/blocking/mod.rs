@@ -26,7 +26,7 @@ mod receiving;
 mod split;
 mod stream;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use opening::{accept, accept_with, connect, connect_with, serve};
 pub use receiving::Timeout;
@@ -69,12 +69,16 @@ impl Link for Owned {
     }
 
     fn flush(&mut self, stream: &mut impl Stream) -> Result<Option<Duration>, Error> {
-        self.flush_all(stream)?;
+        self.0.output().write_all_to(stream)?;
         Ok(None)
     }
 
-    fn flush_all(&mut self, stream: &mut impl Stream) -> Result<(), Error> {
-        Ok(self.0.output().write_all_to(stream)?)
+    fn flush_all(&mut self, stream: &mut impl Stream, deadline: Instant) -> Result<(), Error> {
+        let output = self.0.output();
+        while !output.is_empty() && Instant::now() < deadline {
+            output.write_to(stream)?;
+        }
+        Ok(stream.flush()?)
     }
 }
 

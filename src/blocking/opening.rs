@@ -157,7 +157,7 @@ pub fn serve<S: Stream>(
             Ok(Some(incoming)) => break incoming,
             Ok(None) => {}
             Err(error) => {
-                answer(&mut handshake, timed, &config)?;
+                answer(&mut handshake, timed, &config).ok();
                 return Err(error.into());
             }
         }

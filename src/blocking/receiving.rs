@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::stream::{Arrival, Stream, Timed, is_timeout, later};
 use crate::buffer::Buffer;
 use crate::connection::{Connection, Event, Found, Piece, State};
-use crate::error::{Error, ProtocolError};
+use crate::error::{Error, ProtocolError, ends_connection};
 use crate::message::Message;
 
 /// What a read with a time limit has come to.
@@ -27,8 +27,8 @@ pub(super) trait Link {
     /// Writes what waits, and says how long a read may wait before that is to be tried again.
     fn flush(&mut self, stream: &mut impl Stream) -> Result<Option<Duration>, Error>;
 
-    /// Returns when all that waits is written.
-    fn flush_all(&mut self, stream: &mut impl Stream) -> Result<(), Error>;
+    /// Returns when all that waits is written. Begins no write after the deadline.
+    fn flush_all(&mut self, stream: &mut impl Stream, deadline: Instant) -> Result<(), Error>;
 }
 
 #[derive(Debug)]
@@ -155,10 +155,14 @@ impl<L: Link, S: Stream> Receiving<L, S> {
                 Err(error) => return Err(error),
             };
             let due = due.and_then(|due| self.origin.checked_add(due));
-            match transport.timed.read(input, [deadline, due, retry].into_iter().flatten().min())? {
-                Arrival::Bytes | Arrival::Silence => {}
-                Arrival::End => {
-                    transport.link.with(|connection| connection.receive_eof())?;
+            match transport.timed.read(input, [deadline, due, retry].into_iter().flatten().min()) {
+                Ok(Arrival::Bytes | Arrival::Silence) => {}
+                Ok(Arrival::End) => transport.link.with(|connection| connection.receive_eof())?,
+                Err(error) => {
+                    if ends_connection(&error) {
+                        transport.link.with(|connection| connection.receive_eof()).ok();
+                    }
+                    return Err(error.into());
                 }
             }
             listened = true;
@@ -184,7 +188,8 @@ impl<L: Link, S: Stream> Transport<L, S> {
         if fault == Some(ProtocolError::ConnectionLost) || std::mem::replace(&mut self.ended, true) {
             return;
         }
-        self.link.flush_all(&mut self.timed.stream).ok();
+        let limit = self.link.with(|connection| connection.config().write_timeout);
+        self.link.flush_all(&mut self.timed.stream, later(limit)).ok();
         let (ends, patience) =
             self.link.with(|connection| (connection.ends_transport(), connection.config().close_timeout));
         if ends {

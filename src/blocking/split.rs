@@ -7,7 +7,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[cfg(doc)]
 use super::WebSocket;
@@ -57,20 +57,24 @@ impl Shared {
         self.protocol.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until everything that is queued now has been written, by this thread or another.
-    fn flush(&self) -> Result<(), Error> {
+    /// Waits until everything that is queued now has been written, by this thread or another, or until a deadline.
+    fn flush(&self, deadline: Option<Instant>) -> Result<(), Error> {
         let mut protocol = self.lock();
         let end = protocol.connection.output().end();
         while !protocol.connection.output().is_written(end) {
             if let Some(kind) = protocol.failed {
                 return Err(io::Error::from(kind).into());
             }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+            }
             if protocol.writing {
-                protocol = self.written.wait(protocol).unwrap_or_else(PoisonError::into_inner);
+                let waited = self.written.wait_timeout(protocol, RETRY);
+                protocol = waited.unwrap_or_else(PoisonError::into_inner).0;
             } else {
                 protocol.writing = true;
                 drop(protocol);
-                let result = self.write();
+                let result = self.write(deadline);
                 protocol = self.lock();
                 protocol.writing = false;
                 self.written.notify_all();
@@ -81,16 +85,23 @@ impl Shared {
     }
 
     /// Writes what is queued; the mutex is free meanwhile.
-    fn write(&self) -> Result<(), Error> {
+    fn write(&self, deadline: Option<Instant>) -> Result<(), Error> {
         let mut taken = self.lock().connection.output().take();
         while taken.held() > 0 {
-            match taken.write_to(&mut &*self.stream) {
+            let written = match deadline {
+                Some(deadline) if deadline <= Instant::now() => Err(io::ErrorKind::TimedOut.into()),
+                _ => taken.write_to(&mut &*self.stream),
+            };
+            match written {
                 Ok(n) => self.lock().connection.output().confirm(n),
                 Err(error) => {
                     let mut protocol = self.lock();
                     protocol.failed = Some(error.kind());
-                    protocol.connection.receive_eof().ok();
-                    self.stream.shutdown(Shutdown::Both).ok();
+                    // A peer that does not read is given up. One that is gone may have sent something before.
+                    if is_timeout(&error) {
+                        protocol.connection.receive_eof().ok();
+                        self.stream.shutdown(Shutdown::Both).ok();
+                    }
                     return Err(error.into());
                 }
             }
@@ -258,7 +269,7 @@ impl Writer {
     ///
     /// [`Error::Io`], which ends the connection.
     pub fn flush(&self) -> Result<(), Error> {
-        self.shared.flush()
+        self.shared.flush(None)
     }
 
     /// Sends a Ping with up to 125 bytes.
@@ -297,20 +308,17 @@ impl Writer {
 
     fn send_by(&self, send: impl Fn(&mut Connection) -> Result<(), SendError>) -> Result<(), Error> {
         self.queue(send)?;
-        self.shared.flush()
+        self.shared.flush(None)
     }
 
     /// Queues what `send` sends; where there is no room for it, waits until what was queued before has been written.
     fn queue(&self, send: impl Fn(&mut Connection) -> Result<(), SendError>) -> Result<(), Error> {
         loop {
-            let mut protocol = self.shared.lock();
-            let sent = send(&mut protocol.connection);
-            // A message that does not fit into an empty output never will.
-            if sent != Err(SendError::OutputFull) || protocol.connection.output().is_empty() {
+            let sent = send(&mut self.shared.lock().connection);
+            if sent != Err(SendError::OutputFull) {
                 return Ok(sent?);
             }
-            drop(protocol);
-            self.shared.flush()?;
+            self.shared.flush(None)?;
         }
     }
 }
@@ -362,8 +370,8 @@ impl Link for Half {
 
     /// At the end there is nothing more to read, so this may wait: for the message that another thread is writing, and
     /// behind which the Close frame stands.
-    fn flush_all(&mut self, _: &mut impl Stream) -> Result<(), Error> {
-        self.shared.flush()
+    fn flush_all(&mut self, _: &mut impl Stream, deadline: Instant) -> Result<(), Error> {
+        self.shared.flush(Some(deadline))
     }
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::outbound::Fin;
 use super::{Connection, State};
 use crate::buffer::Buffer;
 use crate::error::ProtocolError;
@@ -32,9 +33,9 @@ pub enum Event<'b> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'b> {
     /// The next part of a text message, and whether more of it follows.
-    Text(&'b str, super::Fin),
+    Text(&'b str, Fin),
     /// The next part of a binary message, and whether more of it follows.
-    Binary(&'b [u8], super::Fin),
+    Binary(&'b [u8], Fin),
 }
 
 /// What [`Connection::advance`] found, to be borrowed with [`Connection::lend`]. It is an index, not a borrow, so a loop
@@ -166,7 +167,7 @@ impl Connection {
         input: &'b mut Buffer,
         found: Found,
     ) -> Result<Piece<'b>, ProtocolError> {
-        let fin = if found.ends_message { super::Fin::Final } else { super::Fin::More };
+        let fin = if found.ends_message { Fin::Final } else { Fin::More };
         Ok(match self.lend(input, found)? {
             Event::Text(text) => Piece::Text(text, fin),
             Event::Binary(data) | Event::Ping(data) | Event::Pong(data) => Piece::Binary(data, fin),
@@ -198,7 +199,10 @@ impl Connection {
                     input.consume(consumed);
                     return Ok(None);
                 }
-                Err(error) => return Err(self.fail(error)),
+                Err(error) => {
+                    input.clear();
+                    return Err(self.fail(error));
+                }
             };
             self.timers.hear();
             input.consume(part.header_len);

@@ -230,6 +230,7 @@ impl Connection {
 
     /// The transport is gone, or as good as gone.
     fn lose(&mut self) {
+        self.pong_owed = None;
         self.closing.lose();
         self.timers.stop();
     }

@@ -31,8 +31,9 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Closed`](SendError::Closed), [`OutputFull`](SendError::OutputFull), and
-    /// [`MessageUnderWay`](SendError::MessageUnderWay) between the fragments of another message.
+    /// [`Closed`](SendError::Closed), [`OutputFull`](SendError::OutputFull),
+    /// [`MessageTooLong`](SendError::MessageTooLong), and [`MessageUnderWay`](SendError::MessageUnderWay) between the
+    /// fragments of another message.
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
         self.send_copied(Opcode::Text, text.as_bytes())
     }
@@ -210,12 +211,12 @@ impl Connection {
             Some(sending) if sending == kind => Opcode::Continuation,
             Some(_) => return Err(SendError::MessageUnderWay),
         };
+        let header = self.header(opcode, fin, data.len());
+        self.append_frame(&header, data);
         self.sending = match fin {
             Fin::More => Some(kind),
             Fin::Final => None,
         };
-        let header = self.header(opcode, fin, data.len());
-        self.append_frame(&header, data);
         Ok(())
     }
 
@@ -239,11 +240,12 @@ impl Connection {
         if self.state() != State::Open {
             return Err(SendError::Closed);
         }
-        let room = self.config.max_output_len.saturating_sub(self.output.len());
-        if len.saturating_add(FrameHeader::MAX_LEN) > room {
-            return Err(SendError::OutputFull);
+        let frame_len = len.saturating_add(FrameHeader::MAX_LEN);
+        match self.config.max_output_len.checked_sub(self.output.len()) {
+            Some(room) if frame_len <= room => Ok(()),
+            _ if frame_len > self.config.max_output_len => Err(SendError::MessageTooLong),
+            _ => Err(SendError::OutputFull),
         }
-        Ok(())
     }
 
     fn masks(&self) -> bool {

@@ -85,6 +85,10 @@ impl Request {
         if !is_free_header(&name, &value) {
             self.fault.get_or_insert(HandshakeError::BadHeader);
         }
+        if name.eq_ignore_ascii_case("Authorization") {
+            // One that was in the URL gives way: two of them mean nothing.
+            self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case("Authorization"));
+        }
         self.headers.push((name, value));
         self
     }

@@ -21,7 +21,18 @@ pub struct HttpRequest {
 
 impl HttpRequest {
     pub(super) fn new(headers: Headers, line: RequestLine) -> Result<Self, HandshakeError> {
-        let target = resource(headers.text(&line.target)).ok_or(HandshakeError::BadTarget)?;
+        let (authority, target) =
+            split_target(headers.text(&line.target)).ok_or(HandshakeError::BadTarget)?;
+        if let Some((authority, port)) = authority {
+            // "MUST send a field value for Host that is identical to that authority component" (RFC 9112 section 3.2):
+            // whoever reads one and whoever reads the other are to agree.
+            let host = headers.sole("Host")?;
+            let host = host.strip_suffix(port.as_bytes()).unwrap_or(host);
+            let authority = authority.strip_suffix(port).unwrap_or(authority);
+            if !host.eq_ignore_ascii_case(authority.as_bytes()) {
+                return Err(HandshakeError::Invalid("Host"));
+            }
+        }
         let start = line.target.end - target.len();
         let path_len = target.find('?').unwrap_or(target.len());
         let path = start..start + path_len;
@@ -110,21 +121,24 @@ impl HttpRequest {
     }
 }
 
-/// The part of a request target that is the resource name: an absolute path, or that of an `http:` URI (section 4.1).
-fn resource(target: &str) -> Option<&str> {
-    let rest = ["http://", "https://"].iter().find_map(|scheme| {
-        let start = target.get(..scheme.len())?;
-        start.eq_ignore_ascii_case(scheme).then(|| target.get(scheme.len()..)).flatten()
-    });
-    let (authority, resource) = match rest {
-        Some(rest) => rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())),
-        None => ("", target),
+/// The authority, if there is one, with the port that goes without saying, and the resource name of a request target: an
+/// absolute path, or the path of an `http:` URI (section 4.1).
+fn split_target(target: &str) -> Option<(Option<(&str, &str)>, &str)> {
+    let after = |scheme: &str| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
     };
-    let absolute = match rest {
-        Some(_) => !authority.is_empty(),
-        None => resource.starts_with('/'),
+    let http = after("http://").map(|rest| (rest, ":80"));
+    let (authority, resource) = match http.or_else(|| after("https://").map(|rest| (rest, ":443"))) {
+        Some((rest, port)) => {
+            let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+            (Some((authority, port)), resource)
+        }
+        None => (None, target),
     };
-    (absolute && target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')).then_some(resource)
+    let absolute = authority.map_or(resource.starts_with('/'), |(authority, _)| !authority.is_empty());
+    let valid = absolute && target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    valid.then_some((authority, resource))
 }
 
 /// A client's opening handshake. It exists only if all of section 4.2.1 holds. Derefs to [`HttpRequest`] for path, query,

@@ -132,7 +132,7 @@ fn output_that_is_not_written_has_a_limit_and_the_limit_can_be_waited_out() {
         let config = Config { max_output_len: 200, ..Config::default() };
         let mut end = connection(role, &config);
         let long = "x".repeat(200);
-        assert_eq!(end.send_text(&long), Err(SendError::OutputFull), "never fits");
+        assert_eq!(end.send_text(&long), Err(SendError::MessageTooLong));
         while end.send_text("a message").is_ok() {
             assert!(end.buffered_amount() <= 200);
         }

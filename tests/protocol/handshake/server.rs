@@ -133,6 +133,22 @@ fn section_4_1_request_targets() {
 }
 
 #[test]
+fn an_absolute_target_of_another_host_is_refused() {
+    for target in [
+        "http://other.example.com/chat",
+        "http://server.example.com:8080/chat",
+        "https://server.example.com:80/",
+    ] {
+        let (outcome, answer) = receive(&request_with("GET", &[&format!("GET {target} HTTP/1.1")]));
+        assert_eq!(
+            (outcome, status(&answer)),
+            (Err(sansocket::HandshakeError::Invalid("Host")), 400),
+            "{target}"
+        );
+    }
+}
+
+#[test]
 fn section_11_3_subprotocols_and_extensions_are_lists_over_all_lines() {
     let mut lines = LINES.to_vec();
     lines.push("Sec-WebSocket-Protocol: , third ,");
