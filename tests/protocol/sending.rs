@@ -138,14 +138,16 @@ fn output_that_is_not_written_has_a_limit_and_the_limit_can_be_waited_out() {
         }
         let full = end.buffered_amount();
         let refused = [
-            end.send_text(&long),
+            end.send_text("longer than the rest"),
             end.send_binary(&[0; 100]),
-            end.send(&Message::from(vec![0; 5000])),
-            end.send_prepared(&Prepared::from(vec![0; 5000])),
+            end.send(&Message::from(vec![0; 150])),
+            end.send_prepared(&Prepared::from(vec![0; 150])),
             end.send_text_fragment("a fragment", Fin::More),
             end.ping(&[0; 50]),
         ];
         assert_eq!(refused, [Err(SendError::OutputFull); 6]);
+        let never = [end.send_text(&long), end.send_prepared(&Prepared::from(vec![0; 5000]))];
+        assert_eq!(never, [Err(SendError::MessageTooLong); 2]);
         assert_eq!(end.buffered_amount(), full);
         end.output().advance(50);
         assert_eq!((end.buffered_amount(), end.send_text("a message")), (full - 50, Ok(())));
