@@ -1,9 +1,9 @@
 //! One of the example servers, as a process. `cargo test` builds the examples first; `cargo test --test NAME` alone does
 //! not: `cargo build --examples` before it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +13,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Server {
     child: Child,
+    /// Open until the server ends.
+    stdin: ChildStdin,
     lines: Receiver<String>,
     /// Host and port.
     pub(crate) address: String,
@@ -29,14 +31,15 @@ impl Server {
     fn run(mut command: Command) -> Self {
         let mut child = command
             .args(["--bind", "127.0.0.1:0"])
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the example is built; if not, `cargo build --examples`");
         let stdout = BufReader::new(child.stdout.take().unwrap());
+        let stdin = child.stdin.take().unwrap();
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut server = Self { child, lines, address: String::new() };
+        let mut server = Self { child, stdin, lines, address: String::new() };
         let url = server.line();
         let (_, rest) = url.split_once("://").unwrap();
         server.address = rest.trim_end_matches('/').to_owned();
@@ -61,6 +64,11 @@ impl Server {
         let mut command = Command::new("sh");
         command.args(["-c", "ulimit -n $0 && exec \"$@\"", &count.to_string()]).arg(path(example));
         Self::run(command)
+    }
+
+    /// Types a line into the server's standard input.
+    pub(crate) fn type_line(&mut self, line: &str) {
+        writeln!(self.stdin, "{line}").unwrap();
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -1,0 +1,130 @@
+//! The examples of the async side as processes, with this crate as their client.
+#![cfg(feature = "std")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
+
+mod example_server;
+
+use std::net::TcpStream;
+
+use example_server::{PATIENCE, Server};
+use sansocket::blocking::{self, Timeout, WebSocket};
+use sansocket::{CloseCode, Message};
+
+fn next<S: blocking::Stream>(socket: &mut WebSocket<S>) -> Message {
+    match socket.read_timeout(PATIENCE).unwrap() {
+        Timeout::Received(message) => message,
+        other => panic!("{other:?} instead of a message"),
+    }
+}
+
+/// What every server that echoes has to get right.
+fn echoes(url: &str) {
+    let mut socket = blocking::connect(url).unwrap();
+    let messages: [Message; 4] =
+        ["".into(), "grüß dich, 世界".into(), vec![0, 255, 10].into(), "x".repeat(300_000).into()];
+    for message in &messages {
+        socket.send(message).unwrap();
+        assert_eq!(next(&mut socket), *message);
+    }
+    // All at once, then all answers.
+    for message in messages.iter().cycle().take(40) {
+        socket.feed(message).unwrap();
+    }
+    for message in messages.iter().cycle().take(40) {
+        assert_eq!(next(&mut socket), *message);
+    }
+    socket.close(CloseCode(4001), "I am off").unwrap();
+    let end = socket.close_info().unwrap();
+    assert_eq!((end.code, end.was_clean), (CloseCode(4001), true));
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn echo_tokio_echoes() {
+    echoes(&Server::start("echo_tokio", &[]).url("/"));
+}
+
+#[cfg(feature = "futures-io")]
+#[test]
+fn echo_smol_echoes() {
+    echoes(&Server::start("echo_smol", &[]).url("/"));
+}
+
+#[cfg(feature = "tokio")]
+mod broadcast {
+    use super::*;
+
+    /// A connection and its ID.
+    fn join(server: &Server) -> (WebSocket<TcpStream>, String) {
+        let mut socket = blocking::connect(&server.url("/")).unwrap();
+        let greeting = next(&mut socket);
+        let id = greeting.as_text().and_then(|text| text.strip_prefix("you are ")).unwrap().to_owned();
+        (socket, id)
+    }
+
+    /// The number of a message.
+    fn number(message: &Message) -> u64 {
+        message.as_text().and_then(|text| text.split(' ').next()).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn every_receiver_gets_every_message_in_order() {
+        let server = Server::start("broadcast", &["--every", "5", "--size", "2000"]);
+        let mut sockets: Vec<_> = (0..50).map(|_| join(&server).0).collect();
+        // From the first message on that all are there for.
+        let start = sockets.iter_mut().map(|socket| number(&next(socket))).max().unwrap() + 1;
+        for socket in &mut sockets {
+            while number(&next(socket)) < start {}
+            for expected in start + 1..start + 20 {
+                let message = next(socket);
+                assert_eq!((number(&message), message.len()), (expected, 2000));
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_is_reached_by_its_id() {
+        let mut server = Server::start("broadcast", &["--every", "600000"]);
+        let (mut first, first_id) = join(&server);
+        let (mut second, second_id) = join(&server);
+        // The message with which the server begins, where it came after.
+        let skip = |message: Message| {
+            if message.as_text().unwrap().starts_with("0 ") { None } else { Some(message) }
+        };
+
+        server.type_line(&format!("tell {first_id} for you alone"));
+        let told = skip(next(&mut first)).unwrap_or_else(|| next(&mut first));
+        assert_eq!(told.as_text(), Some("for you alone"));
+
+        server.type_line(&format!("kick {first_id} enough"));
+        assert_eq!(first.read_timeout(PATIENCE).unwrap(), Timeout::Closed);
+        let end = first.close_info().unwrap();
+        assert_eq!((end.code, &*end.reason), (CloseCode::POLICY_VIOLATION, "enough"));
+        assert_eq!(server.line(), format!("{first_id}: closed"));
+
+        server.type_line(&format!("tell {first_id} are you there?"));
+        assert_eq!(server.line(), "no such connection");
+        server.type_line("list");
+        assert_eq!(server.line(), format!("open: [{second_id}]"));
+        second.close(CloseCode::NORMAL, "").unwrap();
+        assert_eq!(server.line(), format!("{second_id}: closed"));
+    }
+
+    #[test]
+    fn who_does_not_read_is_dropped_and_delays_nobody() {
+        let server = Server::start("broadcast", &["--every", "2", "--size", "200000", "--limit", "1000000"]);
+        let (slow, slow_id) = join(&server);
+        let (mut quick, _) = join(&server);
+        let reading = std::thread::spawn(move || {
+            let mut last = number(&next(&mut quick));
+            for _ in 0..200 {
+                let number = number(&next(&mut quick));
+                assert_eq!(number, last + 1);
+                last = number;
+            }
+        });
+        assert_eq!(server.line(), format!("{slow_id}: too slow"));
+        reading.join().unwrap();
+        drop(slow);
+    }
+}
