@@ -100,8 +100,9 @@ async fn publish(room: Arc<Room>, every: Duration, size: usize) {
     for number in 0_u64.. {
         ticks.tick().await;
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_micros();
-        let news = Prepared::from(format!("{:<size$}", format!("{number} {now}")));
-        room.news.send(Arc::new(news)).ok(); // an error: nobody is there
+        let mut news = format!("{number} {now} ");
+        news.extend(std::iter::repeat_n('.', size.saturating_sub(news.len())));
+        room.news.send(Arc::new(Prepared::from(news))).ok(); // an error: nobody is there
     }
 }
 
