@@ -1,10 +1,8 @@
 //! The examples of the async side as processes, with this crate as their client.
-#![cfg(feature = "std")]
+#![cfg(any(feature = "tokio", feature = "futures-io"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
 mod example_server;
-
-use std::net::TcpStream;
 
 use example_server::{PATIENCE, Server};
 use sansocket::blocking::{self, Timeout, WebSocket};
@@ -54,6 +52,7 @@ fn echo_smol_echoes() {
 #[cfg(all(feature = "http", feature = "tokio"))]
 mod upgrading {
     use std::io::{Read, Write};
+    use std::net::TcpStream;
 
     use super::*;
 
@@ -120,6 +119,8 @@ mod upgrading {
 
 #[cfg(feature = "tokio")]
 mod broadcast {
+    use std::net::TcpStream;
+
     use super::*;
 
     /// A connection and its ID.
@@ -137,7 +138,7 @@ mod broadcast {
 
     #[test]
     fn every_receiver_gets_every_message_in_order() {
-        let server = Server::start("broadcast", &["--every", "5", "--size", "2000"]);
+        let server = Server::start("broadcast", &["--every", "20", "--size", "2000"]);
         let mut sockets: Vec<_> = (0..50).map(|_| join(&server).0).collect();
         // From the first message on that all are there for.
         let start = sockets.iter_mut().map(|socket| number(&next(socket))).max().unwrap() + 1;
