@@ -22,8 +22,8 @@ const TRIMMED_LEN: usize = 64 << 10;
 /// than one read, is assembled here. Either way it is lent until the next call that takes the buffer.
 ///
 /// A buffer that [`is_idle`](Self::is_idle) belongs to nobody: one can serve every connection of a thread in turn,
-/// and a connection needs one of its own only while part of a message is waiting. After a
-/// [`ProtocolError`](crate::ProtocolError), [`clear`](Self::clear) it first.
+/// and a connection needs one of its own only while part of a message, or of the opening handshake, is waiting in it.
+/// When a connection ends in an error of any kind, [`clear`](Self::clear) the buffer before another one uses it.
 ///
 /// Memory: nothing until the first read, then 20 KiB for reading (more only while a longer HTTP head arrives), and a
 /// message under assembly grows with what has been received of it, up to

@@ -26,16 +26,17 @@ pub struct Config {
     /// [`SendError::OutputFull`](crate::SendError::OutputFull), the longest of frame headers assumed; the answers that the
     /// protocol owes (a few Pongs, one Close) are always taken. Default: 32 MiB.
     pub max_output_len: usize,
-    /// Every so often the connection is looked at: where nothing came since the last time a Ping is sent, and where
-    /// nothing came since that either the connection counts as lost, two to three intervals after the last sign of
-    /// life. Part of a header or of a control frame is none. `None`: never. Default: 30 s.
+    /// The interval at which the connection is checked for silence. Where nothing has come since the last check, a Ping is
+    /// sent; where nothing has come by the next one either, the connection counts as lost: two to three intervals after
+    /// the last sign of life. Part of a header or of a control frame is not one. `None`: never. Default: 30 s.
     pub keepalive: Option<Duration>,
     /// How long the peer may take to answer a Close frame, and to end the transport after the closing handshake.
     /// Default: 5 s.
     pub close_timeout: Duration,
     /// How long the opening handshake may take as a whole. Kept by the shells. Default: 10 s.
     pub handshake_timeout: Duration,
-    /// How long one write may wait for a peer that does not read. Kept by the shells. Default: 30 s.
+    /// How long one write may wait for a peer that does not read. Kept by `blocking` alone: around a send of the async
+    /// shells put the runtime's own time limit. Default: 30 s.
     pub write_timeout: Duration,
     /// The longest HTTP head, in bytes; a longer one is answered with 431. Default: 32 KiB, which takes the 8 KiB
     /// of cookies that browsers send with room to spare.

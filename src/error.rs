@@ -95,7 +95,7 @@ pub enum SendError {
     /// A message is being sent in fragments; data of another cannot come between them (section 5.4).
     #[error("a fragmented message is under way")]
     MessageUnderWay,
-    /// A Ping's payload is more than 125 bytes (section 5.5).
+    /// The payload of a Ping or a Pong is more than 125 bytes (section 5.5).
     #[error("a ping carries at most 125 bytes")]
     PingTooLong,
     /// A close code that may not be sent (section 7.4).

@@ -5,7 +5,7 @@
 //! | threads and `std::net` | a connection | [`blocking`] |
 //! | tokio | a connection | `sansocket::tokio`, feature `tokio` |
 //! | smol, async-std, another `futures-io` runtime | a connection | `sansocket::futures_io`, feature `futures-io` |
-//! | another runtime | a connection | `asynchronous::WebSocket` over an `asynchronous::Io` of yours |
+//! | another runtime | a connection | `asynchronous::WebSocket` over an `asynchronous::Io` of yours, with either of these features |
 //! | an event loop, a runtime, an HTTP library of your own | the protocol | [`Connection`] with [`Buffer`] and [`Output`] |
 //! | hyper, axum: heads as `http` types | the opening handshake | `handshake::http`, feature `http` |
 //! | a socket and no HTTP library | the opening handshake | [`handshake`] |
@@ -70,7 +70,8 @@
 //!
 //! - Events borrow the [`Buffer`], never the [`Connection`]: sending compiles while an event is alive, and a message is
 //!   lent without a copy, a reference count or an allocation.
-//! - `Ok(None)` means "more bytes"; an error means that somebody broke a rule, and its type says who: [`ProtocolError`]
+//! - In the core `Ok(None)` means "more bytes", or after the end of a connection "nothing more"; in a shell, which waits
+//!   for bytes itself, it means that the connection was closed. An error means that somebody broke a rule, and its type says who: [`ProtocolError`]
 //!   the peer, [`SendError`] the caller.
 //! - After a [`ProtocolError`] the Close frame that reports it is queued, no event follows, and what was queued can still
 //!   be written. Events that came before the fault are delivered first.
@@ -81,7 +82,8 @@
 //! # Features
 //!
 //! - `std` (default): [`blocking`], `Buffer::read_from`, `Output::write_to`, mask keys seeded by the operating system.
-//!   Without it the crate is `no_std` with `alloc`.
+//!   Without it the crate is `no_std` with `alloc`; a client then brings its randomness: [`Connection::client`],
+//!   [`handshake::client::Handshake::with_nonce`].
 //! - `tokio`: connections over tokio's streams, with its timers.
 //! - `futures-io`: connections over the streams of `futures-io`, with the timers of `async-io`.
 //! - `http`: handshakes in the types of the `http` crate, for hyper and axum.

@@ -43,7 +43,8 @@ pub trait Io {
     /// The time, since an origin that stays the same.
     fn now(&self) -> Duration;
 
-    /// Waits for a point in time.
+    /// Waits for a point in time, on the clock of [`now`](Self::now). One at a time: a call with another time replaces the
+    /// one before.
     fn poll_until(&mut self, cx: &mut Context<'_>, time: Duration) -> Poll<()>;
 }
 

@@ -11,7 +11,7 @@
 //! - A `read` that is dropped loses nothing; the next one goes on where it stopped.
 //! - A `send` or `feed` queues its message as a whole or not at all. Dropped while it waits for room, it has queued
 //!   nothing; dropped while it writes, the message goes out with whatever is written next.
-//! - A `close` that is dropped has sent its Close frame if it was polled at all and there was room; reading on completes the
+//! - A `close` that is dropped has queued its Close frame if it was polled at all; reading on writes it and completes the
 //!   closing handshake.
 
 mod binding;
@@ -116,7 +116,8 @@ impl<I: Io> WebSocket<I> {
         }
     }
 
-    /// Sends a message, waiting while the output is at its limit.
+    /// Sends a message; returns when it has been written. [`Config::write_timeout`] is not kept here: where the peer may
+    /// stop reading, put the runtime's own time limit around the future.
     ///
     /// # Errors
     ///

@@ -118,7 +118,8 @@ impl<I> Clone for Writer<I> {
 }
 
 impl<I: Io> Writer<I> {
-    /// Sends a message, waiting while the output is at its limit.
+    /// Sends a message; returns when it has been written. Without a time limit, as
+    /// [`WebSocket::send`](super::WebSocket::send).
     ///
     /// # Errors
     ///

@@ -38,7 +38,8 @@ pub fn connect(url: &str) -> Result<WebSocket<TcpStream>, Error> {
 ///
 /// [`Error::Handshake`]: [`Refused`](HandshakeError::Refused) with status, headers and the start of the body where the
 /// server answers with HTTP, [`TimedOut`](HandshakeError::TimedOut), [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:`
-/// (put the TLS stream into [`WebSocket::from_parts`]), a response that breaks section 4.1; [`Error::Io`].
+/// (over a TLS stream, let [`client::Handshake`] open the [`Connection`](crate::Connection) for
+/// [`WebSocket::from_parts`]), a response that breaks section 4.1; [`Error::Io`].
 pub fn connect_with(
     request: &client::Request,
     config: impl Into<Arc<Config>>,
@@ -123,8 +124,8 @@ pub fn accept<S: Stream>(stream: S) -> Result<WebSocket<S>, Error> {
 ///
 /// [`Error::Handshake`]: what section 4.2.1 forbids, a request that is not for a WebSocket
 /// ([`NotAnUpgrade`](HandshakeError::NotAnUpgrade)), [`Rejected`](HandshakeError::Rejected) by `decide`, a response of
-/// its that cannot be sent, [`TimedOut`](HandshakeError::TimedOut) after [`Config::handshake_timeout`] in all. Where HTTP
-/// has an answer, it was given. [`Error::Io`].
+/// its that cannot be sent, [`TimedOut`](HandshakeError::TimedOut) after [`Config::handshake_timeout`] in all. A request that
+/// was refused or rejected has been answered over HTTP. [`Error::Io`].
 pub fn accept_with<S: Stream>(
     stream: S,
     config: impl Into<Arc<Config>>,

@@ -76,7 +76,8 @@ impl Stream for std::os::unix::net::UnixStream {
 }
 
 /// A stream without time limits, which has to keep its own: timeouts, keepalive and the deadlines of the handshakes
-/// take effect only between two reads.
+/// take effect only between two reads. Its writing side cannot be ended by itself, so at the end of a connection the last
+/// read waits for the peer to end the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Untimed<S>(pub S);
 

@@ -49,7 +49,7 @@ use timers::{Due, Timers};
 ///
 /// client.send_text("Hello")?;
 /// let mut input = Buffer::new();
-/// input.read_from(&mut std::io::Read::by_ref(&mut bytes::Buf::reader(client.output())))?;
+/// client.output().chunks().for_each(|bytes| input.extend_from_slice(bytes)); // a socket in between, otherwise
 ///
 /// while let Some(event) = server.next_event(&mut input)? {
 ///     if let Event::Text(text) = event {

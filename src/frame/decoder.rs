@@ -11,6 +11,9 @@ use crate::utf8::Carry;
 /// For proxies, recorders, firmware: payloads come out as they come in, in whatever parts the input has, unmasked in
 /// place. Whoever wants messages takes a [`Connection`](crate::Connection), which stands on the same machinery.
 ///
+/// To relay to a server, which wants its frames masked: at an [`offset`](Chunk::offset) of 0 write the header with a new
+/// [`mask`](FrameHeader::mask), then each payload after [`apply_mask`] with that key and the chunk's offset.
+///
 /// ```
 /// use sansocket::Role;
 /// use sansocket::frame::{Decoder, Limits, Opcode};
