@@ -5,7 +5,7 @@ use alloc::string::String;
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
 
-/// So much is read at a time: a frame of 16 KiB with its header, and little enough to stay in a first-level cache.
+/// How much is read at a time: a frame of 16 KiB with its header, and little enough to stay in a first-level cache.
 const READ_LEN: usize = 20 << 10;
 
 /// The capacity that an idle buffer keeps, for assembling messages and for what was taken in at once. What was more is

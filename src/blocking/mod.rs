@@ -229,7 +229,7 @@ impl<S: Stream> WebSocket<S> {
         self.flush()
     }
 
-    /// Closes the connection: sends a Close frame, waits for the peer's up to [`Config::close_timeout`], and lets go of
+    /// Closes the connection: sends a Close frame, waits for the peer's up to [`Config::close_timeout`], and discards
     /// messages that arrive before it. Where the peer has begun to close, this completes it.
     ///
     /// # Errors

@@ -94,7 +94,7 @@ impl<L: Link, S: Stream> Receiving<L, S> {
         transport.end_at(piece).map(Some)
     }
 
-    /// Waits for the end, and lets go of what arrives before it.
+    /// Waits for the end, and discards what arrives before it.
     pub(super) fn read_to_close(&mut self) -> Result<(), Error> {
         while self.next_found(Connection::advance_piece)?.is_some() {}
         Ok(())

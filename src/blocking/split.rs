@@ -332,7 +332,8 @@ impl std::fmt::Debug for Writer {
 /// What the reader knows of the connection.
 struct Half {
     shared: Arc<Shared>,
-    /// A Close frame sent by another thread starts a deadline that a waiting read would not notice: it looks so often.
+    /// How often a waiting read looks at the timers: a Close frame sent by another thread starts a deadline that it would
+    /// not notice otherwise.
     tick: Duration,
     write_timeout: Option<Duration>,
 }

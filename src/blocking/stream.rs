@@ -121,7 +121,7 @@ pub(super) const SHORTEST: Duration = Duration::from_millis(1);
 /// A time limit longer than this is more than some systems can count to.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// By so much may a time limit be kept too early.
+/// How much too early a stream may say that its time limit has passed.
 const TOLERANCE: Duration = Duration::from_millis(20);
 
 /// A stream that is read up to a point in time.
@@ -197,12 +197,12 @@ impl<S: Stream> Timed<S> {
     }
 }
 
-/// The time limit for a write that may wait so long, which may be no time at all or longer than anybody lives.
+/// A write timeout that every stream takes: never zero, and none at all where it is too long to be set.
 pub(super) fn write_limit(timeout: Duration) -> Option<Duration> {
     (timeout <= LONGEST).then(|| timeout.max(SHORTEST))
 }
 
-/// The time after so much more of it. A century stands for whatever is longer, which clocks cannot hold.
+/// The time that is `by` from now. A century stands for whatever is longer, which clocks cannot hold.
 pub(super) fn later(by: Duration) -> Instant {
     Instant::now() + by.min(LONGEST * 36_500)
 }

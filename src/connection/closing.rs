@@ -21,8 +21,8 @@ pub enum State {
     Open,
     /// A Close frame was sent; the peer's is awaited, and messages that it had already sent still arrive.
     Closing,
-    /// Nothing more is received or queued. What is still in the [`Output`](super::Output) should be written, then the transport
-    /// ends.
+    /// Nothing more is received or queued. What is still in the [`Output`](super::Output) should be written, then the
+    /// transport ends.
     Closed,
 }
 

@@ -194,7 +194,8 @@ impl Connection {
     }
 
     /// Tells the time. Where that is due, sends the keepalive's Ping, gives the connection up ([`State::Closed`],
-    /// 1006), or has a client [end the transport](Self::ends_transport) that the server has left open; otherwise does nothing, so calling it often or early is harmless.
+    /// 1006), or has a client [end the transport](Self::ends_transport) that the server has left open. Otherwise does
+    /// nothing, so calling it often or early is harmless.
     ///
     /// Look at what has arrived first: silence counts only if the peer was listened to.
     pub fn handle_timeout(&mut self, now: Duration) {

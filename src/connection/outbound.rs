@@ -87,7 +87,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As [`send_text`](Self::send_text); [`MessageUnderWay`](SendError::MessageUnderWay) for a binary one.
+    /// As [`send_text`](Self::send_text); [`MessageUnderWay`](SendError::MessageUnderWay) between the fragments of a binary
+    /// message.
     pub fn send_text_fragment(&mut self, text: &str, fin: Fin) -> Result<(), SendError> {
         self.send_fragment(Opcode::Text, text.as_bytes(), fin)
     }
@@ -96,7 +97,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As [`send_text_fragment`](Self::send_text_fragment).
+    /// As [`send_text`](Self::send_text); [`MessageUnderWay`](SendError::MessageUnderWay) between the fragments of a text
+    /// message.
     pub fn send_binary_fragment(&mut self, data: &[u8], fin: Fin) -> Result<(), SendError> {
         self.send_fragment(Opcode::Binary, data, fin)
     }

@@ -13,7 +13,7 @@ impl MaskKey {
     }
 }
 
-/// So many key bytes meet so many payload bytes at once; LLVM makes vectors of the loop.
+/// How many bytes are masked at a time. LLVM makes vector instructions of a loop over a fixed number.
 const LANE: usize = 32;
 
 fn lane(key: [u8; 4]) -> [u8; LANE] {
@@ -98,7 +98,7 @@ pub(crate) fn thread_key() -> MaskKey {
 #[cfg(feature = "std")]
 pub(crate) fn os_random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // Without randomness no frame may be sent and no peer is at fault; every program on such a system is in the same place.
+    // Without randomness no frame may be sent, and no peer is at fault: nothing on such a system can go on.
     #[expect(clippy::expect_used, reason = "section 5.3 leaves no way to go on")]
     getrandom::fill(&mut bytes).expect("the operating system has no randomness");
     bytes

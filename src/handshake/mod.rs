@@ -66,7 +66,7 @@ pub fn accept_key(key: &[u8]) -> [u8; ACCEPT_LEN] {
     let digest =
         Sha1::new().chain_update(key).chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
     let mut accept = [0; ACCEPT_LEN];
-    // Twenty bytes make exactly 28 characters, so that the result has nothing to say.
+    // Twenty bytes make exactly 28 characters: this cannot fail.
     let written = BASE64.encode_slice(digest, &mut accept);
     debug_assert_eq!(written, Ok(ACCEPT_LEN));
     accept
