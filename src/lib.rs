@@ -150,3 +150,8 @@ pub use role::Role;
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So are those of the guide for whoever comes from another crate.
+#[cfg(all(doctest, feature = "http", feature = "tokio"))]
+#[doc = include_str!("../docs/migrating.md")]
+struct Migrating;
