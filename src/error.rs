@@ -96,8 +96,8 @@ pub enum SendError {
     #[error("a fragmented message is under way")]
     MessageUnderWay,
     /// The payload of a Ping or a Pong is more than 125 bytes (section 5.5).
-    #[error("a ping carries at most 125 bytes")]
-    PingTooLong,
+    #[error("a ping or a pong carries at most 125 bytes")]
+    ControlTooLong,
     /// A close code that may not be sent (section 7.4).
     #[error("this close code is not for sending")]
     InvalidCloseCode,

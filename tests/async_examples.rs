@@ -5,12 +5,12 @@
 mod example_server;
 
 use example_server::{PATIENCE, Server};
-use sansocket::blocking::{self, Timeout, WebSocket};
+use sansocket::blocking::{self, Waited, WebSocket};
 use sansocket::{CloseCode, Message};
 
 fn next<S: blocking::Stream>(socket: &mut WebSocket<S>) -> Message {
     match socket.read_timeout(PATIENCE).unwrap() {
-        Timeout::Received(message) => message,
+        Waited::Received(message) => message,
         other => panic!("{other:?} instead of a message"),
     }
 }
@@ -166,7 +166,7 @@ mod broadcast {
         assert_eq!(told.as_text(), Some("for you alone"));
 
         server.type_line(&format!("kick {first_id} enough"));
-        assert_eq!(first.read_timeout(PATIENCE).unwrap(), Timeout::Closed);
+        assert_eq!(first.read_timeout(PATIENCE).unwrap(), Waited::Closed);
         let end = first.close_info().unwrap();
         assert_eq!((end.code, &*end.reason), (CloseCode::POLICY_VIOLATION, "enough"));
         assert_eq!(server.line(), format!("{first_id}: closed"));

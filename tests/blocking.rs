@@ -13,7 +13,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use sansocket::blocking::{self, Timeout, WebSocket};
+use sansocket::blocking::{self, Waited, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::{
     CloseCode, Config, Error, Event, Fin, HandshakeError, Message, Piece, Prepared, ProtocolError, SendError,
@@ -174,7 +174,7 @@ fn a_page_on_the_same_port_and_bad_requests_answered() {
 #[test]
 fn a_timed_out_read_loses_nothing() {
     let (url, server) = serve(patient(), |mut socket| {
-        assert_eq!(socket.read_timeout(SHORT).unwrap(), Timeout::Elapsed, "half a frame is no message");
+        assert_eq!(socket.read_timeout(SHORT).unwrap(), Waited::Elapsed, "half a frame is no message");
         socket.send_text("go on").unwrap();
         let message = socket.read_timeout(LONG).unwrap();
         (message, socket.read_timeout(LONG).unwrap(), socket.close_info().unwrap().code)
@@ -186,8 +186,8 @@ fn a_timed_out_read_loses_nothing() {
     client.write_all(b"lo\x88\x80\0\0\0\0").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     let (message, end, code) = server.join().unwrap();
-    assert_eq!(message, Timeout::Received(Message::from("Hello")));
-    assert_eq!((end, code), (Timeout::Closed, CloseCode::NO_STATUS));
+    assert_eq!(message, Waited::Received(Message::from("Hello")));
+    assert_eq!((end, code), (Waited::Closed, CloseCode::NO_STATUS));
 }
 
 #[test]
@@ -428,14 +428,14 @@ fn times_may_be_as_long_as_can_be_said() {
     };
     let (url, server) = serve(endless.clone(), |socket| {
         let (mut reader, writer) = socket.split();
-        while let Timeout::Received(message) = reader.read_timeout(Duration::MAX).unwrap() {
+        while let Waited::Received(message) = reader.read_timeout(Duration::MAX).unwrap() {
             writer.send(&message).unwrap();
         }
         reader.close_info().unwrap().was_clean
     });
     let (mut client, _) = blocking::connect_with(&Request::new(&url).unwrap(), endless).unwrap();
     client.send_text("Hello").unwrap();
-    assert_eq!(client.read_timeout(Duration::MAX).unwrap(), Timeout::Received(Message::from("Hello")));
+    assert_eq!(client.read_timeout(Duration::MAX).unwrap(), Waited::Received(Message::from("Hello")));
     client.close(CloseCode::NORMAL, "").unwrap();
     assert!(server.join().unwrap());
 }
@@ -444,7 +444,7 @@ fn times_may_be_as_long_as_can_be_said() {
 fn no_time_at_all_is_time_that_has_run_out() {
     let hasty = Config { close_timeout: Duration::ZERO, write_timeout: Duration::ZERO, ..patient() };
     let (url, server) = serve(hasty.clone(), |mut socket| {
-        assert_eq!(socket.read_timeout(Duration::ZERO).unwrap(), Timeout::Elapsed);
+        assert_eq!(socket.read_timeout(Duration::ZERO).unwrap(), Waited::Elapsed);
         socket.send_text("Hello").unwrap();
         socket.close(CloseCode::NORMAL, "")
     });

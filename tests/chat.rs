@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use example_server::{PATIENCE, Server, eventually};
-use sansocket::blocking::{self, Timeout, WebSocket};
+use sansocket::blocking::{self, Waited, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::{CloseCode, CloseInfo, Config, Error, HandshakeError, Message};
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ impl Window {
 
     fn next(&mut self) -> Value {
         match self.socket.read_timeout(PATIENCE).unwrap() {
-            Timeout::Received(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
+            Waited::Received(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
             other => panic!("{other:?} instead of a text message"),
         }
     }
@@ -105,8 +105,8 @@ impl Window {
     fn end(mut self) -> CloseInfo {
         loop {
             match self.socket.read_timeout(PATIENCE) {
-                Ok(Timeout::Received(_)) => {}
-                Ok(Timeout::Closed) => return self.socket.close_info().unwrap(),
+                Ok(Waited::Received(_)) => {}
+                Ok(Waited::Closed) => return self.socket.close_info().unwrap(),
                 other => panic!("{other:?} instead of a closing handshake"),
             }
         }

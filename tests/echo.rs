@@ -7,7 +7,7 @@ mod example_server;
 use std::time::Duration;
 
 use example_server::{PATIENCE, Server};
-use sansocket::blocking::{self, Timeout, WebSocket};
+use sansocket::blocking::{self, Waited, WebSocket};
 use sansocket::{CloseCode, Message};
 
 fn connect(server: &Server) -> WebSocket<std::net::TcpStream> {
@@ -16,7 +16,7 @@ fn connect(server: &Server) -> WebSocket<std::net::TcpStream> {
 
 fn next(socket: &mut WebSocket<std::net::TcpStream>) -> Message {
     match socket.read_timeout(PATIENCE).unwrap() {
-        Timeout::Received(message) => message,
+        Waited::Received(message) => message,
         other => panic!("{other:?} instead of a message"),
     }
 }
@@ -51,7 +51,7 @@ fn the_message_exit_closes_normally() {
     let server = Server::start("echo", &[]);
     let mut socket = connect(&server);
     socket.send_text("exit").unwrap();
-    assert_eq!(socket.read_timeout(PATIENCE).unwrap(), Timeout::Closed);
+    assert_eq!(socket.read_timeout(PATIENCE).unwrap(), Waited::Closed);
     let end = socket.close_info().unwrap();
     assert_eq!((end.code, &*end.reason, end.was_clean), (CloseCode::NORMAL, "goodbye", true));
     assert!(server.line().ends_with(" ended: code 1000, reason \"\", clean"));
@@ -70,7 +70,7 @@ fn ends_when_the_client_closes_and_says_how() {
 fn plain_only_echoes() {
     let server = Server::start("echo", &["--plain", "--timeout", "0.01"]);
     let mut socket = connect(&server);
-    assert_eq!(socket.read_timeout(Duration::from_millis(100)).unwrap(), Timeout::Elapsed);
+    assert_eq!(socket.read_timeout(Duration::from_millis(100)).unwrap(), Waited::Elapsed);
     let messages: Vec<Message> = ["exit", "a", "b"].map(Message::from).into();
     for message in &messages {
         socket.feed(message).unwrap();

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
-use sansocket::blocking::{self, Timeout, Untimed, WebSocket};
+use sansocket::blocking::{self, Untimed, Waited, WebSocket};
 use sansocket::{
     Buffer, CloseCode, Config, Connection, Error, Event, HandshakeError, Message, ProtocolError,
 };
@@ -274,7 +274,7 @@ fn control_frames_without_end_do_not_put_off_the_end_of_a_read() {
     let stream = Untimed(Script::new(&pings));
     let mut socket =
         WebSocket::from_parts(stream, Connection::server(Config::default()), Buffer::new()).unwrap();
-    assert_eq!(socket.read_timeout(Duration::ZERO).unwrap(), Timeout::Elapsed);
+    assert_eq!(socket.read_timeout(Duration::ZERO).unwrap(), Waited::Elapsed);
     assert!(!socket.into_parts().0.0.incoming.is_empty());
 }
 

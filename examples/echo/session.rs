@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use sansocket::blocking::{self, Timeout, WebSocket};
+use sansocket::blocking::{self, Waited, WebSocket};
 use sansocket::handshake::server::{Request, Response};
 use sansocket::{CloseCode, Config, Error, Message};
 
@@ -58,15 +58,15 @@ fn echo(socket: &mut Socket) -> Result<(), Error> {
 fn converse(socket: &mut Socket, timeout: Duration) -> Result<(), Error> {
     loop {
         match socket.read_timeout(timeout)? {
-            Timeout::Received(message) if is_exit(&message) => {
+            Waited::Received(message) if is_exit(&message) => {
                 return socket.close(CloseCode::NORMAL, "goodbye");
             }
-            Timeout::Received(message) => socket.send(&message)?,
-            Timeout::Elapsed => {
+            Waited::Received(message) => socket.send(&message)?,
+            Waited::Elapsed => {
                 let now = jiff::Timestamp::now().strftime("%F %T");
                 socket.send_text(&format!("Server timed-out at {now}"))?;
             }
-            Timeout::Closed => return Ok(()),
+            Waited::Closed => return Ok(()),
         }
     }
 }

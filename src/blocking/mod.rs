@@ -28,8 +28,8 @@ mod stream;
 
 use std::time::{Duration, Instant};
 
-pub use opening::{accept, accept_with, connect, connect_with, serve};
-pub use receiving::Timeout;
+pub use opening::{accept, accept_with, connect, connect_over, connect_with, serve};
+pub use receiving::Waited;
 pub use split::{Reader, Writer};
 pub use stream::{Stream, Untimed};
 
@@ -116,7 +116,7 @@ impl<S: Stream> WebSocket<S> {
     /// # Errors
     ///
     /// As [`read`](Self::read); that the time has passed is not an error.
-    pub fn read_timeout(&mut self, timeout: Duration) -> Result<Timeout<Message>, Error> {
+    pub fn read_timeout(&mut self, timeout: Duration) -> Result<Waited<Message>, Error> {
         self.receiving.read_until(Some(later(timeout)))
     }
 
@@ -207,6 +207,15 @@ impl<S: Stream> WebSocket<S> {
     /// As [`send`](Self::send).
     pub fn feed(&mut self, message: &Message) -> Result<(), Error> {
         self.queue(|connection| connection.send(message))
+    }
+
+    /// [`feed`](Self::feed) for a message that was encoded beforehand.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        self.queue(|connection| connection.send_prepared(prepared))
     }
 
     /// Writes everything that is queued.

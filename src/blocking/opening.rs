@@ -36,22 +36,49 @@ pub fn connect(url: &str) -> Result<WebSocket<TcpStream>, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Handshake`]: [`Refused`](HandshakeError::Refused) with status, headers and the start of the body where the
-/// server answers with HTTP, [`TimedOut`](HandshakeError::TimedOut), [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:`
-/// (over a TLS stream, let [`client::Handshake`] open the [`Connection`](crate::Connection) for
-/// [`WebSocket::from_parts`]), a response that breaks section 4.1; [`Error::Io`].
+/// As [`connect_over`]; [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:`, which is for [`connect_over`]. Resolving the
+/// host's name takes the time that the system takes for it.
 pub fn connect_with(
     request: &client::Request,
     config: impl Into<Arc<Config>>,
 ) -> Result<(WebSocket<TcpStream>, client::Response), Error> {
     let config = config.into();
     let deadline = later(config.handshake_timeout);
-    let mut handshake = client::Handshake::new(request, Arc::clone(&config))?;
+    request.check()?;
     if request.is_secure() {
         return Err(HandshakeError::TlsNeeded.into());
     }
-    let mut stream = connect_tcp(request, deadline)?;
-    Stream::set_write_timeout(&mut stream, write_limit(config.handshake_timeout))?;
+    let stream = connect_tcp(request, deadline).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => HandshakeError::TimedOut.into(),
+        _ => Error::Io(error),
+    })?;
+    open(stream, request, config, deadline)
+}
+
+/// Connects over a stream that has reached the server; for `wss:`, one that has done its TLS handshake.
+///
+/// # Errors
+///
+/// [`Error::Handshake`]: [`Refused`](HandshakeError::Refused) with status, headers and the start of the body where the
+/// server answers with HTTP, [`TimedOut`](HandshakeError::TimedOut), a response that breaks section 4.1; [`Error::Io`].
+pub fn connect_over<S: Stream>(
+    stream: S,
+    request: &client::Request,
+    config: impl Into<Arc<Config>>,
+) -> Result<(WebSocket<S>, client::Response), Error> {
+    let config = config.into();
+    let deadline = later(config.handshake_timeout);
+    open(stream, request, config, deadline)
+}
+
+fn open<S: Stream>(
+    mut stream: S,
+    request: &client::Request,
+    config: Arc<Config>,
+    deadline: Instant,
+) -> Result<(WebSocket<S>, client::Response), Error> {
+    let mut handshake = client::Handshake::new(request, Arc::clone(&config))?;
+    stream.set_write_timeout(write_limit(config.handshake_timeout))?;
     let mut timed = Timed::new(stream)?;
     let mut input = Buffer::new();
     handshake.output().write_all_to(&mut timed.stream)?;

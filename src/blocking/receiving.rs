@@ -11,7 +11,7 @@ use crate::message::Message;
 
 /// What a read with a time limit has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Timeout<T> {
+pub enum Waited<T> {
     /// Something arrived in time.
     Received(T),
     /// Nothing did. The connection is as it was, and the next read goes on where this one stopped.
@@ -61,22 +61,22 @@ impl<L: Link, S: Stream> Receiving<L, S> {
     pub(super) fn read(&mut self) -> Result<Option<Message>, Error> {
         loop {
             match self.read_until(None)? {
-                Timeout::Received(message) => return Ok(Some(message)),
-                Timeout::Elapsed => {}
-                Timeout::Closed => return Ok(None),
+                Waited::Received(message) => return Ok(Some(message)),
+                Waited::Elapsed => {}
+                Waited::Closed => return Ok(None),
             }
         }
     }
 
-    pub(super) fn read_until(&mut self, deadline: Option<Instant>) -> Result<Timeout<Message>, Error> {
+    pub(super) fn read_until(&mut self, deadline: Option<Instant>) -> Result<Waited<Message>, Error> {
         match self.next(deadline, Connection::advance_message)? {
-            Timeout::Received(found) => {
+            Waited::Received(found) => {
                 let Self { transport, input, .. } = self;
                 let message = transport.link.with(|connection| connection.own(input, found));
-                transport.end_at(message).map(Timeout::Received)
+                transport.end_at(message).map(Waited::Received)
             }
-            Timeout::Elapsed => Ok(Timeout::Elapsed),
-            Timeout::Closed => Ok(Timeout::Closed),
+            Waited::Elapsed => Ok(Waited::Elapsed),
+            Waited::Closed => Ok(Waited::Closed),
         }
     }
 
@@ -103,14 +103,14 @@ impl<L: Link, S: Stream> Receiving<L, S> {
     fn next_found(&mut self, advance: Advance) -> Result<Option<Found>, Error> {
         loop {
             match self.next(None, advance)? {
-                Timeout::Received(found) => return Ok(Some(found)),
-                Timeout::Elapsed => {}
-                Timeout::Closed => return Ok(None),
+                Waited::Received(found) => return Ok(Some(found)),
+                Waited::Elapsed => {}
+                Waited::Closed => return Ok(None),
             }
         }
     }
 
-    fn next(&mut self, deadline: Option<Instant>, advance: Advance) -> Result<Timeout<Found>, Error> {
+    fn next(&mut self, deadline: Option<Instant>, advance: Advance) -> Result<Waited<Found>, Error> {
         let mut listened = false;
         loop {
             let now = self.origin.elapsed();
@@ -129,18 +129,18 @@ impl<L: Link, S: Stream> Receiving<L, S> {
                         // The answer to a Close frame does not wait for a next call.
                         transport.flush().ok();
                     }
-                    return Ok(Timeout::Received(found));
+                    return Ok(Waited::Received(found));
                 }
                 None if state == State::Closed => {
                     let clean = transport.link.with(|connection| connection.receive_eof());
                     transport.end(clean.err());
                     clean?;
-                    return Ok(Timeout::Closed);
+                    return Ok(Waited::Closed);
                 }
                 None => {}
             }
             if listened && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Ok(Timeout::Elapsed);
+                return Ok(Waited::Elapsed);
             }
             let retry = match transport.flush() {
                 Ok(retry) => retry.map(later),

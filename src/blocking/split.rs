@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(doc)]
 use super::WebSocket;
-use super::receiving::{Link, Receiving, Timeout};
+use super::receiving::{Link, Receiving, Waited};
 use super::stream::{Stream, Timed, is_timeout, later, write_limit};
 use crate::buffer::Buffer;
 use crate::connection::{CloseInfo, Connection, Event, Fin, Piece, State};
@@ -132,7 +132,7 @@ impl Reader {
     /// # Errors
     ///
     /// As [`WebSocket::read`].
-    pub fn read_timeout(&mut self, timeout: Duration) -> Result<Timeout<Message>, Error> {
+    pub fn read_timeout(&mut self, timeout: Duration) -> Result<Waited<Message>, Error> {
         self.receiving.read_until(Some(later(timeout)))
     }
 

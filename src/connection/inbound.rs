@@ -93,8 +93,7 @@ impl Connection {
     /// As [`next_event`](Self::next_event): text is validated here where that makes it one pass.
     pub fn lend<'b>(&mut self, input: &'b mut Buffer, found: Found) -> Result<Event<'b>, ProtocolError> {
         Ok(match found.kind {
-            Kind::Text if found.assembled => Event::Text(&input.assembly.text),
-            Kind::Text => Event::Text(self.validate(input.lent())?),
+            Kind::Text => Event::Text(self.lend_text(input, found)?),
             Kind::Binary => Event::Binary(lent_binary(input, found)),
             Kind::Ping => Event::Ping(input.lent()),
             Kind::Pong => Event::Pong(input.lent()),
@@ -168,10 +167,9 @@ impl Connection {
         found: Found,
     ) -> Result<Piece<'b>, ProtocolError> {
         let fin = if found.ends_message { Fin::Final } else { Fin::More };
-        Ok(match self.lend(input, found)? {
-            Event::Text(text) => Piece::Text(text, fin),
-            Event::Binary(data) | Event::Ping(data) | Event::Pong(data) => Piece::Binary(data, fin),
-            Event::Close(_) => Piece::Binary(&[], fin),
+        Ok(match found.kind {
+            Kind::Text => Piece::Text(self.lend_text(input, found)?, fin),
+            _ => Piece::Binary(lent_binary(input, found), fin),
         })
     }
 
@@ -289,6 +287,10 @@ impl Connection {
             None => self.queue_empty_close(),
         }
         self.timers.start_closing(self.config.close_timeout);
+    }
+
+    fn lend_text<'b>(&mut self, input: &'b Buffer, found: Found) -> Result<&'b str, ProtocolError> {
+        if found.assembled { Ok(&input.assembly.text) } else { self.validate(input.lent()) }
     }
 
     /// Whole characters, in one pass; the text of a message that lies in one piece.

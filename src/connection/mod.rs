@@ -202,7 +202,7 @@ impl Connection {
         match self.timers.handle(now, self.config.keepalive) {
             Due::Nothing => {}
             // A Ping that does not fit into a full output is not needed either: the peer is not reading.
-            Due::Ping => self.ping(&[]).unwrap_or_default(),
+            Due::Ping => _ = self.ping(&[]),
             Due::GiveUp => {
                 self.waited = true;
                 self.lose();

@@ -107,7 +107,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Closed`](SendError::Closed), [`OutputFull`](SendError::OutputFull), [`PingTooLong`](SendError::PingTooLong).
+    /// [`Closed`](SendError::Closed), [`OutputFull`](SendError::OutputFull), [`ControlTooLong`](SendError::ControlTooLong).
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.send_control(Opcode::Ping, payload)
     }
@@ -224,7 +224,7 @@ impl Connection {
 
     fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
         if payload.len() > 125 {
-            return Err(SendError::PingTooLong);
+            return Err(SendError::ControlTooLong);
         }
         self.check(payload.len())?;
         let header = self.header(opcode, Fin::Final, payload.len());

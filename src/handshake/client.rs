@@ -108,6 +108,11 @@ impl Request {
         self.url.secure
     }
 
+    /// What cannot be sent of it, if anything.
+    pub(crate) fn check(&self) -> Result<(), HandshakeError> {
+        self.fault.clone().map_or(Ok(()), Err)
+    }
+
     fn to_bytes(&self, key: &str) -> Vec<u8> {
         let mut head = Writer::new(&[b"GET ", self.url.resource.as_bytes(), b" HTTP/1.1"]);
         head.header("Host", self.url.authority().as_bytes());
@@ -199,9 +204,7 @@ impl Handshake {
         nonce: [u8; 16],
         keys: Keys,
     ) -> Result<Self, HandshakeError> {
-        if let Some(fault) = &request.fault {
-            return Err(fault.clone());
-        }
+        request.check()?;
         let key = BASE64.encode(nonce);
         let head = request.to_bytes(&key);
         let mut output = Output::default();

@@ -92,8 +92,8 @@ fn section_5_4_no_message_comes_between_the_fragments_of_another() {
 fn section_5_5_and_7_4_what_cannot_be_sent_is_refused_and_leaves_no_trace() {
     for role in ROLES {
         let mut end = connection(role, &Config::default());
-        assert_eq!(end.ping(&[0; 126]), Err(SendError::PingTooLong));
-        assert_eq!(end.pong(&[0; 126]), Err(SendError::PingTooLong));
+        assert_eq!(end.ping(&[0; 126]), Err(SendError::ControlTooLong));
+        assert_eq!(end.pong(&[0; 126]), Err(SendError::ControlTooLong));
         assert_eq!(end.close(CloseCode::NORMAL, &"x".repeat(124)), Err(SendError::ReasonTooLong));
         for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535] {
             assert_eq!(end.close(CloseCode(code), ""), Err(SendError::InvalidCloseCode), "{code}");
