@@ -181,12 +181,12 @@ mod broadcast {
 
     #[test]
     fn who_does_not_read_is_dropped_and_delays_nobody() {
-        let server = Server::start("broadcast", &["--every", "2", "--size", "200000", "--limit", "1000000"]);
+        let server = Server::start("broadcast", &["--every", "20", "--size", "200000", "--limit", "4000000"]);
         let (slow, slow_id) = join(&server);
         let (mut quick, _) = join(&server);
         let reading = std::thread::spawn(move || {
             let mut last = number(&next(&mut quick));
-            for _ in 0..200 {
+            for _ in 0..150 {
                 let number = number(&next(&mut quick));
                 assert_eq!(number, last + 1);
                 last = number;
