@@ -23,7 +23,7 @@ use sansocket::tokio::{Reader, Writer, accept_with};
 use sansocket::{CloseCode, Config, Error, Prepared};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 /// How many messages a task may be behind before it counts as too slow, whatever its peer does.
@@ -59,7 +59,8 @@ async fn main() -> io::Result<()> {
     let room = Arc::new(Room {
         news,
         limit,
-        config: Arc::default(),
+        // Ours is the stricter limit, so that feeding never waits.
+        config: Arc::new(Config { max_output_len: usize::MAX, ..Config::default() }),
         opened: AtomicU64::new(0),
         open: Mutex::default(),
     });
@@ -115,8 +116,11 @@ async fn serve(stream: TcpStream, room: Arc<Room>) -> Result<(), Error> {
     room.open().insert(id, writer.clone());
     let end = attend(id, &room, reader, &writer).await;
     room.open().remove(&id);
-    println!("{id}: {}", end.unwrap_or_else(|error| error.to_string()));
-    Ok(())
+    match &end {
+        Ok(end) => println!("{id}: {end}"),
+        Err(error) => println!("{id}: {error}"),
+    }
+    end.map(drop)
 }
 
 /// Sends all news until the connection ends, and says why it did.
@@ -125,7 +129,7 @@ async fn attend(
     room: &Room,
     mut reader: Reader<TcpStream>,
     writer: &Writer<TcpStream>,
-) -> Result<String, Error> {
+) -> Result<&'static str, Error> {
     let mut news = room.news.subscribe();
     writer.feed(&format!("you are {id}").into()).await?;
     loop {
@@ -133,12 +137,11 @@ async fn attend(
         tokio::select! {
             received = reader.read() => match received? {
                 Some(_) => {} // receivers have no say
-                None => return Ok("closed".into()),
+                None => return Ok("closed"),
             },
             message = news.recv() => match message {
                 Ok(message) if writer.buffered_amount() <= room.limit => writer.feed_prepared(&message).await?,
-                Ok(_) | Err(RecvError::Lagged(_)) => return Ok("too slow".into()),
-                Err(RecvError::Closed) => return Ok("nothing more to come".into()),
+                _ => return Ok("too slow"), // too much is waiting for it, or it has missed messages
             },
         }
     }
