@@ -59,3 +59,13 @@ impl Default for Config {
         }
     }
 }
+
+#[cfg(feature = "std")]
+impl Config {
+    /// The default, one for all connections.
+    pub(crate) fn shared_default() -> std::sync::Arc<Self> {
+        static DEFAULT: std::sync::LazyLock<std::sync::Arc<Config>> =
+            std::sync::LazyLock::new(Default::default);
+        std::sync::Arc::clone(&DEFAULT)
+    }
+}

@@ -2,6 +2,9 @@
 
 /// `$io` is the [`Io`](super::Io) over a stream `S: AsyncRead + AsyncWrite`, `$tcp` the runtime's own stream, and `$timeout`
 /// what keeps a future to a time limit.
+///
+/// The opening handshakes are boxed: what they need is given back when they are done, where a task would keep room for it
+/// as long as the connection lasts.
 macro_rules! bind {
     ($io:ident, $tcp:ty, $timeout:path) => {
         /// A connection over such a stream.
@@ -19,7 +22,7 @@ macro_rules! bind {
         ///
         /// As [`connect_with`].
         pub async fn connect(url: &str) -> Result<WebSocket<$tcp>, Error> {
-            let (socket, _) = connect_with(&client::Request::new(url)?, Config::default()).await?;
+            let (socket, _) = connect_with(&client::Request::new(url)?, Config::shared_default()).await?;
             Ok(socket)
         }
 
@@ -54,7 +57,7 @@ macro_rules! bind {
             request: &client::Request,
             config: impl Into<Arc<Config>>,
         ) -> Result<(WebSocket<S>, client::Response), Error> {
-            asynchronous::connect($io::new(stream), request, config.into()).await
+            Box::pin(asynchronous::connect($io::new(stream), request, config.into())).await
         }
 
         /// Accepts any WebSocket connection, without a subprotocol. See
@@ -64,7 +67,7 @@ macro_rules! bind {
         ///
         /// As [`blocking::accept_with`](crate::blocking::accept_with).
         pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> Result<WebSocket<S>, Error> {
-            accept_with(stream, Config::default(), Request::accept).await
+            accept_with(stream, Config::shared_default(), Request::accept).await
         }
 
         /// Lets `decide` look at the request before the connection is opened. See
@@ -78,7 +81,7 @@ macro_rules! bind {
             config: impl Into<Arc<Config>>,
             decide: impl FnOnce(&Request) -> Response,
         ) -> Result<WebSocket<S>, Error> {
-            asynchronous::accept($io::new(stream), config.into(), decide).await
+            Box::pin(asynchronous::accept($io::new(stream), config.into(), decide)).await
         }
 
         /// [`accept_with`] on a port that serves pages as well. See [`blocking::serve`](crate::blocking::serve).
@@ -92,7 +95,7 @@ macro_rules! bind {
             decide: impl FnOnce(&Request) -> Response,
             page: impl FnOnce(&HttpRequest) -> Response,
         ) -> Result<Option<WebSocket<S>>, Error> {
-            asynchronous::serve($io::new(stream), config.into(), decide, page).await
+            Box::pin(asynchronous::serve($io::new(stream), config.into(), decide, page)).await
         }
     };
 }

@@ -16,15 +16,22 @@ pub(super) type Advance = fn(&mut Connection, &mut Buffer) -> Result<Option<Foun
 pub(super) struct Driver<I> {
     pub(super) io: I,
     pub(super) connection: Connection,
-    /// Who waits for the stream to take more, where that may be several tasks.
-    writers: Option<Arc<Waiters>>,
-    /// Who waits for something to arrive, while it does.
-    reader: Option<Waker>,
+    /// Who waits, where that may be several tasks.
+    shared: Option<Box<Shared>>,
     /// Something was written that the stream has not been asked to hand on.
     unflushed: bool,
     ending: Ending,
     /// How many reads may follow one another before the other tasks of the thread have their turn.
     turn: u32,
+}
+
+/// The tasks that wait.
+#[derive(Default)]
+struct Shared {
+    /// For the stream to take more.
+    writers: Arc<Waiters>,
+    /// For something to arrive.
+    reader: Option<Waker>,
 }
 
 /// How far the transport is on its way to its end.
@@ -43,20 +50,12 @@ enum Ending {
 impl<I: Io> Driver<I> {
     pub(super) fn new(io: I, mut connection: Connection) -> Self {
         connection.restart_clock(io.now());
-        Self {
-            io,
-            connection,
-            writers: None,
-            reader: None,
-            unflushed: false,
-            ending: Ending::NotYet,
-            turn: TURN,
-        }
+        Self { io, connection, shared: None, unflushed: false, ending: Ending::NotYet, turn: TURN }
     }
 
     /// From here on several tasks poll.
     pub(super) fn share(mut self) -> Self {
-        self.writers = Some(Arc::default());
+        self.shared = Some(Box::default());
         self
     }
 
@@ -65,8 +64,9 @@ impl<I: Io> Driver<I> {
         if self.connection.output().is_empty() && !self.unflushed {
             return Poll::Ready(Ok(()));
         }
-        let Some(writers) = self.writers.clone() else { return self.poll_write(cx) };
+        let Some(shared) = &self.shared else { return self.poll_write(cx) };
         // A stream remembers one waker for writing. This one wakes all who wait.
+        let writers = Arc::clone(&shared.writers);
         writers.add(cx.waker());
         let written = self.poll_write(&mut Context::from_waker(&Waker::from(Arc::clone(&writers))));
         if written.is_ready() {
@@ -144,7 +144,9 @@ impl<I: Io> Driver<I> {
                     if let Poll::Ready(Err(error)) = flushed {
                         return Poll::Ready(Err(error));
                     }
-                    self.reader = Some(cx.waker().clone());
+                    if let Some(shared) = &mut self.shared {
+                        shared.reader = Some(cx.waker().clone());
+                    }
                     let due = self.connection.next_timeout();
                     if !due.is_some_and(|time| self.io.poll_until(cx, time).is_ready()) {
                         fall_asleep(input, self.connection.output());
@@ -222,7 +224,7 @@ impl<I: Io> Driver<I> {
 
     /// Lets the reader look at the timers again.
     pub(super) fn wake_reader(&mut self) {
-        if let Some(reader) = self.reader.take() {
+        if let Some(reader) = self.shared.as_mut().and_then(|shared| shared.reader.take()) {
             reader.wake();
         }
     }

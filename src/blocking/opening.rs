@@ -27,7 +27,7 @@ use crate::handshake::server::{self, HttpRequest, Incoming, Request, Response};
 ///
 /// As [`connect_with`].
 pub fn connect(url: &str) -> Result<WebSocket<TcpStream>, Error> {
-    let (socket, _) = connect_with(&client::Request::new(url)?, Config::default())?;
+    let (socket, _) = connect_with(&client::Request::new(url)?, Config::shared_default())?;
     Ok(socket)
 }
 
@@ -125,7 +125,7 @@ fn connect_tcp(request: &client::Request, deadline: Instant) -> io::Result<TcpSt
 ///
 /// As [`accept_with`].
 pub fn accept<S: Stream>(stream: S) -> Result<WebSocket<S>, Error> {
-    accept_with(stream, Config::default(), Request::accept)
+    accept_with(stream, Config::shared_default(), Request::accept)
 }
 
 /// Lets `decide` look at the request before the connection is opened: accept it, choosing a subprotocol and adding

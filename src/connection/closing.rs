@@ -29,7 +29,7 @@ pub enum State {
 #[derive(Debug, Default)]
 pub(crate) struct Closing {
     sent: Option<CloseCode>,
-    received: Option<Received>,
+    received: Option<Box<Received>>,
     fault: Option<ProtocolError>,
 }
 
@@ -92,7 +92,7 @@ impl Closing {
 
     pub(crate) fn receive(&mut self, frame: Option<CloseFrame<'_>>) {
         let (code, reason) = frame.map_or((CloseCode::NO_STATUS, ""), |frame| (frame.code, frame.reason));
-        self.received = Some(Received { code, reason: reason.into() });
+        self.received = Some(Box::new(Received { code, reason: reason.into() }));
     }
 
     pub(crate) fn fail(&mut self, error: ProtocolError) {

@@ -191,7 +191,7 @@ impl Connection {
                 input.clear();
                 return self.closing.fault().map_or(Ok(None), Err);
             }
-            let part = match self.reader.read(input.unread_mut()) {
+            let part = match self.reader.read(input.unread_mut(), &self.config.limits) {
                 Ok(Step::Part(part)) => part,
                 Ok(Step::More { consumed }) => {
                     input.consume(consumed);

@@ -8,7 +8,6 @@ mod timers;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 pub use closing::{CloseInfo, State};
@@ -73,7 +72,7 @@ pub struct Connection {
     sending: Option<Opcode>,
     output: Output,
     /// The answer to the newest Ping, while an older one waits in the output.
-    pong_owed: Option<Vec<u8>>,
+    pong_owed: Option<Box<[u8]>>,
     // The end.
     closing: Closing,
     timers: Timers,
@@ -114,7 +113,7 @@ impl Connection {
 
     pub(crate) fn with_keys(role: Role, config: Arc<Config>, keys: Keys) -> Self {
         Self {
-            reader: Reader::new(role, config.limits),
+            reader: Reader::new(role),
             carry: Carry::default(),
             piecewise: false,
             keys,

@@ -177,9 +177,10 @@ impl Connection {
         if self.pong_owed.is_none() && self.output.takes_pong() {
             self.append_pong(payload);
         } else {
-            let owed = self.pong_owed.get_or_insert_default();
-            owed.clear();
-            owed.extend_from_slice(payload);
+            match &mut self.pong_owed {
+                Some(owed) if owed.len() == payload.len() => owed.copy_from_slice(payload),
+                owed => *owed = Some(payload.into()),
+            }
         }
     }
 

@@ -7,8 +7,9 @@ use core::time::Duration;
 
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    keepalive: Timer,
-    close: Timer,
+    timer: Timer,
+    /// Whether the timer is that of the closing handshake: it and the keepalive never run together.
+    closing: bool,
     /// Whether anything was received since the keepalive was last looked at.
     heard: bool,
     /// Whether the Ping of the keepalive waits for a sign of life.
@@ -34,7 +35,7 @@ pub(crate) enum Due {
 
 impl Timers {
     pub(crate) fn new(keepalive: Option<Duration>) -> Self {
-        Self { keepalive: keepalive.map_or(Timer::Off, Timer::Unarmed), ..Self::default() }
+        Self { timer: keepalive.map_or(Timer::Off, Timer::Unarmed), ..Self::default() }
     }
 
     /// Something was received.
@@ -45,47 +46,39 @@ impl Timers {
     /// Starts what runs anew, on a clock with another origin.
     #[cfg(feature = "std")]
     pub(crate) fn restart(&mut self, keepalive: Option<Duration>, close: Duration) {
-        let running = |timer| !matches!(timer, Timer::Off);
-        if let (true, Some(interval)) = (running(self.keepalive), keepalive) {
-            self.keepalive = Timer::Unarmed(interval);
-        }
-        if running(self.close) {
-            self.close = Timer::Unarmed(close);
+        let interval = if self.closing { Some(close) } else { keepalive };
+        if let (Timer::Unarmed(_) | Timer::At(_), Some(interval)) = (self.timer, interval) {
+            self.timer = Timer::Unarmed(interval);
         }
     }
 
     /// From here on the peer has `timeout` to complete the closing handshake, and no Ping is sent.
     pub(crate) fn start_closing(&mut self, timeout: Duration) {
-        self.keepalive = Timer::Off;
-        self.close = Timer::Unarmed(timeout);
+        self.timer = Timer::Unarmed(timeout);
+        self.closing = true;
     }
 
     pub(crate) fn stop(&mut self) {
-        self.keepalive = Timer::Off;
-        self.close = Timer::Off;
+        self.timer = Timer::Off;
     }
 
     pub(crate) fn next(&self) -> Option<Duration> {
-        let due = |timer| match timer {
+        match self.timer {
             Timer::Off => None,
             Timer::Unarmed(_) => Some(Duration::ZERO),
             Timer::At(time) => Some(time),
-        };
-        [due(self.keepalive), due(self.close)].into_iter().flatten().min()
+        }
     }
 
     pub(crate) fn handle(&mut self, now: Duration, interval: Option<Duration>) -> Due {
-        for timer in [&mut self.keepalive, &mut self.close] {
-            if let Timer::Unarmed(wait) = *timer {
-                *timer = Timer::At(now.saturating_add(wait));
-            }
+        if let Timer::Unarmed(wait) = self.timer {
+            self.timer = Timer::At(now.saturating_add(wait));
         }
-        if matches!(self.close, Timer::At(at) if at <= now) {
-            return Due::GiveUp;
-        }
-        match (self.keepalive, interval) {
-            (Timer::At(at), Some(interval)) if at <= now => {
-                self.keepalive = Timer::At(now.saturating_add(interval));
+        match (self.timer, interval) {
+            (Timer::At(at), _) if at > now => Due::Nothing,
+            (Timer::At(_), _) if self.closing => Due::GiveUp,
+            (Timer::At(_), Some(interval)) => {
+                self.timer = Timer::At(now.saturating_add(interval));
                 self.tick()
             }
             _ => Due::Nothing,

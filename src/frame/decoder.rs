@@ -32,6 +32,7 @@ use crate::utf8::Carry;
 #[derive(Clone, Debug)]
 pub struct Decoder {
     reader: Reader,
+    limits: Limits,
     utf8: Carry,
     failed: Option<ProtocolError>,
 }
@@ -57,7 +58,7 @@ impl Chunk<'_> {
 impl Decoder {
     /// A decoder for what this `role` receives: a server's wants masked frames, a client's refuses them.
     pub fn new(role: Role, limits: Limits) -> Self {
-        Self { reader: Reader::new(role, limits), utf8: Carry::default(), failed: None }
+        Self { reader: Reader::new(role), limits, utf8: Carry::default(), failed: None }
     }
 
     /// Takes the next chunk from the front of `input`. `None` means that more bytes are needed; what is left of `input`
@@ -79,7 +80,7 @@ impl Decoder {
     }
 
     fn next_chunk<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Chunk<'b>>, ProtocolError> {
-        let part = match self.reader.read(input)? {
+        let part = match self.reader.read(input, &self.limits)? {
             Step::More { consumed } => {
                 take(input, consumed);
                 return Ok(None);
@@ -147,20 +148,20 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(role: Role, limits: Limits) -> Self {
-        Self { rules: Rules::new(role, limits), frame: None }
+    pub(crate) fn new(role: Role) -> Self {
+        Self { rules: Rules::new(role), frame: None }
     }
 
     /// Looks at the front of `input` and unmasks the payload that it finds there. The caller must take exactly what the
     /// answer says before it asks again.
-    pub(crate) fn read(&mut self, input: &mut [u8]) -> Result<Step, ProtocolError> {
+    pub(crate) fn read(&mut self, input: &mut [u8], limits: &Limits) -> Result<Step, ProtocolError> {
         let (header_len, header, kind, offset) = match self.frame {
             Some((header, kind, offset)) => (0, header, kind, offset),
             None => {
                 let Some((header, len)) = FrameHeader::decode(input)? else {
                     return Ok(Step::More { consumed: 0 });
                 };
-                (len, header, self.rules.admit(&header)?, 0)
+                (len, header, self.rules.admit(&header, limits)?, 0)
             }
         };
         let arrived = input.get_mut(header_len..).unwrap_or_default();

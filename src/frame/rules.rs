@@ -36,7 +36,6 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     role: Role,
-    limits: Limits,
     /// The fragmented message under way.
     message: Option<Message>,
 }
@@ -49,12 +48,12 @@ struct Message {
 }
 
 impl Rules {
-    pub(crate) fn new(role: Role, limits: Limits) -> Self {
-        Self { role, limits, message: None }
+    pub(crate) fn new(role: Role) -> Self {
+        Self { role, message: None }
     }
 
     /// Lets the frame in and tells what it carries, or says which rule it breaks.
-    pub(crate) fn admit(&mut self, header: &FrameHeader) -> Result<Kind, ProtocolError> {
+    pub(crate) fn admit(&mut self, header: &FrameHeader, limits: &Limits) -> Result<Kind, ProtocolError> {
         // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values" (section 5.2).
         if header.rsv1 {
             return Err(ProtocolError::ReservedBits);
@@ -76,19 +75,24 @@ impl Rules {
             (Opcode::Text, None) => Message { kind: Kind::Text, len: 0, fragments: 0 },
             (Opcode::Binary, None) => Message { kind: Kind::Binary, len: 0, fragments: 0 },
         };
-        self.count(header, message)
+        self.count(header, message, limits)
     }
 
-    fn count(&mut self, header: &FrameHeader, message: Message) -> Result<Kind, ProtocolError> {
-        if header.payload_len > self.limits.max_frame_len {
+    fn count(
+        &mut self,
+        header: &FrameHeader,
+        message: Message,
+        limits: &Limits,
+    ) -> Result<Kind, ProtocolError> {
+        if header.payload_len > limits.max_frame_len {
             return Err(ProtocolError::FrameTooLong);
         }
         let len = message.len.saturating_add(header.payload_len);
-        if len > self.limits.max_message_len {
+        if len > limits.max_message_len {
             return Err(ProtocolError::MessageTooLong);
         }
         let fragments = message.fragments.saturating_add(1);
-        if fragments > self.limits.max_fragments {
+        if fragments > limits.max_fragments {
             return Err(ProtocolError::TooManyFragments);
         }
         self.message = (!header.fin).then_some(Message { kind: message.kind, len, fragments });
