@@ -21,7 +21,7 @@ use common::{binary, push_masked};
 use sansocket::frame::Opcode;
 use sansocket::{Error, blocking};
 
-const PAYLOAD_LEN: usize = 16;
+const PAYLOAD_LEN: u8 = 16;
 const MESSAGES_A_ROUND: u64 = 64;
 
 #[derive(Debug, Parser)]
@@ -78,11 +78,11 @@ fn connect(address: SocketAddr) -> Result<TcpStream, Error> {
 
 /// Sends so many messages in one write and waits for them to come back, and that so many times.
 fn exchange(stream: &mut TcpStream, messages: u64, rounds: u64) -> io::Result<()> {
-    let payload = binary(PAYLOAD_LEN);
+    let payload = binary(PAYLOAD_LEN.into());
     let (mut sent, mut expected) = (Vec::new(), Vec::new());
     for _ in 0..messages {
         push_masked(&mut sent, Opcode::Binary, true, &payload);
-        expected.extend([0x82, PAYLOAD_LEN as u8]);
+        expected.extend([0x82, PAYLOAD_LEN]);
         expected.extend(&payload);
     }
     let mut received = vec![0; expected.len()];

@@ -105,12 +105,6 @@ impl Buffer {
         Ok(n)
     }
 
-    /// Whether there is memory in it that another could use.
-    #[cfg(any(feature = "tokio", feature = "futures-io"))]
-    pub(crate) fn has_storage(&self) -> bool {
-        self.received.capacity() > 0
-    }
-
     /// Gives back what an idle buffer keeps for large messages.
     #[cfg(any(feature = "tokio", feature = "futures-io"))]
     pub(crate) fn trim(&mut self) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
-use super::io::{Io, TURN, fall_asleep, poll_drain, poll_read, poll_write_all, wake_up};
+use super::io::{Input, Io, TURN, poll_drain, poll_read, poll_write_all};
 use crate::buffer::Buffer;
 use crate::connection::{Connection, Found, State};
 use crate::error::{Error, ProtocolError, SendError, ends_connection};
@@ -102,12 +102,13 @@ impl<I: Io> Driver<I> {
     pub(super) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-        input: &mut Buffer,
+        input: &mut Input,
         advance: Advance,
     ) -> Poll<Result<Option<Found>, Error>> {
         let mut listened = false;
         loop {
-            let found = advance(&mut self.connection, input);
+            let buffer = input.wake_up(&mut self.connection);
+            let found = advance(&mut self.connection, buffer);
             // Silence counts only after a look at what has arrived.
             if listened {
                 self.connection.handle_timeout(self.io.now());
@@ -130,8 +131,7 @@ impl<I: Io> Driver<I> {
             // Whether the stream takes it or not: reading never depends on writing, and a peer that is gone may have sent
             // something before.
             let flushed = self.poll_flush(cx);
-            wake_up(input, self.connection.output());
-            match poll_read(&mut self.io, cx, input) {
+            match poll_read(&mut self.io, cx, buffer) {
                 Poll::Ready(Ok(0)) => self.connection.receive_eof()?,
                 Poll::Ready(Ok(_)) => ready!(self.poll_turn(cx)),
                 Poll::Ready(Err(error)) => {
@@ -149,7 +149,7 @@ impl<I: Io> Driver<I> {
                     }
                     let due = self.connection.next_timeout();
                     if !due.is_some_and(|time| self.io.poll_until(cx, time).is_ready()) {
-                        fall_asleep(input, self.connection.output());
+                        input.fall_asleep(self.connection.output());
                         return Poll::Pending;
                     }
                 }
@@ -172,11 +172,11 @@ impl<I: Io> Driver<I> {
     pub(super) fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
-        input: &mut Buffer,
+        input: &mut Input,
     ) -> Poll<Result<Option<Message>, Error>> {
         while let Some(found) = ready!(self.poll_next(cx, input, Connection::advance_message))? {
             // A fault in it is met again by `poll_next`, which tells the peer before it tells us.
-            if let Ok(message) = self.connection.own(input, found) {
+            if let Ok(message) = self.connection.own(input.buffer(), found) {
                 return Poll::Ready(Ok(Some(message)));
             }
         }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::buffer::Buffer;
-use crate::connection::Output;
+use crate::connection::{Connection, Output};
 
 /// A byte stream that is polled, and a clock: all that binds the shell to a runtime. The features `tokio` and
 /// `futures-io` bring one implementation each; a third runtime is a third implementation.
@@ -124,34 +124,53 @@ pub(super) async fn write_all<I: Io>(io: &mut I, output: &mut Output, deadline: 
 }
 
 thread_local! {
-    /// Buffers of connections that are idle, for those of this thread that are not.
-    static IDLE: RefCell<Vec<(Buffer, Output)>> = const { RefCell::new(Vec::new()) };
+    /// What connections that are idle have given away, for those of this thread that are not.
+    static IDLE: RefCell<Vec<(Box<Buffer>, Output)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// How many idle buffers a thread keeps.
 const KEPT: usize = 16;
 
-/// Gives the connection what it needs to read and write, if it has given that away.
-pub(super) fn wake_up(input: &mut Buffer, output: &mut Output) {
-    if input.has_storage() {
-        return;
-    }
-    if let Some((buffer, storage)) = IDLE.with_borrow_mut(Vec::pop) {
-        *input = buffer;
-        output.reuse(storage);
-    }
-}
+/// The buffer of a connection, while it has one.
+pub(super) struct Input(Option<Box<Buffer>>);
 
-/// Takes away what a connection does not need while nothing is under way in either direction.
-pub(super) fn fall_asleep(input: &mut Buffer, output: &mut Output) {
-    if !input.has_storage() || !input.is_idle() || !output.is_empty() {
-        return;
+impl Input {
+    pub(super) fn new(buffer: Buffer) -> Self {
+        Self(Some(Box::new(buffer)))
     }
-    input.trim();
-    let idle = (std::mem::take(input), output.take());
-    IDLE.with_borrow_mut(|kept| {
-        if kept.len() < KEPT {
-            kept.push(idle);
+
+    pub(super) fn into_buffer(self) -> Buffer {
+        self.0.map_or_else(Buffer::new, |buffer| *buffer)
+    }
+
+    /// The buffer with what was found in it.
+    pub(super) fn buffer(&mut self) -> &mut Buffer {
+        self.0.get_or_insert_default()
+    }
+
+    /// Gives the connection what it needs to read and write, if it has given that away.
+    pub(super) fn wake_up(&mut self, connection: &mut Connection) -> &mut Buffer {
+        self.0.get_or_insert_with(|| match IDLE.with_borrow_mut(Vec::pop) {
+            Some((buffer, storage)) => {
+                connection.output().reuse(storage);
+                buffer
+            }
+            None => Box::default(),
+        })
+    }
+
+    /// Takes away what a connection does not need while nothing is under way in either direction.
+    pub(super) fn fall_asleep(&mut self, output: &mut Output) {
+        if !output.is_empty() || self.0.as_ref().is_none_or(|buffer| !buffer.is_idle()) {
+            return;
         }
-    });
+        let Some(mut buffer) = self.0.take() else { return };
+        buffer.trim();
+        let storage = output.take();
+        IDLE.with_borrow_mut(|kept| {
+            if kept.len() < KEPT {
+                kept.push((buffer, storage));
+            }
+        });
+    }
 }

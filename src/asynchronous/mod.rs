@@ -26,6 +26,7 @@ use std::task::{Context, Poll, ready};
 
 pub(crate) use binding::bind;
 use driver::{Advance, Driver};
+use io::Input;
 pub use io::Io;
 pub(crate) use opening::{accept, connect, serve};
 pub use split::{Reader, Writer};
@@ -57,19 +58,25 @@ const HIGH_WATER: usize = 64 << 10;
 ///
 /// All futures are [cancel safe](self#cancel-safety).
 pub struct WebSocket<I> {
+    /// In a box, as a task that was handed a value keeps room for it twice.
+    inner: Box<Inner<I>>,
+}
+
+struct Inner<I> {
     driver: Driver<I>,
-    input: Buffer,
+    input: Input,
 }
 
 impl<I: Io> WebSocket<I> {
     /// A connection whose opening handshake happened elsewhere; `input` holds what was read behind it.
     pub fn from_parts(io: I, connection: Connection, input: Buffer) -> Self {
-        Self { driver: Driver::new(io, connection), input }
+        Self { inner: Box::new(Inner { driver: Driver::new(io, connection), input: Input::new(input) }) }
     }
 
     /// The stream, the protocol with what waits to be written, and what was read and not looked at.
     pub fn into_parts(self) -> (I, Connection, Buffer) {
-        (self.driver.io, self.driver.connection, self.input)
+        let Inner { driver, input } = *self.inner;
+        (driver.io, driver.connection, input.into_buffer())
     }
 
     /// Waits for the next message. `None`: the connection was closed, cleanly.
@@ -88,8 +95,8 @@ impl<I: Io> WebSocket<I> {
     /// As [`read`](Self::read).
     pub async fn read_event(&mut self) -> Result<Option<Event<'_>>, Error> {
         let Some(found) = self.next(Connection::advance).await? else { return Ok(None) };
-        let Self { driver, input } = self;
-        match driver.connection.lend(input, found) {
+        let Inner { driver, input } = &mut *self.inner;
+        match driver.connection.lend(input.buffer(), found) {
             Ok(event) => Ok(Some(event)),
             Err(error) => {
                 poll_fn(|cx| driver.poll_end(cx)).await;
@@ -106,8 +113,8 @@ impl<I: Io> WebSocket<I> {
     /// As [`read`](Self::read).
     pub async fn read_piece(&mut self) -> Result<Option<Piece<'_>>, Error> {
         let Some(found) = self.next(Connection::advance_piece).await? else { return Ok(None) };
-        let Self { driver, input } = self;
-        match driver.connection.lend_piece(input, found) {
+        let Inner { driver, input } = &mut *self.inner;
+        match driver.connection.lend_piece(input.buffer(), found) {
             Ok(piece) => Ok(Some(piece)),
             Err(error) => {
                 poll_fn(|cx| driver.poll_end(cx)).await;
@@ -177,7 +184,7 @@ impl<I: Io> WebSocket<I> {
     ///
     /// As [`send`](Self::send).
     pub async fn feed(&mut self, message: &Message) -> Result<(), Error> {
-        poll_fn(|cx| self.driver.poll_queue(cx, |connection| connection.send(message))).await
+        poll_fn(|cx| self.inner.driver.poll_queue(cx, |connection| connection.send(message))).await
     }
 
     /// Writes everything that is queued.
@@ -186,7 +193,7 @@ impl<I: Io> WebSocket<I> {
     ///
     /// [`Error::Io`]. What was not written is still queued.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.driver.poll_flush(cx)).await
+        poll_fn(|cx| self.inner.driver.poll_flush(cx)).await
     }
 
     /// Sends a Ping with up to 125 bytes.
@@ -207,7 +214,7 @@ impl<I: Io> WebSocket<I> {
     /// [`ConnectionLost`](crate::ProtocolError::ConnectionLost) when the peer did not answer in time; [`Error::Io`].
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         if self.state() == State::Open {
-            self.driver.connection.close(code, reason)?;
+            self.inner.driver.connection.close(code, reason)?;
         }
         while self.next(Connection::advance_piece).await?.is_some() {}
         Ok(())
@@ -216,54 +223,57 @@ impl<I: Io> WebSocket<I> {
     /// Parts reading from writing, for different tasks: the [`Reader`] stays with one, the [`Writer`] is cloned to as many
     /// as want to send, ping or close while it waits.
     pub fn split(self) -> (Reader<I>, Writer<I>) {
-        split::split(self.driver, self.input)
+        let Inner { driver, input } = *self.inner;
+        split::split(driver, input)
     }
 
     /// How far the connection is on its way to being closed.
     pub fn state(&self) -> State {
-        self.driver.connection.state()
+        self.inner.driver.connection.state()
     }
 
     /// How the connection ended, or is ending: `None` while it is open.
     pub fn close_info(&self) -> Option<CloseInfo> {
-        self.driver.connection.close_info()
+        self.inner.driver.connection.close_info()
     }
 
     /// How many bytes are queued and not yet written.
     pub fn buffered_amount(&self) -> usize {
-        self.driver.connection.buffered_amount()
+        self.inner.driver.connection.buffered_amount()
     }
 
     /// The subprotocol in use.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.driver.connection.subprotocol()
+        self.inner.driver.connection.subprotocol()
     }
 
     /// The configuration.
     pub fn config(&self) -> &Config {
-        self.driver.connection.config()
+        self.inner.driver.connection.config()
     }
 
     async fn next(&mut self, advance: Advance) -> Result<Option<Found>, Error> {
-        poll_fn(|cx| self.driver.poll_next(cx, &mut self.input, advance)).await
+        let Inner { driver, input } = &mut *self.inner;
+        poll_fn(|cx| driver.poll_next(cx, input, advance)).await
     }
 
     async fn send_by(
         &mut self,
         send: impl Fn(&mut Connection) -> Result<(), SendError>,
     ) -> Result<(), Error> {
-        poll_fn(|cx| self.driver.poll_queue(cx, &send)).await?;
+        poll_fn(|cx| self.inner.driver.poll_queue(cx, &send)).await?;
         self.flush().await
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.driver.poll_message(cx, &mut self.input)
+        let Inner { driver, input } = &mut *self.inner;
+        driver.poll_message(cx, input)
     }
 }
 
 impl<I> std::fmt::Debug for WebSocket<I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WebSocket").field("connection", &self.driver.connection).finish_non_exhaustive()
+        f.debug_struct("WebSocket").field("connection", &self.inner.driver.connection).finish_non_exhaustive()
     }
 }
 
@@ -279,7 +289,7 @@ impl<I: Io + Unpin> futures_sink::Sink<Message> for WebSocket<I> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let driver = &mut self.get_mut().driver;
+        let driver = &mut self.get_mut().inner.driver;
         if driver.connection.buffered_amount() > HIGH_WATER {
             driver.poll_flush(cx)
         } else {
@@ -288,16 +298,16 @@ impl<I: Io + Unpin> futures_sink::Sink<Message> for WebSocket<I> {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Ok(self.get_mut().driver.connection.send(&message)?)
+        Ok(self.get_mut().inner.driver.connection.send(&message)?)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().driver.poll_flush(cx)
+        self.get_mut().inner.driver.poll_flush(cx)
     }
 
     /// [`close`](WebSocket::close) with [`CloseCode::NORMAL`].
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { driver, input } = self.get_mut();
+        let Inner { driver, input } = &mut *self.get_mut().inner;
         if driver.connection.state() == State::Open {
             driver.connection.close(CloseCode::NORMAL, "")?;
         }

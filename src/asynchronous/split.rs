@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use super::driver::{Advance, Driver};
-use super::io::Io;
-use crate::buffer::Buffer;
+use super::io::{Input, Io};
 use crate::connection::{CloseInfo, Connection, Event, Fin, Found, Piece, State};
 use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
@@ -17,7 +16,7 @@ use crate::message::{Message, Prepared};
 
 type Shared<I> = Arc<Mutex<Driver<I>>>;
 
-pub(super) fn split<I: Io>(driver: Driver<I>, input: Buffer) -> (Reader<I>, Writer<I>) {
+pub(super) fn split<I: Io>(driver: Driver<I>, input: Input) -> (Reader<I>, Writer<I>) {
     let shared = Arc::new(Mutex::new(driver.share()));
     (Reader { shared: Arc::clone(&shared), input }, Writer { shared })
 }
@@ -30,7 +29,7 @@ fn lock<I>(shared: &Mutex<Driver<I>>) -> MutexGuard<'_, Driver<I>> {
 /// The receiving half of a connection. It keeps the timers and answers Pings, so somebody should be reading.
 pub struct Reader<I> {
     shared: Shared<I>,
-    input: Buffer,
+    input: Input,
 }
 
 impl<I: Io> Reader<I> {
@@ -51,7 +50,7 @@ impl<I: Io> Reader<I> {
     pub async fn read_event(&mut self) -> Result<Option<Event<'_>>, Error> {
         let Some(found) = self.next(Connection::advance).await? else { return Ok(None) };
         let Self { shared, input } = self;
-        let event = lock(shared).connection.lend(input, found);
+        let event = lock(shared).connection.lend(input.buffer(), found);
         match event {
             Ok(event) => Ok(Some(event)),
             Err(error) => {
@@ -69,7 +68,7 @@ impl<I: Io> Reader<I> {
     pub async fn read_piece(&mut self) -> Result<Option<Piece<'_>>, Error> {
         let Some(found) = self.next(Connection::advance_piece).await? else { return Ok(None) };
         let Self { shared, input } = self;
-        let piece = lock(shared).connection.lend_piece(input, found);
+        let piece = lock(shared).connection.lend_piece(input.buffer(), found);
         match piece {
             Ok(piece) => Ok(Some(piece)),
             Err(error) => {
