@@ -121,6 +121,9 @@ pub(super) const SHORTEST: Duration = Duration::from_millis(1);
 /// A time limit longer than this is more than some systems can count to.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// A wait longer than this may be cut into parts.
+const LONG: Duration = Duration::from_secs(1);
+
 /// How much too early a stream may say that its time limit has passed.
 const TOLERANCE: Duration = Duration::from_millis(20);
 
@@ -167,16 +170,17 @@ impl<S: Stream> Timed<S> {
         }
     }
 
-    /// Sets the timeout, unless the one that is set ends no later and not much earlier: that saves a system call for
-    /// almost every read.
+    /// Sets the timeout, unless the one that is set ends no later and not much earlier. A long one is set somewhat shorter
+    /// than it is wanted, so that it serves for the next reads, too: that saves a system call for almost every read.
     fn limit(&mut self, wanted: Option<Duration>) -> io::Result<()> {
         let serves = match (self.timeout, wanted) {
             (Some(set), Some(wanted)) => set <= wanted && wanted <= set * 2,
             (set, wanted) => set == wanted,
         };
         if !serves {
-            self.stream.set_read_timeout(wanted)?;
-            self.timeout = wanted;
+            let timeout = wanted.map(|wanted| if wanted > LONG { wanted * 3 / 4 } else { wanted });
+            self.stream.set_read_timeout(timeout)?;
+            self.timeout = timeout;
         }
         Ok(())
     }
