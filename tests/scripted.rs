@@ -9,96 +9,16 @@
     reason = "a test that meets what it did not expect is to end there"
 )]
 
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+mod script;
+
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use sansocket::blocking::{self, Untimed, Waited, WebSocket};
 use sansocket::{
     Buffer, CloseCode, Config, Connection, Error, Event, HandshakeError, Message, ProtocolError,
 };
-
-/// What a read or a write comes to.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    /// So many bytes, at most.
-    Bytes(usize),
-    Error(ErrorKind),
-    /// The stream claims a byte more than there was room for.
-    Lie,
-}
-
-/// Steps in turn, whole reads and writes when there are none left.
-#[derive(Clone, Debug, Default)]
-struct Script {
-    incoming: VecDeque<u8>,
-    reads: VecDeque<Step>,
-    writes: VecDeque<Step>,
-    /// Errors of flushes, until there are none left.
-    flushes: VecDeque<ErrorKind>,
-    written: Vec<u8>,
-    write_calls: usize,
-}
-
-impl Script {
-    fn new(incoming: &[u8]) -> Self {
-        Self { incoming: incoming.iter().copied().collect(), ..Self::default() }
-    }
-}
-
-impl Read for Script {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        match self.reads.pop_front() {
-            None => self.incoming.read(to),
-            Some(Step::Bytes(n)) => (&mut self.incoming).take(n as u64).read(to),
-            Some(Step::Error(kind)) => Err(kind.into()),
-            Some(Step::Lie) => Ok(to.len() + 1),
-        }
-    }
-}
-
-impl Write for Script {
-    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[io::IoSlice::new(from)])
-    }
-
-    fn write_vectored(&mut self, from: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        self.write_calls += 1;
-        let all = from.iter().flat_map(|slice| slice.iter().copied());
-        let n = match self.writes.pop_front() {
-            None => usize::MAX,
-            Some(Step::Bytes(n)) => n,
-            Some(Step::Error(kind)) => return Err(kind.into()),
-            Some(Step::Lie) => return Ok(usize::MAX),
-        };
-        let before = self.written.len();
-        self.written.extend(all.take(n));
-        Ok(self.written.len() - before)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.flushes.pop_front().map_or(Ok(()), |kind| Err(kind.into()))
-    }
-}
-
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-
-const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-
-/// A fragmented message around a Ping, a whole message, the closing handshake; then what comes back.
-const FRAMES: &[u8] =
-    b"\x01\x83\0\0\0\0Hel\x89\x81\0\0\0\0?\x80\x82\0\0\0\0lo\x82\x82\0\0\0\0\x01\x02\x88\x82\0\0\0\0\x03\xe8";
-const ANSWERS: &[u8] = b"\x8a\x01?\x81\x05Hello\x82\x02\x01\x02\x88\x02\x03\xe8";
-
-fn session() -> Vec<u8> {
-    [REQUEST, FRAMES].concat()
-}
-
-fn expected() -> Vec<u8> {
-    [RESPONSE, ANSWERS].concat()
-}
+use script::{ANSWERS, FRAMES, REQUEST, Script, Step, expected, messages, session};
 
 /// Echoes to the end; gives what was received, the script afterwards, and how it ended.
 fn echo(script: Script) -> (Vec<Message>, Option<Script>, Result<(), Error>) {
@@ -118,10 +38,6 @@ fn echo(script: Script) -> (Vec<Message>, Option<Script>, Result<(), Error>) {
         }
     };
     (received, Some(socket.into_parts().0.0), result)
-}
-
-fn messages() -> Vec<Message> {
-    vec![Message::from("Hello"), Message::from(vec![1, 2])]
 }
 
 #[test]

@@ -1,0 +1,254 @@
+//! A recorded session over every kind of stream: the counterpart of the blocking shell's scripted tests.
+
+use std::future::Future;
+use std::io::ErrorKind;
+
+use sansocket::asynchronous::{Io, WebSocket};
+use sansocket::{CloseCode, Error, Event, Message, ProtocolError, SendError, State};
+
+use crate::bindings::{Binding, finish, over_each, server, untimed};
+use crate::script::wire::Wire;
+use crate::script::{ANSWERS, FRAMES, Script, Step, messages};
+
+over_each! {
+    reads_and_writes_of_any_length,
+    pending_at_every_byte,
+    the_end_of_the_stream_at_every_byte,
+    a_read_error_at_every_byte_loses_nothing,
+    a_write_error_at_every_byte_leaves_the_rest_queued,
+    a_stream_that_takes_nothing_or_lies,
+    what_is_fed_goes_out_in_one_write_for_one_read,
+    the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out,
+    a_protocol_error_is_told_to_the_peer_before_it_is_returned,
+    a_stream_that_could_not_be_flushed_is_flushed_again,
+    pings_are_answered_while_reading_waits,
+    reading_goes_on_while_writing_is_stuck,
+    a_stream_that_always_has_something_lets_others_have_their_turn,
+}
+
+const PENDING: Step = Step::Error(ErrorKind::WouldBlock);
+
+/// Echoes to the end; gives what was received and how it ended.
+async fn echo<I: Io>(socket: &mut WebSocket<I>) -> (Vec<Message>, Result<(), Error>) {
+    let mut received = Vec::new();
+    let result = loop {
+        match socket.read().await {
+            Ok(Some(message)) => {
+                socket.feed(&message).await.ok();
+                received.push(message);
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    (received, result)
+}
+
+fn plays_whole<B: Binding>(script: Script) {
+    let wire = Wire::new(script);
+    let (received, result) = finish(echo(&mut server::<B>(&wire, untimed())));
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!((received, wire.written()), (messages(), ANSWERS.to_vec()));
+    assert!(wire.state().shut);
+}
+
+fn reads_and_writes_of_any_length<B: Binding>() {
+    for (read, write) in [(1, 1), (1, 1000), (2, 3), (7, 5), (1000, 1)] {
+        plays_whole::<B>(Script {
+            reads: vec![Step::Bytes(read); 1000].into(),
+            writes: vec![Step::Bytes(write); 1000].into(),
+            ..Script::new(FRAMES)
+        });
+    }
+}
+
+fn pending_at_every_byte<B: Binding>() {
+    plays_whole::<B>(Script {
+        reads: [PENDING, Step::Bytes(1)].repeat(500).into(),
+        writes: [PENDING, Step::Bytes(1)].repeat(500).into(),
+        flushes: vec![ErrorKind::WouldBlock; 3].into(),
+        ..Script::new(FRAMES)
+    });
+}
+
+fn the_end_of_the_stream_at_every_byte<B: Binding>() {
+    for end in 0..FRAMES.len() {
+        let wire = Wire::new(Script::new(&FRAMES[..end]));
+        let mut socket = server::<B>(&wire, untimed());
+        let (received, result) = finish(echo(&mut socket));
+        assert!(matches!(result, Err(Error::Protocol(ProtocolError::ConnectionLost))), "at {end}");
+        assert!(messages().starts_with(&received), "at {end}");
+        assert!(ANSWERS.starts_with(&wire.written()), "at {end}");
+        assert!(matches!(finish(socket.read()), Err(Error::Protocol(ProtocolError::ConnectionLost))));
+        assert_eq!(socket.state(), State::Closed);
+    }
+}
+
+fn a_read_error_at_every_byte_loses_nothing<B: Binding>() {
+    for at in 0..FRAMES.len() {
+        let failing = [Step::Error(ErrorKind::Other), PENDING, Step::Error(ErrorKind::TimedOut)];
+        let reads = [&vec![Step::Bytes(1); at][..], &failing].concat();
+        let wire = Wire::new(Script { reads: reads.into(), ..Script::new(FRAMES) });
+        let mut socket = server::<B>(&wire, untimed());
+        let (mut received, mut errors) = (Vec::new(), 0);
+        loop {
+            match finish(socket.read()) {
+                Ok(Some(message)) => received.push(message),
+                Ok(None) => break,
+                Err(Error::Io(_)) => errors += 1,
+                Err(error) => panic!("at {at}: {error}"),
+            }
+        }
+        assert_eq!((received, errors), (messages(), 2), "at {at}");
+    }
+}
+
+fn a_write_error_at_every_byte_leaves_the_rest_queued<B: Binding>() {
+    for at in 0..ANSWERS.len() {
+        // One byte at a time, so that the error comes at that byte whatever is written at once.
+        let writes = [&vec![Step::Bytes(1); at][..], &[Step::Error(ErrorKind::TimedOut)]].concat();
+        let wire = Wire::new(Script { writes: writes.into(), ..Script::new(FRAMES) });
+        let mut socket = server::<B>(&wire, untimed());
+        let mut received = Vec::new();
+        loop {
+            match finish(socket.read()) {
+                Ok(Some(message)) => {
+                    finish(socket.feed(&message)).unwrap();
+                    received.push(message);
+                    finish(socket.flush()).ok();
+                }
+                Ok(None) => break,
+                Err(Error::Io(_)) => {}
+                Err(error) => panic!("at {at}: {error}"),
+            }
+        }
+        finish(socket.flush()).unwrap(); // the answer to the Close frame, where that is what met the error
+        assert_eq!((received, wire.written()), (messages(), ANSWERS.to_vec()), "at {at}");
+    }
+}
+
+fn a_stream_that_takes_nothing_or_lies<B: Binding>() {
+    let stream = |reads: &[Step], writes: &[Step]| {
+        let script =
+            Script { reads: reads.to_vec().into(), writes: writes.to_vec().into(), ..Script::new(FRAMES) };
+        server::<B>(&Wire::new(script), untimed())
+    };
+    let full = finish(stream(&[], &[Step::Bytes(0)]).send_text("x")).unwrap_err();
+    assert!(matches!(&full, Error::Io(error) if error.kind() == ErrorKind::WriteZero), "{full}");
+    let mut lied_to = stream(&[], &[Step::Lie]);
+    finish(lied_to.send_text("x")).unwrap();
+    assert_eq!(lied_to.buffered_amount(), 0, "a claim to have written more is all that was there");
+    if !std::any::type_name::<B>().contains("OverTokio") {
+        let lie = finish(stream(&[Step::Lie], &[]).read()).unwrap_err();
+        assert!(matches!(&lie, Error::Io(error) if error.kind() == ErrorKind::InvalidData), "{lie}");
+    }
+}
+
+fn what_is_fed_goes_out_in_one_write_for_one_read<B: Binding>() {
+    let wire = Wire::new(Script::new(&b"\x82\x84\0\0\0\0abcd".repeat(64)));
+    let (received, result) = finish(echo(&mut server::<B>(&wire, untimed())));
+    assert!(matches!(result, Err(Error::Protocol(ProtocolError::ConnectionLost))));
+    assert_eq!(received.len(), 64);
+    assert_eq!(wire.written(), b"\x82\x04abcd".repeat(64));
+    assert_eq!(wire.state().script.write_calls, 1);
+}
+
+fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out<B: Binding>() {
+    let wire = Wire::new(Script::new(FRAMES));
+    let mut socket = server::<B>(&wire, untimed());
+    loop {
+        if let Event::Close(frame) = finish(socket.read_event()).unwrap().unwrap() {
+            assert_eq!(frame.unwrap().code, CloseCode::NORMAL);
+            break;
+        }
+    }
+    assert!(wire.written().ends_with(b"\x88\x02\x03\xe8"));
+    let late = finish(socket.send_text("late"));
+    assert!(matches!(late, Err(Error::Send(SendError::Closed))), "{late:?}");
+}
+
+fn a_protocol_error_is_told_to_the_peer_before_it_is_returned<B: Binding>() {
+    let faults: [(&[u8], u16); 4] = [
+        (b"\x81\x01x", 1002),                          // not masked
+        (b"\x81\x81\0\0\0\0\xff", 1007),               // not UTF-8, in one frame
+        (b"\x01\x81\0\0\0\0\xff", 1007),               // and in a fragment
+        (b"\x82\xff\0\0\0\x10\0\0\0\0\0\0\0\0", 1009), // 64 GiB
+    ];
+    for (fault, code) in faults {
+        for by_event in [true, false] {
+            let wire = Wire::new(Script {
+                writes: [PENDING, Step::Bytes(1)].repeat(100).into(),
+                ..Script::new(&[&b"\x82\x81\0\0\0\0!"[..], fault].concat())
+            });
+            let mut socket = server::<B>(&wire, untimed());
+            assert_eq!(finish(socket.read()).unwrap(), Some(Message::from(vec![b'!'])));
+            let error = if by_event {
+                finish(async { socket.read_event().await.map(drop) }).unwrap_err()
+            } else {
+                finish(socket.read()).map(drop).unwrap_err()
+            };
+            assert!(matches!(error, Error::Protocol(_)), "{error}");
+            let written = wire.written();
+            assert_eq!((written[0], &written[2..4]), (0x88, &code.to_be_bytes()[..]), "{error}");
+            assert_eq!(written.len(), 2 + usize::from(written[1]), "all of the frame, and nothing else");
+            assert!(wire.state().shut);
+        }
+    }
+}
+
+fn a_stream_that_could_not_be_flushed_is_flushed_again<B: Binding>() {
+    let mut script = Script::new(FRAMES);
+    script.flushes = [ErrorKind::TimedOut; 2].into();
+    let wire = Wire::new(script);
+    let mut socket = server::<B>(&wire, untimed());
+    assert!(finish(socket.send_text("Hello")).is_err());
+    assert!(finish(socket.flush()).is_err(), "nothing is queued here, but the stream holds it");
+    finish(socket.flush()).unwrap();
+    assert!(wire.state().script.flushes.is_empty());
+}
+
+fn pings_are_answered_while_reading_waits<B: Binding>() {
+    let wire = Wire::open(b"");
+    let mut socket = server::<B>(&wire, untimed());
+    let mut reading = Box::pin(socket.read());
+    let task = crate::bindings::Task::default().into();
+    assert!(crate::bindings::poll(&task, &mut reading).is_pending());
+    assert!(!task.is_woken(), "nothing happens, so nobody is woken");
+    wire.arrive(b"\x89\x81\0\0\0\0?");
+    assert!(task.is_woken());
+    assert!(crate::bindings::poll(&task, &mut reading).is_pending());
+    assert_eq!(wire.written(), b"\x8a\x01?");
+}
+
+fn reading_goes_on_while_writing_is_stuck<B: Binding>() {
+    let wire = Wire::open(&b"\x82\x84\0\0\0\0abcd\x89\x80\0\0\0\0".repeat(1000));
+    wire.state().stuck = true;
+    let mut socket = server::<B>(&wire, untimed());
+    finish(async {
+        for _ in 0..1000 {
+            assert_eq!(socket.read().await.unwrap(), Some(Message::from(b"abcd".to_vec())));
+        }
+    });
+    assert!(socket.buffered_amount() < 100, "a flood of Pings leaves a few answers owed");
+    wire.unstick();
+    finish(socket.send_text("on")).unwrap();
+    assert!(wire.written().ends_with(b"\x81\x02on"));
+}
+
+fn a_stream_that_always_has_something_lets_others_have_their_turn<B: Binding>() {
+    for flood in [&b"\x89\x80\0\0\0\0"[..], b"\x82\x80\0\0\0\0"] {
+        let wire = Wire::open(b"");
+        wire.state().repeats = Some(flood.to_vec());
+        let mut socket = server::<B>(&wire, untimed());
+        let task = crate::bindings::Task::default().into();
+        let mut endless = Box::pin(async { while socket.read().await.unwrap().is_some() {} });
+        assert!(crate::bindings::poll(&task, &mut endless).is_pending());
+        assert!(task.is_woken(), "it goes on by itself");
+        assert!(wire.state().read_calls < 1000);
+    }
+}
+
+#[allow(dead_code, reason = "that it compiles is the test: the futures of a connection can be spawned")]
+fn futures_are_send<B: Binding>(socket: &mut WebSocket<B::Io>) -> Box<dyn Future<Output = ()> + Send + '_> {
+    Box::new(async { drop(socket.read().await) })
+}
