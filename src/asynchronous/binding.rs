@@ -40,11 +40,13 @@ macro_rules! bind {
             if request.is_secure() {
                 return Err(HandshakeError::TlsNeeded.into());
             }
+            let begin = Instant::now();
             let reach = <$tcp>::connect((request.host(), request.port()));
             let stream =
                 $timeout(config.handshake_timeout, reach).await.ok_or(HandshakeError::TimedOut)??;
             stream.set_nodelay(true)?;
-            connect_over(stream, request, config).await
+            let left = config.handshake_timeout.saturating_sub(begin.elapsed());
+            Box::pin(asynchronous::connect($io::new(stream), request, config, left)).await
         }
 
         /// Connects over a stream that has reached the server; for `wss:`, one that has done its TLS handshake.
@@ -57,7 +59,9 @@ macro_rules! bind {
             request: &client::Request,
             config: impl Into<Arc<Config>>,
         ) -> Result<(WebSocket<S>, client::Response), Error> {
-            Box::pin(asynchronous::connect($io::new(stream), request, config.into())).await
+            let config = config.into();
+            let timeout = config.handshake_timeout;
+            Box::pin(asynchronous::connect($io::new(stream), request, config, timeout)).await
         }
 
         /// Accepts any WebSocket connection, without a subprotocol. See

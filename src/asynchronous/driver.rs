@@ -21,6 +21,8 @@ pub(super) struct Driver<I> {
     /// Something was written that the stream has not been asked to hand on.
     unflushed: bool,
     ending: Ending,
+    /// An error was the last item of the stream of messages.
+    exhausted: bool,
     /// How many reads may follow one another before the other tasks of the thread have their turn.
     turn: u32,
 }
@@ -50,7 +52,15 @@ enum Ending {
 impl<I: Io> Driver<I> {
     pub(super) fn new(io: I, mut connection: Connection) -> Self {
         connection.restart_clock(io.now());
-        Self { io, connection, shared: None, unflushed: false, ending: Ending::NotYet, turn: TURN }
+        Self {
+            io,
+            connection,
+            shared: None,
+            unflushed: false,
+            ending: Ending::NotYet,
+            exhausted: false,
+            turn: TURN,
+        }
     }
 
     /// From here on several tasks poll.
@@ -64,13 +74,24 @@ impl<I: Io> Driver<I> {
         if self.connection.output().is_empty() && !self.unflushed {
             return Poll::Ready(Ok(()));
         }
+        match self.poll_write_shared(cx) {
+            // Nobody is there any more who would keep this wait short.
+            Poll::Pending if matches!(self.ending, Ending::Ended) => {
+                Poll::Ready(Err(ProtocolError::ConnectionLost.into()))
+            }
+            written => written,
+        }
+    }
+
+    fn poll_write_shared(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(shared) = &self.shared else { return self.poll_write(cx) };
         // A stream remembers one waker for writing. This one wakes all who wait.
         let writers = Arc::clone(&shared.writers);
-        writers.add(cx.waker());
+        let added = writers.add(cx.waker());
         let written = self.poll_write(&mut Context::from_waker(&Waker::from(Arc::clone(&writers))));
         if written.is_ready() {
-            writers.wake_others(cx.waker());
+            // Where it was known before, another future of the same task may wait behind it.
+            writers.wake_all_but(added.then_some(cx.waker()));
         }
         written
     }
@@ -132,7 +153,8 @@ impl<I: Io> Driver<I> {
             // something before.
             let flushed = self.poll_flush(cx);
             match poll_read(&mut self.io, cx, buffer) {
-                Poll::Ready(Ok(0)) => self.connection.receive_eof()?,
+                // What it makes of that is found above.
+                Poll::Ready(Ok(0)) => self.connection.receive_eof().unwrap_or_default(),
                 Poll::Ready(Ok(_)) => ready!(self.poll_turn(cx)),
                 Poll::Ready(Err(error)) => {
                     if ends_connection(&error) {
@@ -183,6 +205,20 @@ impl<I: Io> Driver<I> {
         Poll::Ready(Ok(None))
     }
 
+    /// The next item of the stream of messages. An error is the last: a loop that passes over errors has an end.
+    pub(super) fn poll_item(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut Input,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        if self.exhausted {
+            return Poll::Ready(None);
+        }
+        let item = ready!(self.poll_message(cx, input));
+        self.exhausted = item.is_err();
+        Poll::Ready(item.transpose())
+    }
+
     /// Ends the transport, so that what was written arrives.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
@@ -217,7 +253,12 @@ impl<I: Io> Driver<I> {
                     let _ = self.io.poll_shutdown(cx);
                     Ending::Ended
                 }
-                Ending::Ended => return Poll::Ready(()),
+                Ending::Ended => {
+                    if let Some(shared) = &self.shared {
+                        shared.writers.wake_all_but(None);
+                    }
+                    return Poll::Ready(());
+                }
             };
         }
     }
@@ -235,19 +276,21 @@ impl<I: Io> Driver<I> {
 struct Waiters(Mutex<Vec<Waker>>);
 
 impl Waiters {
-    fn add(&self, waker: &Waker) {
+    /// Whether it was not known yet.
+    fn add(&self, waker: &Waker) -> bool {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !waiting.iter().any(|known| known.will_wake(waker)) {
+        let is_new = !waiting.iter().any(|known| known.will_wake(waker));
+        if is_new {
             waiting.push(waker.clone());
         }
+        is_new
     }
-}
 
-impl Waiters {
-    /// Wakes all but the one who is awake.
-    fn wake_others(&self, awake: &Waker) {
+    /// Wakes all, but for one who is awake.
+    fn wake_all_but(&self, awake: Option<&Waker>) {
         let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        waiting.into_iter().filter(|waker| !waker.will_wake(awake)).for_each(Waker::wake);
+        let others = waiting.into_iter().filter(|waker| !awake.is_some_and(|awake| waker.will_wake(awake)));
+        others.for_each(Waker::wake);
     }
 }
 

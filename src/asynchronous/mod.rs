@@ -281,7 +281,8 @@ impl<I: Io + Unpin> futures_core::Stream for WebSocket<I> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_message(cx).map(Result::transpose)
+        let Inner { driver, input } = &mut *self.get_mut().inner;
+        driver.poll_item(cx, input)
     }
 }
 
@@ -290,11 +291,9 @@ impl<I: Io + Unpin> futures_sink::Sink<Message> for WebSocket<I> {
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let driver = &mut self.get_mut().inner.driver;
-        if driver.connection.buffered_amount() > HIGH_WATER {
-            driver.poll_flush(cx)
-        } else {
-            Poll::Ready(Ok(()))
-        }
+        // Low enough that the next message fits, as far as that can be known before it is seen.
+        let high = HIGH_WATER.min(driver.connection.config().max_output_len / 2);
+        if driver.connection.buffered_amount() > high { driver.poll_flush(cx) } else { Poll::Ready(Ok(())) }
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {

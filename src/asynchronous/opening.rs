@@ -19,8 +19,9 @@ pub(crate) async fn connect<I: Io>(
     mut io: I,
     request: &client::Request,
     config: Arc<Config>,
+    timeout: Duration,
 ) -> Result<(WebSocket<I>, client::Response), Error> {
-    let deadline = io.now().saturating_add(config.handshake_timeout);
+    let deadline = io.now().saturating_add(timeout);
     let mut handshake = client::Handshake::new(request, config)?;
     let mut input = Buffer::new();
     write_all(&mut io, handshake.output(), deadline).await?;

@@ -98,7 +98,7 @@ impl<I: Io> futures_core::Stream for Reader<I> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self { shared, input } = self.get_mut();
-        lock(shared).poll_message(cx, input).map(Result::transpose)
+        lock(shared).poll_item(cx, input)
     }
 }
 
