@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
-use super::io::{Input, Io, TURN, poll_drain, poll_read, poll_write_all};
+use super::io::{Input, Io, TURN, lend_output, poll_drain, poll_read, poll_write_all, take_output};
 use crate::buffer::Buffer;
 use crate::connection::{Connection, Found, State};
 use crate::error::{Error, ProtocolError, SendError, ends_connection};
@@ -21,6 +21,8 @@ pub(super) struct Driver<I> {
     /// Something was written that the stream has not been asked to hand on.
     unflushed: bool,
     ending: Ending,
+    /// The reader waits and has given the buffers away; what a writer needs it borrows.
+    asleep: bool,
     /// An error was the last item of the stream of messages.
     exhausted: bool,
     /// How many reads may follow one another before the other tasks of the thread have their turn.
@@ -58,6 +60,7 @@ impl<I: Io> Driver<I> {
             shared: None,
             unflushed: false,
             ending: Ending::NotYet,
+            asleep: false,
             exhausted: false,
             turn: TURN,
         }
@@ -101,6 +104,9 @@ impl<I: Io> Driver<I> {
         ready!(poll_write_all(&mut self.io, cx, self.connection.output()))?;
         ready!(self.io.poll_flush(cx))?;
         self.unflushed = false;
+        if self.asleep {
+            take_output(self.connection.output());
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -111,6 +117,9 @@ impl<I: Io> Driver<I> {
         send: impl Fn(&mut Connection) -> Result<(), SendError>,
     ) -> Poll<Result<(), Error>> {
         loop {
+            if self.asleep && self.connection.output().is_empty() {
+                lend_output(self.connection.output());
+            }
             let sent = send(&mut self.connection);
             if sent != Err(SendError::OutputFull) {
                 return Poll::Ready(sent.map_err(Error::from));
@@ -129,6 +138,7 @@ impl<I: Io> Driver<I> {
         let mut listened = false;
         loop {
             let buffer = input.wake_up(&mut self.connection);
+            self.asleep = false;
             let found = advance(&mut self.connection, buffer);
             // Silence counts only after a look at what has arrived.
             if listened {
@@ -172,6 +182,7 @@ impl<I: Io> Driver<I> {
                     let due = self.connection.next_timeout();
                     if !due.is_some_and(|time| self.io.poll_until(cx, time).is_ready()) {
                         input.fall_asleep(self.connection.output());
+                        self.asleep = input.is_asleep();
                         return Poll::Pending;
                     }
                 }

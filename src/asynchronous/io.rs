@@ -159,6 +159,10 @@ impl Input {
         })
     }
 
+    pub(super) fn is_asleep(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Takes away what a connection does not need while nothing is under way in either direction.
     pub(super) fn fall_asleep(&mut self, output: &mut Output) {
         if !output.is_empty() || self.0.as_ref().is_none_or(|buffer| !buffer.is_idle()) {
@@ -173,4 +177,21 @@ impl Input {
             }
         });
     }
+}
+
+/// Gives a connection that sleeps what it needs to write.
+pub(super) fn lend_output(output: &mut Output) {
+    IDLE.with_borrow_mut(|kept| {
+        if let Some((_, storage)) = kept.last_mut() {
+            output.reuse(storage.take());
+        }
+    });
+}
+
+/// Takes it away again.
+pub(super) fn take_output(output: &mut Output) {
+    IDLE.with_borrow_mut(|kept| match kept.last_mut() {
+        Some((_, storage)) => storage.reuse(output.take()),
+        None => kept.push((Box::default(), output.take())),
+    });
 }

@@ -102,7 +102,10 @@ fn sending_waits_at_the_limit_and_goes_on<B: Binding>() {
     assert!(poll(&tasks[0], &mut first).is_ready());
     assert_eq!(wire.written().len() + writer.buffered_amount(), 164);
     let never = finish(writer.send(&Message::from(vec![0; 101])));
-    assert!(matches!(never, Err(Error::Send(SendError::MessageTooLong))), "it does not fit at all: {never:?}");
+    assert!(
+        matches!(never, Err(Error::Send(SendError::MessageTooLong))),
+        "it does not fit at all: {never:?}"
+    );
 }
 
 fn a_sink_waits_at_the_limit_and_goes_on<B: Binding>() {
