@@ -35,8 +35,7 @@ pub struct Config {
     pub close_timeout: Duration,
     /// How long the opening handshake may take as a whole. Kept by the shells. Default: 10 s.
     pub handshake_timeout: Duration,
-    /// How long one write may wait for a peer that does not read. Kept by `blocking` alone: around a send of the async
-    /// shells put the runtime's own time limit. Default: 30 s.
+    /// How long one write may wait for a peer that does not read. Kept by the shells. Default: 30 s.
     pub write_timeout: Duration,
     /// The longest HTTP head, in bytes; a longer one is answered with 431. Default: 32 KiB, which takes the 8 KiB
     /// of cookies that browsers send with room to spare.

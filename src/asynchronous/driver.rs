@@ -20,6 +20,8 @@ pub(super) struct Driver<I> {
     shared: Option<Box<Shared>>,
     /// Something was written that the stream has not been asked to hand on.
     unflushed: bool,
+    /// Since when the stream has taken nothing of what waits.
+    stalled: Option<Duration>,
     ending: Ending,
     /// The reader waits and has given the buffers away; what a writer needs it borrows.
     asleep: bool,
@@ -34,6 +36,8 @@ pub(super) struct Driver<I> {
 struct Shared {
     /// For the stream to take more.
     writers: Arc<Waiters>,
+    /// For a time.
+    timer: Arc<Waiters>,
     /// For something to arrive.
     reader: Option<Waker>,
 }
@@ -59,6 +63,7 @@ impl<I: Io> Driver<I> {
             connection,
             shared: None,
             unflushed: false,
+            stalled: None,
             ending: Ending::NotYet,
             asleep: false,
             exhausted: false,
@@ -72,8 +77,34 @@ impl<I: Io> Driver<I> {
         self
     }
 
-    /// Writes what waits.
+    /// Writes what waits, and waits for that as long as a peer may take that does not read.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            if let Poll::Ready(written) = self.poll_flush_untimed(cx) {
+                return Poll::Ready(written);
+            }
+            // What is due already is the reader's business.
+            let now = self.io.now();
+            let due = self.due().filter(|time| *time > now).min();
+            ready!(self.poll_timer(cx, due));
+        }
+    }
+
+    /// The times at which something is due: a timer of the protocol, the end of the patience with a peer that does not read.
+    fn due(&self) -> impl Iterator<Item = Duration> + use<I> {
+        [self.connection.next_timeout(), self.write_limit()].into_iter().flatten()
+    }
+
+    /// Waits for a time. There is one timer for all who wait, and whoever polls last has set it to the next that counts.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, due: Option<Duration>) -> Poll<()> {
+        let Some(time) = due else { return Poll::Pending };
+        let Some(shared) = &self.shared else { return self.io.poll_until(cx, time) };
+        shared.timer.add(cx.waker());
+        let waker = Waker::from(Arc::clone(&shared.timer));
+        self.io.poll_until(&mut Context::from_waker(&waker), time)
+    }
+
+    fn poll_flush_untimed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.connection.output().is_empty() && !self.unflushed {
             return Poll::Ready(Ok(()));
         }
@@ -101,13 +132,39 @@ impl<I: Io> Driver<I> {
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.unflushed = true;
-        ready!(poll_write_all(&mut self.io, cx, self.connection.output()))?;
-        ready!(self.io.poll_flush(cx))?;
+        let waiting = self.connection.output().len();
+        let written = match poll_write_all(&mut self.io, cx, self.connection.output()) {
+            Poll::Ready(Ok(())) => self.io.poll_flush(cx),
+            written => written,
+        };
+        if written.is_pending() {
+            return self.poll_stalled(self.connection.buffered_amount() < waiting);
+        }
+        self.stalled = None;
+        ready!(written)?;
         self.unflushed = false;
         if self.asleep {
             take_output(self.connection.output());
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// The stream takes nothing more. A peer that reads nothing for so long is given up.
+    fn poll_stalled(&mut self, has_moved: bool) -> Poll<Result<(), Error>> {
+        let now = self.io.now();
+        if has_moved || self.stalled.is_none() {
+            self.stalled = Some(now);
+        }
+        if self.write_limit().is_some_and(|limit| now < limit) {
+            return Poll::Pending;
+        }
+        self.connection.receive_eof().ok();
+        Poll::Ready(Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+    }
+
+    /// Until when the stream has to take something, if it does not.
+    fn write_limit(&self) -> Option<Duration> {
+        self.stalled.map(|since| since.saturating_add(self.connection.config().write_timeout))
     }
 
     /// Queues what `send` sends; where there is no room for it, writes first.
@@ -161,7 +218,7 @@ impl<I: Io> Driver<I> {
             }
             // Whether the stream takes it or not: reading never depends on writing, and a peer that is gone may have sent
             // something before.
-            let flushed = self.poll_flush(cx);
+            let flushed = self.poll_flush_untimed(cx);
             match poll_read(&mut self.io, cx, buffer) {
                 // What it makes of that is found above.
                 Poll::Ready(Ok(0)) => self.connection.receive_eof().unwrap_or_default(),
@@ -179,8 +236,8 @@ impl<I: Io> Driver<I> {
                     if let Some(shared) = &mut self.shared {
                         shared.reader = Some(cx.waker().clone());
                     }
-                    let due = self.connection.next_timeout();
-                    if !due.is_some_and(|time| self.io.poll_until(cx, time).is_ready()) {
+                    let due = self.due().min();
+                    if self.poll_timer(cx, due).is_pending() {
                         input.fall_asleep(self.connection.output());
                         self.asleep = input.is_asleep();
                         return Poll::Pending;

@@ -123,8 +123,8 @@ impl<I: Io> WebSocket<I> {
         }
     }
 
-    /// Sends a message; returns when it has been written. [`Config::write_timeout`] is not kept here: where the peer may
-    /// stop reading, put the runtime's own time limit around the future.
+    /// Sends a message; returns when it has been written. A peer that reads nothing for [`Config::write_timeout`] is given
+    /// up: [`Error::Io`] with `TimedOut`, and the connection is closed.
     ///
     /// # Errors
     ///

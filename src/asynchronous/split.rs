@@ -117,8 +117,7 @@ impl<I> Clone for Writer<I> {
 }
 
 impl<I: Io> Writer<I> {
-    /// Sends a message; returns when it has been written. Without a time limit, as
-    /// [`WebSocket::send`](super::WebSocket::send).
+    /// Sends a message; returns when it has been written.
     ///
     /// # Errors
     ///

@@ -1,13 +1,14 @@
 //! Times, on a clock that the test sets.
 
 use std::future::Future;
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use sansocket::asynchronous::WebSocket;
-use sansocket::{Buffer, CloseCode, Config, Connection, Error, ProtocolError, Role};
+use sansocket::{Buffer, CloseCode, Config, Connection, Error, ProtocolError, Role, State};
 
 use crate::bindings::{Clock, Clocked, Task, poll};
 use crate::script::wire::Wire;
@@ -144,4 +145,50 @@ fn no_time_at_all_and_all_the_time_there_is() {
         let first = poll(&Arc::default(), &mut pin!(socket.close(CloseCode::NORMAL, "")));
         assert_eq!(first.is_ready(), time.is_zero());
     }
+}
+
+fn is_timed_out<T: std::fmt::Debug>(result: Result<T, Error>) {
+    assert!(matches!(&result, Err(Error::Io(error)) if error.kind() == ErrorKind::TimedOut), "{result:?}");
+}
+
+/// A connection over a stream that takes nothing, and a clock on which a peer is given seven seconds.
+fn stuck() -> (WebSocket<Clocked>, Clock) {
+    let wire = Wire::open(b"");
+    wire.state().stuck = true;
+    let clock = Clock::default();
+    let config = Config { keepalive: None, write_timeout: 7 * SECOND, ..Config::default() };
+    let io = Clocked { wire, clock: clock.clone() };
+    (WebSocket::from_parts(io, Connection::server(config), Buffer::new()), clock)
+}
+
+#[test]
+fn a_peer_that_reads_nothing_is_given_up_by_whoever_sends() {
+    let (mut socket, clock) = stuck();
+    let (after, result) = seconds(&clock, socket.send_text("x"));
+    is_timed_out(result);
+    assert_eq!((after, socket.state()), (7, State::Closed));
+    is_lost(seconds(&clock, socket.read()).1);
+}
+
+#[test]
+fn a_peer_that_reads_nothing_is_given_up_by_a_writer_without_a_reader() {
+    let (socket, clock) = stuck();
+    let (reader, writer) = socket.split();
+    let (after, result) = seconds(&clock, writer.send_text("x"));
+    is_timed_out(result);
+    assert_eq!((after, writer.state(), reader.close_info().unwrap().was_clean), (7, State::Closed, false));
+}
+
+#[test]
+fn a_peer_that_reads_nothing_is_given_up_by_reader_and_writer_at_once() {
+    let (socket, clock) = stuck();
+    let (mut reader, writer) = socket.split();
+    let task = Arc::default();
+    let mut sending = pin!(writer.send_text("x"));
+    assert!(poll(&task, &mut sending).is_pending());
+    let (after, result) = seconds(&clock, reader.read());
+    assert!(result.is_err() && after == 7, "{after}: {result:?}");
+    assert!(task.is_woken());
+    let Poll::Ready(result) = poll(&task, &mut sending) else { panic!("it still waits") };
+    assert!(result.is_err());
 }
