@@ -59,6 +59,11 @@ impl<S> FuturesIo<S> {
         Self { stream, origin: Instant::now(), timer: None }
     }
 
+    /// The stream.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// The stream again.
     pub fn into_stream(self) -> S {
         self.stream

@@ -57,6 +57,11 @@ impl<S> Tokio<S> {
         Self { stream, origin: Instant::now(), sleep: None }
     }
 
+    /// The stream.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// The stream again.
     pub fn into_stream(self) -> S {
         self.stream

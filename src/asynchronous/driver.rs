@@ -250,10 +250,11 @@ impl<I: Io> Driver<I> {
 
     /// Yields now and then, for streams that always have something to read.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.turn = self.turn.checked_sub(1).unwrap_or(TURN);
         if self.turn > 0 {
+            self.turn -= 1;
             return Poll::Ready(());
         }
+        self.turn = TURN;
         cx.waker().wake_by_ref();
         Poll::Pending
     }

@@ -187,6 +187,15 @@ impl<I: Io> WebSocket<I> {
         poll_fn(|cx| self.inner.driver.poll_queue(cx, |connection| connection.send(message))).await
     }
 
+    /// [`feed`](Self::feed) for a message that was encoded beforehand.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        poll_fn(|cx| self.inner.driver.poll_queue(cx, |connection| connection.send_prepared(prepared))).await
+    }
+
     /// Writes everything that is queued.
     ///
     /// # Errors
@@ -225,6 +234,12 @@ impl<I: Io> WebSocket<I> {
     pub fn split(self) -> (Reader<I>, Writer<I>) {
         let Inner { driver, input } = *self.inner;
         split::split(driver, input)
+    }
+
+    /// The stream with its clock: for its addresses and options. Whoever reads from it or writes to it breaks the
+    /// connection.
+    pub fn io(&self) -> &I {
+        &self.inner.driver.io
     }
 
     /// How far the connection is on its way to being closed.

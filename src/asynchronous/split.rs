@@ -78,6 +78,22 @@ impl<I: Io> Reader<I> {
         }
     }
 
+    /// Closes the connection and waits for the peer, as [`WebSocket::close`](super::WebSocket::close) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::close`](super::WebSocket::close).
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        {
+            let mut driver = lock(&self.shared);
+            if driver.connection.state() == State::Open {
+                driver.connection.close(code, reason)?;
+            }
+        }
+        while self.next(Connection::advance_piece).await?.is_some() {}
+        Ok(())
+    }
+
     /// How the connection ended, or is ending: `None` while it is open.
     pub fn close_info(&self) -> Option<CloseInfo> {
         lock(&self.shared).connection.close_info()

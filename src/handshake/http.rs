@@ -33,6 +33,9 @@
 //! assert!(connection.is_some());
 //! ```
 //!
+//! An application that rejects the request has a [`Response`] that opens no connection: [`Response::connection`] says so with
+//! [`HandshakeError::Rejected`], and the response is still what to send.
+//!
 //! On a client, [`Handshake::http_request`] is what to send and [`Handshake::receive_http`] takes the answer.
 //!
 //! Both directions go through the bytes of a head, so that the rules are those of [`server`] and [`client`] and stand in one
