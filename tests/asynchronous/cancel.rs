@@ -17,6 +17,7 @@ use crate::script::{ANSWERS, FRAMES, Script, Step, messages};
 
 over_each! {
     reading_messages, reading_events, reading_pieces, reading_half, sending, sending_half, gathering, closing, closing_half,
+    closing_by_the_reader,
 }
 
 /// Which polls are the last of their future.
@@ -100,13 +101,12 @@ fn reading_messages<B: Binding>() {
     });
 }
 
-fn reading_events<B: Binding>() {
-    at_every_poll(|polls| {
-        let wire = hesitant(FRAMES);
-        let mut socket = server::<B>(&wire, untimed());
+/// The events of the session, as text, from whatever reads.
+macro_rules! all_events {
+    ($polls:expr, $reader:expr) => {{
         let mut seen = Vec::new();
-        while let Some(event) = again!(polls, async {
-            socket.read_event().await.map(|event| {
+        while let Some(event) = again!($polls, async {
+            $reader.read_event().await.map(|event| {
                 event.map(|event| match event {
                     Event::Text(text) => text.to_owned(),
                     event => format!("{event:?}"),
@@ -118,17 +118,30 @@ fn reading_events<B: Binding>() {
             seen.push(event);
         }
         assert_eq!((seen.len(), &*seen[1], &*seen[2]), (4, "Hello", "Binary([1, 2])"), "{seen:?}");
+    }};
+}
+
+fn reading_events<B: Binding>() {
+    at_every_poll(|polls| {
+        let wire = hesitant(FRAMES);
+        let mut socket = server::<B>(&wire, untimed());
+        all_events!(polls, socket);
+        assert_eq!(wire.written(), b"\x8a\x01?\x88\x02\x03\xe8");
+    });
+    at_every_poll(|polls| {
+        let wire = hesitant(FRAMES);
+        let (mut reader, _writer) = server::<B>(&wire, untimed()).split();
+        all_events!(polls, reader);
         assert_eq!(wire.written(), b"\x8a\x01?\x88\x02\x03\xe8");
     });
 }
 
-fn reading_pieces<B: Binding>() {
-    at_every_poll(|polls| {
-        let wire = hesitant(FRAMES);
-        let mut socket = server::<B>(&wire, untimed());
+/// The data of the session, piece by piece, from whatever reads.
+macro_rules! all_pieces {
+    ($polls:expr, $reader:expr) => {{
         let (mut bytes, mut ends) = (Vec::new(), 0);
-        while let Some((piece, fin)) = again!(polls, async {
-            socket.read_piece().await.map(|piece| {
+        while let Some((piece, fin)) = again!($polls, async {
+            $reader.read_piece().await.map(|piece| {
                 piece.map(|piece| match piece {
                     Piece::Text(text, fin) => (text.as_bytes().to_vec(), fin),
                     Piece::Binary(data, fin) => (data.to_vec(), fin),
@@ -141,6 +154,19 @@ fn reading_pieces<B: Binding>() {
             ends += usize::from(fin == Fin::Final);
         }
         assert_eq!((&bytes[..], ends), (&b"Hello\x01\x02"[..], 2));
+    }};
+}
+
+fn reading_pieces<B: Binding>() {
+    at_every_poll(|polls| {
+        let wire = hesitant(FRAMES);
+        let mut socket = server::<B>(&wire, untimed());
+        all_pieces!(polls, socket);
+    });
+    at_every_poll(|polls| {
+        let wire = hesitant(FRAMES);
+        let (mut reader, _writer) = server::<B>(&wire, untimed()).split();
+        all_pieces!(polls, reader);
     });
 }
 
@@ -218,18 +244,29 @@ fn sending_half<B: Binding>() {
     });
 }
 
+macro_rules! gather_all {
+    ($polls:expr, $wire:expr, $writer:expr) => {
+        for byte in b'a'..b'k' {
+            let message = Message::from(vec![byte]);
+            send_once!($polls, $wire, $writer, 3, $writer.feed(&message));
+            send_once!($polls, $wire, $writer, 3, $writer.feed_prepared(&Prepared::from(message.clone())));
+        }
+        again!($polls, $writer.flush()).unwrap();
+        let twice = (b'a'..b'k').flat_map(|byte| [0x82, 1, byte, 0x82, 1, byte]);
+        assert_eq!($wire.written(), twice.collect::<Vec<_>>());
+    };
+}
+
 fn gathering<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(b"");
+        let mut socket = server::<B>(&wire, crowded());
+        gather_all!(polls, wire, socket);
+    });
+    at_every_poll(|polls| {
+        let wire = hesitant(b"");
         let (_reader, writer) = server::<B>(&wire, crowded()).split();
-        for byte in b'a'..b'k' {
-            let message = Message::from(vec![byte]);
-            send_once!(polls, wire, writer, 3, writer.feed(&message));
-            send_once!(polls, wire, writer, 3, writer.feed_prepared(&Prepared::from(message.clone())));
-        }
-        again!(polls, writer.flush()).unwrap();
-        let twice = (b'a'..b'k').flat_map(|byte| [0x82, 1, byte, 0x82, 1, byte]);
-        assert_eq!(wire.written(), twice.collect::<Vec<_>>());
+        gather_all!(polls, wire, writer);
     });
 }
 
@@ -240,6 +277,16 @@ fn closing<B: Binding>() {
         again!(polls, socket.close(CloseCode::NORMAL, "bye")).unwrap();
         assert_eq!(wire.written(), b"\x88\x05\x03\xe8bye");
         assert!(wire.state().shut && socket.close_info().unwrap().was_clean);
+    });
+}
+
+fn closing_by_the_reader<B: Binding>() {
+    at_every_poll(|polls| {
+        let wire = hesitant(FRAMES);
+        let (mut reader, _writer) = server::<B>(&wire, untimed()).split();
+        again!(polls, reader.close(CloseCode::NORMAL, "bye")).unwrap();
+        assert_eq!(wire.written(), b"\x88\x05\x03\xe8bye");
+        assert!(wire.state().shut && reader.close_info().unwrap().was_clean);
     });
 }
 
