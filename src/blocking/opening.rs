@@ -131,10 +131,10 @@ pub fn accept<S: Stream>(stream: S) -> Result<WebSocket<S>, Error> {
 /// Lets `decide` look at the request before the connection is opened: accept it, choosing a subprotocol and adding
 /// headers, or reject it.
 ///
-/// ```no_run
+/// ```
 /// use sansocket::{Config, blocking};
 ///
-/// # let stream: std::net::TcpStream = unimplemented!();
+/// # fn open(stream: std::net::TcpStream) -> Result<(), sansocket::Error> {
 /// let socket = blocking::accept_with(stream, Config::default(), |request| {
 ///     if !request.is_from(&["https://example.com"]) {
 ///         return request.reject(403);
@@ -144,7 +144,8 @@ pub fn accept<S: Stream>(stream: S) -> Result<WebSocket<S>, Error> {
 ///         None => request.accept(),
 ///     }
 /// })?;
-/// # Ok::<(), sansocket::Error>(())
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// # Errors

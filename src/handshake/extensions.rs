@@ -37,7 +37,7 @@ pub fn parse(value: &[u8]) -> Option<Vec<Extension<'_>>> {
         if rest.is_empty() {
             return (!extensions.is_empty()).then_some(extensions);
         }
-        rest.expect(b',')?;
+        rest.take(b',')?;
     }
 }
 
@@ -49,12 +49,12 @@ fn extension<'a>(rest: &mut Cursor<'a>) -> Option<Extension<'a>> {
         if rest.peek() != Some(b';') {
             return Some(Extension { name, params });
         }
-        rest.expect(b';')?;
+        rest.take(b';')?;
         rest.skip_space();
         let name = rest.token()?;
         rest.skip_space();
         let value = if rest.peek() == Some(b'=') {
-            rest.expect(b'=')?;
+            rest.take(b'=')?;
             rest.skip_space();
             Some(rest.value()?)
         } else {
@@ -76,7 +76,7 @@ impl<'a> Cursor<'a> {
         self.0.first().copied()
     }
 
-    fn expect(&mut self, byte: u8) -> Option<()> {
+    fn take(&mut self, byte: u8) -> Option<()> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         (*first == byte).then_some(())
@@ -101,7 +101,7 @@ impl<'a> Cursor<'a> {
         if self.peek() != Some(b'"') {
             return self.token().map(Cow::Borrowed);
         }
-        self.expect(b'"')?;
+        self.take(b'"')?;
         let mut value = Vec::new();
         loop {
             let (&byte, rest) = self.0.split_first()?;
