@@ -28,7 +28,8 @@ pub struct Config {
     pub max_output_len: usize,
     /// The interval at which the connection is checked for silence. Where nothing has come since the last check, a Ping is
     /// sent; where nothing has come by the next one either, the connection counts as lost: two to three intervals after
-    /// the last sign of life. Part of a header or of a control frame is not one. `None`: never. Default: 30 s.
+    /// the last sign of life. Part of a header or of a control frame is not one; while more waits to be written, what the
+    /// stream takes is one. `None`: never. Default: 30 s.
     pub keepalive: Option<Duration>,
     /// How long the peer may take to answer a Close frame, and to end the transport after the closing handshake.
     /// Default: 5 s.

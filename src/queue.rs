@@ -14,11 +14,19 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// An empty queue in storage that was another's.
+    pub(crate) fn from_storage(storage: Vec<u8>) -> Self {
+        Self { storage, start: 0, end: 0 }
+    }
+
+    pub(crate) fn into_storage(self) -> Vec<u8> {
+        self.storage
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.end - self.start
     }
 
-    #[cfg(feature = "std")]
     pub(crate) fn capacity(&self) -> usize {
         self.storage.len()
     }

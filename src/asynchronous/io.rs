@@ -125,7 +125,7 @@ pub(super) async fn write_all<I: Io>(io: &mut I, output: &mut Output, deadline: 
 
 thread_local! {
     /// What connections that are idle have given away, for those of this thread that are not.
-    static IDLE: RefCell<Vec<(Box<Buffer>, Output)>> = const { RefCell::new(Vec::new()) };
+    static IDLE: RefCell<Vec<(Box<Buffer>, Vec<u8>)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// How many idle buffers a thread keeps.
@@ -170,7 +170,7 @@ impl Input {
         }
         let Some(mut buffer) = self.0.take() else { return };
         buffer.trim();
-        let storage = output.take();
+        let storage = output.reclaim();
         IDLE.with_borrow_mut(|kept| {
             if kept.len() < KEPT {
                 kept.push((buffer, storage));
@@ -183,7 +183,7 @@ impl Input {
 pub(super) fn lend_output(output: &mut Output) {
     IDLE.with_borrow_mut(|kept| {
         if let Some((_, storage)) = kept.last_mut() {
-            output.reuse(storage.take());
+            output.reuse(std::mem::take(storage));
         }
     });
 }
@@ -191,7 +191,8 @@ pub(super) fn lend_output(output: &mut Output) {
 /// Takes it away again.
 pub(super) fn take_output(output: &mut Output) {
     IDLE.with_borrow_mut(|kept| match kept.last_mut() {
-        Some((_, storage)) => storage.reuse(output.take()),
-        None => kept.push((Box::default(), output.take())),
+        Some((_, storage)) if storage.is_empty() => *storage = output.reclaim(),
+        Some(_) => drop(output.reclaim()),
+        None => kept.push((Box::default(), output.reclaim())),
     });
 }

@@ -106,7 +106,7 @@ impl Shared {
                 }
             }
         }
-        self.lock().connection.output().reuse(taken);
+        self.lock().connection.output().reuse(taken.reclaim());
         Ok(())
     }
 }

@@ -198,6 +198,10 @@ impl Connection {
     ///
     /// Look at what has arrived first: silence counts only if the peer was listened to.
     pub fn handle_timeout(&mut self, now: Duration) {
+        if self.timers.is_due(now) && self.output.take_moved() {
+            // A Ping would wait behind what a slow peer is still reading.
+            self.timers.hear();
+        }
         match self.timers.handle(now, self.config.keepalive) {
             Due::Nothing => {}
             // A Ping that does not fit into a full output is not needed either: the peer is not reading.

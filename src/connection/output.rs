@@ -1,6 +1,7 @@
 //! What waits to be written.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 
@@ -14,7 +15,7 @@ const RETAINED_REFERENCES: usize = 16;
 
 /// How many Pongs may wait side by side: enough that Pings arriving together are all answered, few enough that a
 /// flood of them costs nothing.
-const PONGS: usize = 16;
+const PONGS: u8 = 16;
 
 /// How many pieces one `writev` takes.
 #[cfg(feature = "std")]
@@ -35,7 +36,9 @@ pub struct Output {
     queued: u64,
     pong_end: u64,
     /// How many Pongs were queued since none waited.
-    pongs: usize,
+    pongs: u8,
+    /// Something has been written since `take_moved`.
+    moved: bool,
 }
 
 impl Output {
@@ -74,7 +77,7 @@ impl Output {
         while left > 0 {
             left -= self.drop_front(left);
         }
-        self.written = self.written.max(self.front);
+        self.note_written(self.front);
         if self.held() == 0 {
             self.run.reset(RETAINED_LEN);
             self.references.shrink_to(RETAINED_REFERENCES);
@@ -128,6 +131,23 @@ impl Output {
         stream.flush()
     }
 
+    /// Gives away the storage that an output with nothing in it keeps, for another one to [`reuse`](Self::reuse): a
+    /// connection that is idle then has no heap. While something waits, there is nothing to give.
+    pub fn reclaim(&mut self) -> Vec<u8> {
+        if self.held() > 0 {
+            return Vec::new();
+        }
+        self.references = VecDeque::new();
+        core::mem::take(&mut self.run).into_storage()
+    }
+
+    /// Takes storage for what will be queued, unless there is some. Its content does not matter.
+    pub fn reuse(&mut self, storage: Vec<u8>) {
+        if self.run.capacity() == 0 {
+            self.run = Queue::from_storage(storage);
+        }
+    }
+
     /// Takes what waits away, to be written elsewhere. It counts as waiting until [`confirm`](Self::confirm) says that
     /// it has been written.
     #[cfg(feature = "std")]
@@ -139,15 +159,7 @@ impl Output {
     /// `n` bytes of what was taken have been written.
     #[cfg(feature = "std")]
     pub(crate) fn confirm(&mut self, n: usize) {
-        self.written = self.written.saturating_add(n as u64).min(self.front);
-    }
-
-    /// Gives back the storage of what was taken, now that it is written.
-    #[cfg(feature = "std")]
-    pub(crate) fn reuse(&mut self, taken: Self) {
-        if self.run.capacity() == 0 {
-            self.run = taken.run;
-        }
+        self.note_written(self.written.saturating_add(n as u64).min(self.front));
     }
 
     /// The position behind everything queued so far, for [`is_written`](Self::is_written).
@@ -159,6 +171,16 @@ impl Output {
     #[cfg(feature = "std")]
     pub(crate) fn is_written(&self, end: u64) -> bool {
         self.written >= end
+    }
+
+    fn note_written(&mut self, up_to: u64) {
+        self.moved |= up_to > self.written;
+        self.written = self.written.max(up_to);
+    }
+
+    /// Whether the stream has taken something since this was asked before, and more waits.
+    pub(crate) fn take_moved(&mut self) -> bool {
+        core::mem::take(&mut self.moved) && !self.is_empty()
     }
 
     /// How many bytes are here, those taken aside.

@@ -70,6 +70,10 @@ impl Timers {
         }
     }
 
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
+        self.next().is_some_and(|time| time <= now)
+    }
+
     pub(crate) fn handle(&mut self, now: Duration, interval: Option<Duration>) -> Due {
         if let Timer::Unarmed(wait) = self.timer {
             self.timer = Timer::At(now.saturating_add(wait));

@@ -182,6 +182,24 @@ fn a_keepalive_that_does_not_fit_into_the_output_is_left_out() {
 }
 
 #[test]
+fn a_peer_that_reads_slowly_is_neither_pinged_nor_given_up() {
+    for role in ROLES {
+        let mut end = started(role, 0);
+        end.send_binary(&[0; 1000]).unwrap();
+        for now in [10, 20, 30, 40, 50] {
+            end.output().advance(100);
+            end.handle_timeout(seconds(now));
+            assert_eq!(end.state(), State::Open, "{now}");
+        }
+        let left = end.buffered_amount();
+        end.handle_timeout(seconds(60));
+        assert_eq!(end.buffered_amount(), left + ping(role).len(), "nothing has moved: a Ping");
+        end.handle_timeout(seconds(70));
+        assert_eq!(end.state(), State::Closed, "nor is it answered");
+    }
+}
+
+#[test]
 fn without_a_keepalive_there_is_nothing_to_wait_for() {
     for role in ROLES {
         let mut end = connection(role, &Config { keepalive: None, ..config() });
