@@ -27,6 +27,7 @@ const ENDING: Duration = Duration::from_secs(5);
 /// What a connection needs only while it has something to do.
 #[derive(Default)]
 pub(crate) struct Lent {
+    #[expect(clippy::vec_box, reason = "they come from connections in their boxes, and go back so")]
     inputs: Vec<Box<Buffer>>,
     output: Vec<u8>,
 }
