@@ -108,7 +108,7 @@ pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) 
 }
 
 /// `target/debug/examples/NAME`, from `target/debug/deps/this_test`.
-fn path(example: &str) -> PathBuf {
+pub(crate) fn path(example: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
     profile.join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX))

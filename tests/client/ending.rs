@@ -1,0 +1,266 @@
+//! How it ends: each exit status, and what is said.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc;
+
+use sansocket::{CloseCode, ProtocolError};
+
+use super::process::{Client, Socket, echo, listen, read_frame, serve, serve_raw};
+
+const STATUS_OK: i32 = 0;
+const CLOSED_BY_SERVER: i32 = 1;
+const USAGE: i32 = 2;
+const NO_CONNECTION: i32 = 3;
+const REFUSED: i32 = 4;
+const RULE_BROKEN: i32 = 5;
+const LOST: i32 = 6;
+const INPUT_OR_OUTPUT: i32 = 7;
+const TOO_FEW: i32 = 8;
+
+/// Reads until the client ends the stream.
+fn read_to_end(stream: &mut TcpStream) {
+    std::io::copy(stream, &mut std::io::sink()).ok();
+}
+
+#[test]
+fn closed_by_the_server() {
+    let rows = [(1000, STATUS_OK), (1001, STATUS_OK), (1008, CLOSED_BY_SERVER), (4001, CLOSED_BY_SERVER)];
+    for (code, status) in rows {
+        let (url, _server) = serve(move |mut socket| socket.close(CloseCode(code), "enough").unwrap());
+        let mut client = Client::start(&url, &[]);
+        let note = client.notes_once_connected();
+        assert_eq!(note, format!("closed by the server: code {code}, reason \"enough\""));
+        assert_eq!(client.status(), status);
+    }
+}
+
+#[test]
+fn a_server_that_answers_with_another_code() {
+    let (url, _server) = serve_raw(|mut stream| {
+        assert_eq!(read_frame(&mut stream), (8, vec![3, 232]));
+        stream.write_all(b"\x88\x02\x0f\xa1").unwrap();
+    });
+    let mut client = Client::start(&url, &[]);
+    client.end_input();
+    assert_eq!(client.notes_once_connected(), "closed: code 4001, reason \"\"");
+    assert_eq!(client.status(), CLOSED_BY_SERVER);
+}
+
+#[test]
+fn options_that_are_of_no_use() {
+    let url = "ws://127.0.0.1:1/";
+    let rows: &[(&[&str], &str)] = &[
+        (&["http://127.0.0.1/"], "bad URL: the scheme is neither ws nor wss"),
+        (&["wss://127.0.0.1/"], "wss: needs a TLS stream"),
+        (&[url, "--header", "no colon"], "not of the form NAME: VALUE"),
+        (&[url, "--header", "Host: x"], "this header cannot be sent"),
+        (&[url, "--header", "X: a\r\nY: b"], "this header cannot be sent"),
+        (&[url, "--subprotocol", "not a token"], "this subprotocol cannot be sent"),
+        (&[url, "--count", "0"], "invalid value '0'"),
+        (&[url, "--wait", "-1"], "unexpected argument"),
+        (&[url, "--wait", "soon"], "not a number"),
+        (&[], "required arguments were not provided"),
+    ];
+    for (options, expected) in rows {
+        let mut command = std::process::Command::new(super::example_server::path("client"));
+        let mut client = Client::run(command.args(*options));
+        let note = client.notes();
+        assert!(note.contains(expected), "{options:?}: {note}");
+        assert_eq!(client.status(), USAGE, "{options:?}");
+    }
+}
+
+#[test]
+fn no_connection() {
+    // A port that was free a moment ago; and a host name that no resolver takes.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for url in [format!("ws://{free}/"), "ws://a..b/".into()] {
+        let mut client = Client::start(&url, &[]);
+        let note = client.notes();
+        assert!(note.starts_with("no connection to "), "{note}");
+        assert_eq!(client.status(), NO_CONNECTION, "{url}");
+    }
+}
+
+#[test]
+fn no_answer_in_time() {
+    let (url, _server) = listen(|mut stream| read_to_end(&mut stream));
+    let mut client = Client::start(&url, &["--connect-timeout", "0.05"]);
+    let note = client.notes();
+    assert!(note.ends_with(": the opening handshake took too long"), "{note}");
+    assert_eq!(client.status(), NO_CONNECTION);
+}
+
+#[test]
+fn an_answer_that_ends_half_way() {
+    let (url, _server) = listen(|mut stream| {
+        stream.write_all(b"HTTP/1.1 101 Switching").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        read_to_end(&mut stream);
+    });
+    let mut client = Client::start(&url, &[]);
+    let note = client.notes();
+    assert!(note.ends_with(": the connection ended during the opening handshake"), "{note}");
+    assert_eq!(client.status(), NO_CONNECTION);
+}
+
+#[test]
+fn refused_with_a_status() {
+    let (url, _server) = listen(|stream| {
+        let decide = |request: &sansocket::handshake::server::Request| {
+            request.reject(307).header("Location", "ws://example.com/").body("go \x1b[1mthere\n")
+        };
+        sansocket::blocking::accept_with(stream, sansocket::Config::default(), decide).unwrap_err()
+    });
+    let mut client = Client::start(&url, &[]);
+    let note = client.notes();
+    assert!(note.ends_with(": the server answered with status 307"), "{note}");
+    assert_eq!(client.notes(), "Location: \"ws://example.com/\"");
+    assert_eq!(client.notes(), r#""go \u{1b}[1mthere""#);
+    assert_eq!(client.status(), REFUSED);
+}
+
+#[test]
+fn answers_that_break_the_opening_handshake() {
+    for (answer, fault) in [
+        (&b"\x00garbage\r\n\r\n"[..], "malformed HTTP head"),
+        (b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", "no Connection header"),
+    ] {
+        let (url, _server) = listen(|mut stream| {
+            stream.write_all(answer).unwrap();
+            read_to_end(&mut stream);
+        });
+        let mut client = Client::start(&url, &[]);
+        let note = client.notes();
+        assert!(note.ends_with(fault), "{note}");
+        assert_eq!(client.status(), RULE_BROKEN);
+    }
+}
+
+#[test]
+fn a_server_that_breaks_the_protocol_is_told_so() {
+    let rows: [(&[u8], CloseCode, ProtocolError); 3] = [
+        (b"\xff\xff garbage", CloseCode::PROTOCOL_ERROR, ProtocolError::ReservedBits),
+        (b"\x81\x01\xff", CloseCode::INVALID_DATA, ProtocolError::InvalidUtf8),
+        (b"\x82\x0b12345678901", CloseCode::TOO_BIG, ProtocolError::FrameTooLong),
+    ];
+    for (frames, code, fault) in rows {
+        let (url, server) = serve_raw(move |mut stream| {
+            stream.write_all(b"\x81\x02Hi").unwrap();
+            stream.write_all(frames).unwrap();
+            read_frame(&mut stream)
+        });
+        let mut client = Client::start(&url, &["--max-message", "10"]);
+        assert_eq!(client.shows(), "Hi");
+        assert_eq!(client.notes_once_connected(), fault.as_str());
+        assert_eq!(client.status(), RULE_BROKEN);
+        let (opcode, body) = server.join().unwrap();
+        assert_eq!((opcode, &body[..2]), (8, &code.0.to_be_bytes()[..]));
+    }
+}
+
+#[test]
+fn lost() {
+    let (url, _server) = serve(drop::<Socket>);
+    let mut client = Client::start(&url, &[]);
+    assert_eq!(client.notes_once_connected(), "connection lost without a closing handshake");
+    assert_eq!(client.status(), LOST);
+}
+
+#[test]
+fn a_server_that_does_not_answer_a_close() {
+    let (url, _server) = serve_raw(|mut stream| read_to_end(&mut stream));
+    let mut client = Client::start(&url, &["--close-timeout", "0.05"]);
+    client.end_input();
+    assert_eq!(client.notes_once_connected(), "connection lost without a closing handshake");
+    assert_eq!(client.status(), LOST);
+}
+
+#[test]
+fn nobody_reads_the_output() {
+    let (sender, go) = mpsc::channel();
+    let (url, server) = serve(move |mut socket| {
+        go.recv().unwrap();
+        socket.send_text("anybody?").unwrap();
+        echo(socket)
+    });
+    let mut command = std::process::Command::new(super::example_server::path("client"));
+    let mut child = command
+        .arg(&url)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    sender.send(()).unwrap();
+    assert_eq!(server.join().unwrap().code, CloseCode::GOING_AWAY);
+    // `wait` would end the input first.
+    let status = super::example_server::eventually("the client ends", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(INPUT_OR_OUTPUT));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_input_cannot_be_read() {
+    let (url, server) = serve(echo);
+    let mut command = std::process::Command::new(super::example_server::path("client"));
+    let mut client = Client::run(command.arg(&url).stdin(std::fs::File::open(".").unwrap()));
+    let note = client.notes_once_connected();
+    assert!(note.starts_with("the input cannot be read: "), "{note}");
+    assert_eq!(client.status(), INPUT_OR_OUTPUT);
+    assert_eq!(server.join().unwrap().code, CloseCode::NORMAL);
+}
+
+#[test]
+fn fewer_messages_than_were_wanted() {
+    let (url, _server) = serve(|mut socket| {
+        socket.send_text("one").unwrap();
+        socket.close(CloseCode::NORMAL, "").unwrap();
+    });
+    let mut client = Client::start(&url, &["--count", "2"]);
+    assert_eq!(client.status(), TOO_FEW);
+    assert_eq!(client.rest(), ["one"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_goes_away() {
+    let (url, server) = serve(echo);
+    let mut client = Client::start(&url, &[]);
+    assert!(client.notes().starts_with("connected to "));
+    client.interrupt();
+    assert_eq!(client.notes(), "closed: code 1001, reason \"\"");
+    assert_eq!(client.status(), STATUS_OK);
+    assert_eq!(server.join().unwrap().code, CloseCode::GOING_AWAY);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_waits_for_nothing() {
+    let (sender, closing) = mpsc::channel();
+    let (url, _server) = serve_raw(move |mut stream| {
+        sender.send(read_frame(&mut stream)).unwrap();
+        read_to_end(&mut stream);
+    });
+    let mut client = Client::start(&url, &["--close-timeout", "1e6"]);
+    assert!(client.notes().starts_with("connected to "));
+    client.interrupt();
+    assert_eq!(closing.recv_timeout(super::example_server::PATIENCE).unwrap(), (8, vec![3, 233]));
+    client.interrupt();
+    assert_eq!(client.status(), 130);
+}
+
+#[test]
+fn the_table_of_statuses_is_in_the_help() {
+    let mut command = std::process::Command::new(super::example_server::path("client"));
+    let mut client = Client::run(command.arg("--help"));
+    assert_eq!(client.status(), STATUS_OK);
+    let help = client.rest();
+    let source = include_str!("../../examples/client/main.rs");
+    for status in STATUS_OK..=TOO_FEW {
+        assert!(help.iter().any(|line| line.starts_with(&format!("  {status}  "))), "{status}");
+        assert!(source.contains(&format!("//! | {status} | ")), "{status}");
+    }
+}

@@ -1,0 +1,16 @@
+//! The client example as a process, with this crate as its server.
+
+#![cfg(feature = "std")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it did not expect is to end there"
+)]
+
+mod ending;
+#[path = "../example_server/mod.rs"]
+mod example_server;
+mod input;
+mod output;
+mod process;

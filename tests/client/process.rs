@@ -1,0 +1,150 @@
+//! The client, and servers for one connection each.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use sansocket::blocking::{self, WebSocket};
+use sansocket::handshake::server::{Request, Response};
+use sansocket::{CloseInfo, Config};
+
+use super::example_server::{PATIENCE, eventually, path};
+
+pub(crate) type Socket = WebSocket<TcpStream>;
+
+pub(crate) struct Client {
+    child: Child,
+    pub(crate) stdin: Option<ChildStdin>,
+    pub(crate) stdout: Receiver<String>,
+    stderr: Receiver<String>,
+}
+
+impl Client {
+    pub(crate) fn start(url: &str, options: &[&str]) -> Self {
+        Self::run(Command::new(path("client")).arg(url).args(options).stdin(Stdio::piped()))
+    }
+
+    pub(crate) fn run(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the example is built; if not, `cargo build --examples`");
+        let stdout = lines(child.stdout.take().unwrap());
+        let stderr = lines(child.stderr.take().unwrap());
+        Self { stdin: child.stdin.take(), child, stdout, stderr }
+    }
+
+    /// Types a line.
+    pub(crate) fn type_line(&mut self, line: impl AsRef<[u8]>) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(line.as_ref()).unwrap();
+        stdin.write_all(b"\n").unwrap();
+    }
+
+    pub(crate) fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// The next line of the standard output.
+    pub(crate) fn shows(&self) -> String {
+        self.stdout.recv_timeout(PATIENCE).expect("a line on the standard output")
+    }
+
+    /// The next line of the standard error.
+    pub(crate) fn notes(&self) -> String {
+        let line = self.stderr.recv_timeout(PATIENCE).expect("a line on the standard error");
+        line.strip_prefix("client: ").map(String::from).unwrap_or(line)
+    }
+
+    /// The note that follows the one of being connected.
+    pub(crate) fn notes_once_connected(&self) -> String {
+        let connected = self.notes();
+        assert!(connected.starts_with("connected to 127.0.0.1:"), "{connected}");
+        self.notes()
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn status(&mut self) -> i32 {
+        let status = eventually("the client ends", || self.child.try_wait().unwrap());
+        status.code().expect("an end without a signal")
+    }
+
+    /// What is left of the standard output at the end.
+    pub(crate) fn rest(&self) -> Vec<String> {
+        self.stdout.iter().collect()
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    let stream = BufReader::new(stream);
+    thread::spawn(move || stream.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    lines
+}
+
+/// Treats one TCP connection as told; gives the URL to find it at.
+pub(crate) fn listen<T: Send + 'static>(
+    task: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> (String, JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    (url, thread::spawn(move || task(listener.accept().unwrap().0)))
+}
+
+/// The same for a WebSocket connection, which it takes if `decide` lets it.
+pub(crate) fn serve_if<T: Send + 'static>(
+    decide: impl FnOnce(&Request) -> Response + Send + 'static,
+    task: impl FnOnce(Socket) -> T + Send + 'static,
+) -> (String, JoinHandle<T>) {
+    const LONG: Duration = Duration::from_secs(60);
+    let config = Config { keepalive: None, close_timeout: LONG, write_timeout: LONG, ..Config::default() };
+    listen(move |stream| task(blocking::accept_with(stream, config, decide).unwrap()))
+}
+
+pub(crate) fn serve<T: Send + 'static>(
+    task: impl FnOnce(Socket) -> T + Send + 'static,
+) -> (String, JoinHandle<T>) {
+    serve_if(|request| request.accept(), task)
+}
+
+/// After the opening handshake this server writes what it wants to.
+pub(crate) fn serve_raw<T: Send + 'static>(
+    task: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> (String, JoinHandle<T>) {
+    serve(|socket| task(socket.into_parts().0))
+}
+
+/// Sends everything back until the client closes, and says how it did.
+pub(crate) fn echo(mut socket: Socket) -> CloseInfo {
+    while let Some(message) = socket.read().unwrap() {
+        socket.feed(&message).unwrap();
+    }
+    socket.close_info().unwrap()
+}
+
+/// The payload of the next frame, a short one of the client's, with its opcode.
+pub(crate) fn read_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+    let mut start = [0; 6];
+    stream.read_exact(&mut start).unwrap();
+    let mut payload = vec![0; usize::from(start[1] & 0x7f)];
+    stream.read_exact(&mut payload).unwrap();
+    payload.iter_mut().zip(start[2..].iter().cycle()).for_each(|(byte, key)| *byte ^= key);
+    (start[0] & 15, payload)
+}
