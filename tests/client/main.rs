@@ -8,6 +8,7 @@
     reason = "a test that meets what it did not expect is to end there"
 )]
 
+mod autobahn;
 mod ending;
 #[path = "../example_server/mod.rs"]
 mod example_server;

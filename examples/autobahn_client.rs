@@ -1,0 +1,143 @@
+//! Runs the cases of an Autobahn fuzzing server (`wstest -m fuzzingserver`) against this crate's client.
+//!
+//! ```text
+//! cargo run --release --example autobahn_client -- ws://127.0.0.1:9001 --agent sansocket
+//! cargo run --release --example autobahn_client -- ws://127.0.0.1:9001 --case 1 --case 20-25
+//! ```
+//!
+//! A case is a connection on which everything is sent back until the server, or a fault of its making, ends it. What the
+//! server thinks of each is shown, and in the end it is asked to write its reports. The exit status is 1 if a case was
+//! not passed.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::RangeInclusive;
+use std::process::ExitCode;
+
+use clap::Parser;
+use sansocket::{Error, blocking};
+use serde_json::Value;
+
+#[derive(Debug, Parser)]
+#[command(about = "Runs the cases of an Autobahn fuzzing server")]
+struct Options {
+    /// Where the server is
+    #[arg(default_value = "ws://127.0.0.1:9001")]
+    url: String,
+    /// The name in the reports
+    #[arg(long, default_value = "sansocket")]
+    agent: String,
+    /// A case to run, by its number, or several such as 20-25 (repeatable); all of them otherwise
+    #[arg(long, value_name = "NUMBERS", value_parser = numbers)]
+    case: Vec<RangeInclusive<u32>>,
+    /// Show only cases that were not passed
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// The server, and who it is told that this is.
+struct Suite {
+    url: String,
+    agent: String,
+}
+
+fn main() -> Result<ExitCode, Error> {
+    let options = Options::parse();
+    let suite =
+        Suite { url: options.url.trim_end_matches('/').into(), agent: percent_encode(&options.agent) };
+    let count = suite.count()?;
+    let chosen =
+        |case: &u32| options.case.is_empty() || options.case.iter().any(|cases| cases.contains(case));
+    let mut verdicts = BTreeMap::<String, u32>::new();
+    for case in (1..=count).filter(chosen) {
+        suite.run(case)?;
+        let (name, verdict) = (suite.name(case)?, suite.verdict(case)?);
+        if !options.quiet || !is_pass(&verdict) {
+            println!("{case:>4}  {name:<8} {verdict}");
+        }
+        *verdicts.entry(verdict).or_default() += 1;
+    }
+    suite.ask("/updateReports", "")?;
+    for (verdict, count) in &verdicts {
+        println!("{count:>4}  {verdict}");
+    }
+    Ok(if verdicts.keys().all(|verdict| is_pass(verdict)) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn is_pass(verdict: &str) -> bool {
+    matches!(verdict, "OK" | "NON-STRICT" | "INFORMATIONAL")
+}
+
+impl Suite {
+    /// Echoes. Most cases end with an error, and should: the server breaks the rules, and is told so by a Close frame.
+    fn run(&self, case: u32) -> Result<(), Error> {
+        let mut socket = blocking::connect(&self.resource("/runCase", &format!("&case={case}")))?;
+        loop {
+            match socket.read() {
+                Ok(Some(message)) => match socket.feed(&message) {
+                    Ok(()) => {}
+                    Err(error) => break show(case, &error),
+                },
+                Ok(None) | Err(Error::Protocol(_)) => break,
+                Err(error) => break show(case, &error),
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&self) -> Result<u32, Error> {
+        let count = self.ask("/getCaseCount", "")?;
+        count.and_then(|count| count.as_u64()?.try_into().ok()).ok_or_else(unusable)
+    }
+
+    /// The name of a case, such as `1.1.1`.
+    fn name(&self, case: u32) -> Result<String, Error> {
+        self.field("/getCaseInfo", case, "id")
+    }
+
+    fn verdict(&self, case: u32) -> Result<String, Error> {
+        self.field("/getCaseStatus", case, "behavior")
+    }
+
+    fn field(&self, path: &str, case: u32, field: &str) -> Result<String, Error> {
+        let answer = self.ask(path, &format!("&case={case}"))?;
+        answer.and_then(|answer| Some(answer.get(field)?.as_str()?.to_owned())).ok_or_else(unusable)
+    }
+
+    /// What the server answers before it closes, if anything.
+    fn ask(&self, path: &str, parameters: &str) -> Result<Option<Value>, Error> {
+        let mut socket = blocking::connect(&self.resource(path, parameters))?;
+        let mut answer = None;
+        while let Some(message) = socket.read()? {
+            answer = message.as_text().and_then(|text| serde_json::from_str(text).ok());
+        }
+        Ok(answer)
+    }
+
+    fn resource(&self, path: &str, parameters: &str) -> String {
+        format!("{}{path}?agent={}{parameters}", self.url, self.agent)
+    }
+}
+
+/// A failure that is none of the server's intention.
+fn show(case: u32, error: &Error) {
+    eprintln!("autobahn_client: case {case}: {error}");
+}
+
+fn unusable() -> Error {
+    io::Error::new(io::ErrorKind::InvalidData, "this is no answer of a fuzzing server").into()
+}
+
+fn numbers(text: &str) -> Result<RangeInclusive<u32>, std::num::ParseIntError> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    Ok(first.parse()?..=last.parse()?)
+}
+
+/// Encodes all but the unreserved characters (RFC 3986 section 2.3).
+fn percent_encode(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).into(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
