@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::error::ProtocolError;
+use crate::error::{ProtocolError, SendError};
 
 /// Why a connection ends, as a number (RFC 6455 section 7.4 and the IANA registry made from it).
 ///
@@ -111,12 +111,34 @@ impl<'a> CloseFrame<'a> {
         Ok(Some(Self { code, reason }))
     }
 
-    /// Writes the payload of a Close frame and gives its length; `None` when the reason is too long.
-    pub(crate) fn encode(&self, out: &mut [u8; 125]) -> Option<usize> {
-        let (code, reason) = out.split_first_chunk_mut()?;
-        *code = self.code.0.to_be_bytes();
-        reason.get_mut(..self.reason.len())?.copy_from_slice(self.reason.as_bytes());
-        Some(code.len() + self.reason.len())
+    /// Writes the payload of a Close frame, not masked, to the front of `out` and gives its length. A Close frame that
+    /// says nothing has no payload at all.
+    ///
+    /// ```
+    /// use sansocket::frame::{CloseCode, CloseFrame};
+    ///
+    /// let close = CloseFrame { code: CloseCode::GOING_AWAY, reason: "bye" };
+    /// let mut payload = [0; 125];
+    /// let len = close.encode(&mut payload)?;
+    /// assert_eq!(payload[..len], *b"\x03\xe9bye");
+    /// assert_eq!(CloseFrame::decode(&payload[..len]), Ok(Some(close)));
+    /// # Ok::<(), sansocket::SendError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What [`decode`](Self::decode) would refuse at the other end: [`InvalidCloseCode`](SendError::InvalidCloseCode) for
+    /// a code that "MUST NOT be set as a status code in a Close control frame" (section 7.4.1) or is not defined,
+    /// [`ReasonTooLong`](SendError::ReasonTooLong) for more than [`MAX_REASON_LEN`](Self::MAX_REASON_LEN) bytes.
+    pub fn encode(&self, out: &mut [u8; 125]) -> Result<usize, SendError> {
+        if !self.code.is_sendable() {
+            return Err(SendError::InvalidCloseCode);
+        }
+        let [high, low, reason @ ..] = out;
+        [*high, *low] = self.code.0.to_be_bytes();
+        let reason = reason.get_mut(..self.reason.len()).ok_or(SendError::ReasonTooLong)?;
+        reason.copy_from_slice(self.reason.as_bytes());
+        Ok(2 + reason.len())
     }
 }
 
@@ -125,13 +147,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn section_7_4_every_code() {
+    fn section_7_4_every_code_in_both_directions() {
         for code in 0..=u16::MAX {
             let listed = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=3999 | 4000..=4999);
             let decoded = CloseFrame::decode(&code.to_be_bytes()).map(|frame| frame.map(|frame| frame.code));
             let expected =
                 if listed { Ok(Some(CloseCode(code))) } else { Err(ProtocolError::InvalidCloseCode) };
             assert_eq!(decoded, expected);
+            let encoded = CloseFrame { code: CloseCode(code), reason: "" }.encode(&mut [0; 125]);
+            assert_eq!(encoded, if listed { Ok(2) } else { Err(SendError::InvalidCloseCode) });
         }
     }
 
@@ -151,9 +175,9 @@ mod tests {
         let mut out = [0; 125];
         let longest = "x".repeat(123);
         let frame = CloseFrame { code: CloseCode::NORMAL, reason: &longest };
-        assert_eq!(frame.encode(&mut out), Some(125));
+        assert_eq!(frame.encode(&mut out), Ok(125));
         assert_eq!(CloseFrame::decode(&out), Ok(Some(frame)));
         let frame = CloseFrame { code: CloseCode::NORMAL, reason: &"x".repeat(124) };
-        assert_eq!(frame.encode(&mut out), None);
+        assert_eq!(frame.encode(&mut out), Err(SendError::ReasonTooLong));
     }
 }

@@ -5,6 +5,30 @@
 pub struct MaskKey(pub [u8; 4]);
 
 impl MaskKey {
+    /// A fresh key from a ChaCha12 generator per thread, seeded by the operating system: for whoever writes the frames
+    /// of a client without a [`Connection`](crate::Connection), which draws its own.
+    ///
+    /// "The masking key is a 32-bit value chosen at random by the client … the client MUST pick a fresh masking key from
+    /// the set of allowed 32-bit values" (section 5.3): one for each frame, fragments and control frames included.
+    ///
+    /// ```
+    /// use sansocket::frame::{FrameHeader, MaskKey, Opcode, apply_mask};
+    ///
+    /// let mut payload = *b"Hello";
+    /// let key = MaskKey::random();
+    /// let header = FrameHeader { fin: true, rsv1: false, opcode: Opcode::Text, mask: Some(key), payload_len: 5 };
+    /// apply_mask(&mut payload, key, 0);
+    ///
+    /// let mut head = [0; FrameHeader::MAX_LEN];
+    /// let len = header.encode(&mut head);
+    /// let frame = [&head[..len], &payload].concat();
+    /// assert_eq!(FrameHeader::decode(&frame), Ok(Some((header, 6))));
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn random() -> Self {
+        thread_key()
+    }
+
     /// The key as it stands `offset` bytes into the payload.
     fn rotated(self, offset: usize) -> [u8; 4] {
         let mut key = self.0;
@@ -74,7 +98,7 @@ pub fn copy_masked(to: &mut [u8], from: &[u8], key: MaskKey, offset: usize) {
 ///
 /// "The masking key needs to be unpredictable … derived from a strong source of entropy" (section 5.3): an
 /// implementation is a cryptographic generator, seeded with 32 bytes that nobody else knows. Under the `std` feature
-/// [`Connection::new`](crate::Connection::new) brings one.
+/// [`Connection::new`](crate::Connection::new) brings one; its keys are those of `MaskKey::random`.
 pub trait MaskKeys {
     /// A key that cannot be told from the ones before it.
     fn next_key(&mut self) -> MaskKey;
