@@ -12,7 +12,9 @@ use crate::utf8::Carry;
 /// place. Whoever wants messages takes a [`Connection`](crate::Connection), which stands on the same machinery.
 ///
 /// To relay to a server, which wants its frames masked: at an [`offset`](Chunk::offset) of 0 write the header with a new
-/// [`mask`](FrameHeader::mask), then each payload after [`apply_mask`] with that key and the chunk's offset.
+/// [`mask`](FrameHeader::mask) (`MaskKey::random`), then each payload after [`apply_mask`] with that key and the chunk's
+/// offset. Where the last chunk did not [end its frame](Chunk::ends_frame), no frame of one's own can follow, not even a
+/// Close. `examples/relay` is all of it.
 ///
 /// ```
 /// use sansocket::Role;

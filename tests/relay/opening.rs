@@ -1,0 +1,126 @@
+//! The opening handshake, through the relay.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use sansocket::handshake::client::Request;
+use sansocket::{Config, Error, HandshakeError, Refusal, blocking};
+
+use crate::example_server::Server;
+use crate::peers::Relay;
+
+#[test]
+fn path_origin_cookies_and_subprotocols_go_up_and_the_choice_comes_back() {
+    let relay = Relay::start();
+    thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let stream = relay.upstream.accept().unwrap().0;
+            blocking::accept_with(stream, Config::default(), |request| {
+                assert_eq!((request.path(), request.query()), ("/chat%20room", Some("a=b&c")));
+                assert_eq!(request.header("Host"), Some(&relay.server.address[..]));
+                assert_eq!(request.origin(), Some("https://example.com"));
+                assert_eq!(request.header("Cookie"), Some("session=42"));
+                assert_eq!(request.header("X-Hop"), None);
+                assert_eq!(request.extensions().count(), 0);
+                assert!(request.subprotocols().eq(["soap", "chat"]));
+                request.accept().subprotocol("chat").header("Set-Cookie", "a=1").header("Set-Cookie", "b=2")
+            })
+        });
+        let request = Request::new(&relay.server.url("/chat%20room?a=b&c")).unwrap();
+        let request = request.subprotocol("soap").subprotocol("chat").origin("https://example.com");
+        let request = request.header("Cookie", "session=42").header("X-Hop", "1");
+        let (client, response) = blocking::connect_with(&request, Config::default()).unwrap();
+        assert_eq!(client.subprotocol(), Some("chat"));
+        assert!(response.headers().all("Set-Cookie").eq([b"a=1", b"b=2"]));
+        let server = server.join().unwrap().unwrap();
+        assert_eq!(server.subprotocol(), Some("chat"));
+    });
+}
+
+#[test]
+fn a_server_may_choose_no_subprotocol() {
+    let relay = Relay::start();
+    thread::scope(|scope| {
+        scope.spawn(|| blocking::accept(relay.upstream.accept().unwrap().0).unwrap());
+        let request = Request::new(&relay.server.url("/")).unwrap().subprotocol("chat");
+        let (client, _) = blocking::connect_with(&request, Config::default()).unwrap();
+        assert_eq!(client.subprotocol(), None);
+    });
+}
+
+fn refusal(relay: &Server) -> Refusal {
+    match blocking::connect(&relay.url("/")) {
+        Err(Error::Handshake(HandshakeError::Refused(refusal))) => *refusal,
+        other => panic!("{other:?} instead of a refusal"),
+    }
+}
+
+#[test]
+fn a_refusal_comes_back_with_what_it_says() {
+    let relay = Relay::start();
+    let refused = thread::scope(|scope| {
+        scope.spawn(|| {
+            let stream = relay.upstream.accept().unwrap().0;
+            blocking::accept_with(stream, Config::default(), |request| {
+                let answer = request.reject(401).header("WWW-Authenticate", "Basic").header("X-Hop", "1");
+                answer.header("Content-Type", "text/html").body("<p>Who are you?</p>")
+            })
+            .unwrap_err();
+        });
+        refusal(&relay.server)
+    });
+    assert_eq!((refused.status, &refused.body[..]), (401, &b"<p>Who are you?</p>"[..]));
+    assert_eq!(refused.header("WWW-Authenticate"), Some("Basic"));
+    assert_eq!(refused.header("Content-Type"), Some("text/html"));
+    assert_eq!(refused.header("X-Hop"), None);
+    assert!(relay.server.line().ends_with(" was not connected: rejected with status 401"));
+}
+
+/// An upstream server that is not there, one that hangs up, one that answers something else.
+#[test]
+fn no_answer_from_upstream_is_a_bad_gateway() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    assert_eq!(refusal(&Server::start("relay", &["--upstream", &closed])).status, 502);
+    let relay = Relay::start();
+    for answer in ["", "SMTP ready\r\n\r\n", "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n"] {
+        let refused = thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut stream = relay.upstream.accept().unwrap().0;
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).unwrap();
+                    head.extend(byte);
+                }
+                stream.write_all(answer.as_bytes()).unwrap();
+            });
+            refusal(&relay.server)
+        });
+        assert_eq!(refused.status, 502, "{answer:?}");
+    }
+}
+
+/// What comes to nothing here does not reach the server behind.
+#[test]
+fn requests_that_cannot_be_passed_on_are_answered_at_once() {
+    let relay = Relay::start();
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    let rows = [
+        ("GET / HTTP/1.1\r\nHost: x\r\n", "", "HTTP/1.1 426 "),
+        ("POST / HTTP/1.1\r\nHost: x\r\n", upgrade, "HTTP/1.1 405 "),
+        ("GET /a\"b HTTP/1.1\r\nHost: x\r\n", upgrade, "HTTP/1.1 400 "),
+        ("GET / HTTP/1.1\r\nHost: x/y\r\n", upgrade, "HTTP/1.1 400 "),
+        ("GET / HTTP/1.1\r\nHost: a@b\r\n", upgrade, "HTTP/1.1 400 "),
+    ];
+    for (line, rest, expected) in rows {
+        let mut stream = TcpStream::connect(&relay.server.address).unwrap();
+        stream.write_all(format!("{line}{rest}\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(expected), "{line}: {answer}");
+    }
+    relay.upstream.set_nonblocking(true).unwrap();
+    assert_eq!(relay.upstream.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}

@@ -1,0 +1,153 @@
+//! A relay with a peer at either end, both of them in the hands of the test.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+
+use sansocket::blocking::{self, WebSocket};
+use sansocket::frame::{Decoder, FrameHeader, Limits, MaskKey, Opcode, apply_mask};
+use sansocket::{CloseCode, CloseFrame, Role};
+
+use crate::example_server::{PATIENCE, Server};
+
+pub(crate) const UNLIMITED: Limits =
+    Limits { max_frame_len: u64::MAX, max_message_len: u64::MAX, max_fragments: u32::MAX };
+
+/// What the peer at the client's end masks with.
+pub(crate) const KEY: MaskKey = MaskKey([0x11, 0x22, 0x33, 0x44]);
+
+pub(crate) struct Relay {
+    pub(crate) server: Server,
+    pub(crate) upstream: TcpListener,
+}
+
+impl Relay {
+    /// A relay before a server that the test is.
+    pub(crate) fn start() -> Self {
+        let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = upstream.local_addr().unwrap().to_string();
+        Self { server: Server::start("relay", &["--upstream", &address]), upstream }
+    }
+
+    /// The two sockets that it connects, whatever they are used for.
+    pub(crate) fn sockets(&self) -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
+        let upstream = &self.upstream;
+        thread::scope(|scope| {
+            let accept = scope.spawn(|| blocking::accept(upstream.accept().unwrap().0).unwrap());
+            (blocking::connect(&self.server.url("/")).unwrap(), accept.join().unwrap())
+        })
+    }
+
+    /// The two ends of a pair, client first.
+    pub(crate) fn pair(&self) -> (Peer, Peer) {
+        let (client, upstream) = self.sockets();
+        (Peer::new(client, Role::Client), Peer::new(upstream, Role::Server))
+    }
+
+    /// The pair has ended, both of its threads and both of its sockets.
+    pub(crate) fn wait_for_end(&self) {
+        let line = self.server.line();
+        assert!(line.ends_with(" ended"), "{line}");
+    }
+}
+
+/// A socket behind its opening handshake.
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
+    role: Role,
+    decoder: Decoder,
+    unread: Vec<u8>,
+}
+
+/// A frame as it was received, unmasked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) opcode: Opcode,
+    pub(crate) fin: bool,
+    pub(crate) mask: Option<MaskKey>,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Peer {
+    fn new(socket: WebSocket<TcpStream>, role: Role) -> Self {
+        let (stream, _, input) = socket.into_parts();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { stream, role, decoder: Decoder::new(role, UNLIMITED), unread: input.unread().to_vec() }
+    }
+
+    /// The bytes of a frame from here.
+    pub(crate) fn encode(&self, opcode: Opcode, fin: bool, payload: &[u8]) -> Vec<u8> {
+        let mask = (self.role == Role::Client).then_some(KEY);
+        let mut frame = header(opcode, fin, mask, payload.len() as u64);
+        let start = frame.len();
+        frame.extend_from_slice(payload);
+        if let Some(key) = mask {
+            apply_mask(&mut frame[start..], key, 0);
+        }
+        frame
+    }
+
+    pub(crate) fn send(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        let frame = self.encode(opcode, fin, payload);
+        self.write(&frame);
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    pub(crate) fn shutdown_write(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// The next part of a frame: its header, the offset, the payload. `None` at the end of the stream.
+    pub(crate) fn part(&mut self) -> Option<(FrameHeader, u64, Vec<u8>)> {
+        loop {
+            let mut input = &mut self.unread[..];
+            let part = self.decoder.decode(&mut input).unwrap();
+            let part = part.map(|chunk| (chunk.header, chunk.offset, chunk.payload.to_vec()));
+            let left = input.len();
+            self.unread.drain(..self.unread.len() - left);
+            if part.is_some() {
+                return part;
+            }
+            let mut arrived = [0; 16 << 10];
+            match self.stream.read(&mut arrived) {
+                Ok(0) => return None,
+                Ok(n) => self.unread.extend_from_slice(&arrived[..n]),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// The next frame, whole. `None` at the end of the stream, in the middle of a frame, too.
+    pub(crate) fn frame(&mut self) -> Option<Frame> {
+        let mut whole = Vec::new();
+        loop {
+            let (header, _, payload) = self.part()?;
+            whole.extend(payload);
+            if whole.len() as u64 == header.payload_len {
+                let FrameHeader { opcode, fin, mask, .. } = header;
+                return Some(Frame { opcode, fin, mask, payload: whole });
+            }
+        }
+    }
+
+    /// The next frame is a Close frame, with this code.
+    pub(crate) fn expect_close(&mut self, code: CloseCode) {
+        let frame = self.frame().expect("a Close frame");
+        let close = CloseFrame::decode(&frame.payload).unwrap().map(|close| close.code);
+        assert_eq!((frame.opcode, close), (Opcode::Close, Some(code)));
+    }
+
+    pub(crate) fn expect_end(&mut self) {
+        assert_eq!(self.frame(), None);
+    }
+}
+
+pub(crate) fn header(opcode: Opcode, fin: bool, mask: Option<MaskKey>, payload_len: u64) -> Vec<u8> {
+    let mut bytes = [0; FrameHeader::MAX_LEN];
+    let len = FrameHeader { fin, rsv1: false, opcode, mask, payload_len }.encode(&mut bytes);
+    bytes[..len].to_vec()
+}

@@ -1,0 +1,171 @@
+//! More than memory should hold.
+//!
+//! ```text
+//! cargo build --release --example relay
+//! cargo test --release --test relay -- --ignored --nocapture --test-threads 1
+//! ```
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sansocket::Role;
+use sansocket::frame::Opcode::{Binary, Continuation};
+use sansocket::frame::{Decoder, MaskKey};
+
+use crate::example_server::{PATIENCE, Server};
+use crate::peers::{Peer, Relay, UNLIMITED, header};
+
+/// The most that the process may ever have used.
+const MEMORY: u64 = 16 << 20;
+
+/// What the payloads repeat. Its length has no factor in common with those of buffers.
+static PATTERN: LazyLock<Vec<u8>> =
+    LazyLock::new(|| (0..64_007_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect());
+
+/// Masks nothing, so that the sender has less to do.
+const NO_MASK: MaskKey = MaskKey([0; 4]);
+
+/// Sends a message in so many frames of so many bytes, and counts what the system has taken.
+fn send(mut stream: &TcpStream, mask: Option<MaskKey>, frames: u64, len: u64, taken: &AtomicU64) {
+    let mut tail: &[u8] = &[];
+    for i in 0..frames {
+        let opcode = if i == 0 { Binary } else { Continuation };
+        stream.write_all(&header(opcode, i + 1 == frames, mask, len)).unwrap();
+        let mut left = len;
+        while left > 0 {
+            if tail.is_empty() {
+                tail = &PATTERN;
+            }
+            let part = &tail[..tail.len().min(left as usize)];
+            match stream.write(part) {
+                Ok(n) => {
+                    tail = &tail[n..];
+                    left -= n as u64;
+                    taken.fetch_add(n as u64, Ordering::Relaxed);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+/// Receives that message, and compares it.
+fn receive(mut stream: &TcpStream, role: Role, frames: u64, len: u64) {
+    let mut decoder = Decoder::new(role, UNLIMITED);
+    let mut buffer = vec![0; 256 << 10];
+    let mut held = 0;
+    let (mut frame, mut total) = (0, 0);
+    while total < frames * len {
+        let n = stream.read(&mut buffer[held..]).unwrap();
+        assert!(n > 0, "the stream ended after {total} bytes");
+        let mut input = &mut buffer[..held + n];
+        while let Some(chunk) = decoder.decode(&mut input).unwrap() {
+            let opcode = if frame == 0 { Binary } else { Continuation };
+            assert_eq!((chunk.header.opcode, chunk.header.payload_len), (opcode, len));
+            assert_eq!(chunk.header.fin, frame + 1 == frames);
+            let mut rest = &*chunk.payload;
+            while !rest.is_empty() {
+                let expected = &PATTERN[(total % PATTERN.len() as u64) as usize..];
+                let same = expected.len().min(rest.len());
+                assert!(rest[..same] == expected[..same], "another payload, near byte {total}");
+                rest = &rest[same..];
+                total += same as u64;
+            }
+            frame += u64::from(chunk.ends_frame());
+        }
+        let left = input.len();
+        buffer.copy_within(held + n - left..held + n, 0);
+        held = left;
+    }
+    assert_eq!((frame, total), (frames, frames * len));
+}
+
+/// Passes the message on in both directions at once.
+fn both_ways(relay: &Relay, frames: u64, len: u64) {
+    let (client, upstream) = relay.pair();
+    let began = Instant::now();
+    let taken = AtomicU64::new(0);
+    thread::scope(|scope| {
+        scope.spawn(|| send(&client.stream, Some(NO_MASK), frames, len, &taken));
+        scope.spawn(|| send(&upstream.stream, None, frames, len, &taken));
+        scope.spawn(|| receive(&upstream.stream, Role::Server, frames, len));
+        receive(&client.stream, Role::Client, frames, len);
+    });
+    println!(
+        "2 times {} MiB in {frames} frames: {:.1?}{}",
+        (frames * len) >> 20,
+        began.elapsed(),
+        peak(&relay.server)
+    );
+}
+
+/// The most memory that the relay has used, where the system says so; checked.
+fn peak(server: &Server) -> String {
+    let Some(peak) = server.peak_memory() else { return String::new() };
+    assert!(peak < MEMORY, "{peak} bytes");
+    format!(", the relay used {} KiB at most", peak >> 10)
+}
+
+#[test]
+fn megabytes_in_one_frame_and_in_many() {
+    let relay = Relay::start();
+    both_ways(&relay, 1, 24 << 20);
+    both_ways(&relay, 3 << 10, 1 << 10);
+}
+
+#[test]
+#[ignore = "moves four gigabytes"]
+fn a_gigabyte_in_one_frame() {
+    both_ways(&Relay::start(), 1, 1 << 30);
+}
+
+#[test]
+#[ignore = "moves four gigabytes"]
+fn a_gigabyte_in_a_million_fragments() {
+    both_ways(&Relay::start(), 1 << 20, 1 << 10);
+}
+
+/// A peer that does not read: the relay stops reading at the other end, and forgets nothing.
+#[test]
+fn a_stalled_reader_stops_the_sender() {
+    const LEN: u64 = 64 << 20;
+    for client_sends in [true, false] {
+        let relay = Relay::start();
+        let (client, upstream) = relay.pair();
+        let (from, to, mask, role): (&Peer, &Peer, _, _) = if client_sends {
+            (&client, &upstream, Some(NO_MASK), Role::Server)
+        } else {
+            (&upstream, &client, None, Role::Client)
+        };
+        let taken = AtomicU64::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| send(&from.stream, mask, 1, LEN, &taken));
+            let stopped = until_it_stops(&taken);
+            println!("{} KiB were taken while nobody read{}", stopped >> 10, peak(&relay.server));
+            assert!(stopped < LEN / 2, "{stopped} bytes were taken");
+            receive(&to.stream, role, 1, LEN);
+        });
+        assert_eq!(taken.into_inner(), LEN);
+    }
+}
+
+/// The count when it has not changed for a while. If the machine is so slow that it was going to, it is too low, which no
+/// test here takes amiss.
+fn until_it_stops(count: &AtomicU64) -> u64 {
+    let deadline = Instant::now() + PATIENCE;
+    let mut before = 0;
+    loop {
+        thread::sleep(Duration::from_millis(300));
+        let now = count.load(Ordering::Relaxed);
+        if now == before && now > 0 {
+            return now;
+        }
+        assert!(Instant::now() < deadline, "it does not stop: {now}");
+        before = now;
+    }
+}
