@@ -107,20 +107,24 @@ fn passes_in_parts(from: &mut Peer, to: &mut Peer, mask: Option<MaskKey>) {
     }
 }
 
-/// Whatever the pieces in which the bytes arrive: each is a read of its own, as far as the system lets them be.
+/// A frame before it, written along with its first bytes, tells when these have been looked at.
 #[test]
-fn frames_that_arrive_byte_by_byte() {
+fn frames_that_arrive_in_two_parts() {
     let relay = Relay::start();
     let (mut client, mut upstream) = relay.pair();
-    let mut bytes = client.encode(Text, true, "世界".as_bytes());
-    bytes.extend(client.encode(Ping, true, b"?"));
-    bytes.extend(client.encode(Binary, true, &[5; 200]));
-    for byte in bytes {
-        client.write(&[byte]);
-    }
-    for (opcode, payload) in [(Text, "世界".as_bytes()), (Ping, b"?"), (Binary, &[5; 200])] {
-        let frame = upstream.frame().unwrap();
-        assert_eq!((frame.opcode, &frame.payload[..]), (opcode, payload));
+    for (opcode, payload) in [(Text, "世界".as_bytes()), (Ping, b"?"), (Binary, &[5; 200]), (Pong, &[6; 125])]
+    {
+        for cut in 1..14 {
+            let mut first = client.encode(Ping, true, b"before");
+            let frame = client.encode(opcode, true, payload);
+            let (start, rest) = frame.split_at(cut.min(frame.len()));
+            first.extend(start);
+            client.write(&first);
+            assert_eq!(upstream.frame().unwrap().payload, b"before");
+            client.write(rest);
+            let frame = upstream.frame().unwrap();
+            assert_eq!((frame.opcode, &frame.payload[..]), (opcode, payload), "cut at {cut}");
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use sansocket::Role;
 use sansocket::frame::Opcode::{Binary, Continuation};
 use sansocket::frame::{Decoder, MaskKey};
 
-use crate::example_server::{PATIENCE, Server};
+use crate::example_server::Server;
 use crate::peers::{Peer, Relay, UNLIMITED, header};
 
 /// The most that the process may ever have used.
@@ -154,10 +154,9 @@ fn a_stalled_reader_stops_the_sender() {
     }
 }
 
-/// The count when it has not changed for a while. If the machine is so slow that it was going to, it is too low, which no
-/// test here takes amiss.
+/// The count when it has not changed for a while: at the end at the latest. Of a machine so slow that it was going to
+/// change, it is too low, which no test here takes amiss.
 fn until_it_stops(count: &AtomicU64) -> u64 {
-    let deadline = Instant::now() + PATIENCE;
     let mut before = 0;
     loop {
         thread::sleep(Duration::from_millis(300));
@@ -165,7 +164,6 @@ fn until_it_stops(count: &AtomicU64) -> u64 {
         if now == before && now > 0 {
             return now;
         }
-        assert!(Instant::now() < deadline, "it does not stop: {now}");
         before = now;
     }
 }
