@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use crate::frame::{MaskKey, apply_mask, copy_masked};
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
 
@@ -131,8 +132,18 @@ impl Buffer {
         }
     }
 
-    pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
-        self.received.as_mut_slice().get_mut(self.lent..).unwrap_or_default()
+    /// The first bytes that have not been looked at, and whatever lies behind the last of them.
+    #[inline]
+    pub(crate) fn peek<const N: usize>(&self) -> Option<&[u8; N]> {
+        self.received.peek(self.lent)
+    }
+
+    /// Lends `len` bytes behind a header, if they have all been received.
+    #[inline]
+    pub(crate) fn lend_behind(&mut self, header_len: usize, len: usize) -> Option<&mut [u8]> {
+        self.received.skip(self.lent + header_len, len)?;
+        self.lent = len;
+        self.received.as_mut_slice().get_mut(..len)
     }
 
     pub(crate) fn consume(&mut self, n: usize) {
@@ -144,9 +155,22 @@ impl Buffer {
         self.lent = n;
     }
 
-    /// Moves the next `n` bytes to the message under way.
-    pub(crate) fn assemble_binary(&mut self, n: usize) {
-        self.assembly.binary.extend(self.received.as_slice().get(..n).unwrap_or_default());
+    /// Unmasks the first `n` bytes where they lie.
+    pub(crate) fn unmask(&mut self, n: usize, key: Option<MaskKey>, phase: usize) {
+        if let (Some(key), Some(payload)) = (key, self.received.as_mut_slice().get_mut(..n)) {
+            apply_mask(payload, key, phase);
+        }
+    }
+
+    /// Moves the next `n` bytes to the message under way, and unmasks them as they go.
+    pub(crate) fn assemble_binary(&mut self, n: usize, key: Option<MaskKey>, phase: usize) {
+        let payload = self.received.as_slice().get(..n).unwrap_or_default();
+        match (key, self.assembly.binary.spare(n).get_mut(..n)) {
+            (Some(key), Some(to)) => copy_masked(to, payload, key, phase),
+            (None, Some(to)) => to.copy_from_slice(payload),
+            (_, None) => {}
+        }
+        self.assembly.binary.commit(n);
         self.received.consume(n);
     }
 
@@ -159,6 +183,7 @@ impl Buffer {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn lent(&self) -> &[u8] {
         self.received.as_slice().get(..self.lent).unwrap_or_default()
     }

@@ -35,12 +35,30 @@ impl Queue {
         self.start == self.end
     }
 
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.storage.get(self.start..self.end).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         self.storage.get_mut(self.start..self.end).unwrap_or_default()
+    }
+
+    /// `N` bytes of the storage, `at` bytes into the content; those behind its end mean nothing.
+    #[inline]
+    pub(crate) fn peek<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
+        self.storage.get(self.start + at..)?.first_chunk()
+    }
+
+    /// Drops `n` bytes from the front if at least `rest` stand behind them.
+    #[inline]
+    pub(crate) fn skip(&mut self, n: usize, rest: usize) -> Option<()> {
+        if self.end - self.start < n + rest {
+            return None;
+        }
+        self.start += n;
+        Some(())
     }
 
     /// Room for at least `min` bytes behind the content; what has been written there joins it with `commit`.

@@ -4,9 +4,25 @@
 //! was cut off, three bytes at most, is carried to the next piece. The first byte that no continuation could make
 //! valid is an error at once.
 
+use ascii::AsciiStr;
+
 /// Bytes that cannot be, or become, UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
+
+/// Up to this length it pays to look whether all of it is ASCII before the vectors are set up.
+const SHORT: usize = 64;
+
+/// Text that is there as a whole.
+#[inline]
+pub(crate) fn whole(bytes: &[u8]) -> Result<&str, Invalid> {
+    if bytes.len() < SHORT {
+        if let Ok(text) = AsciiStr::from_ascii(bytes) {
+            return Ok(text.as_str());
+        }
+    }
+    simdutf8::basic::from_utf8(bytes).map_err(|_| Invalid)
+}
 
 /// The beginning of a character whose end has not arrived.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,7 +46,7 @@ impl Carry {
             seam = self.push_byte(byte)?;
         }
         let (whole, cut) = split_before_cut(piece);
-        let text = simdutf8::basic::from_utf8(whole).map_err(|_| Invalid)?;
+        let text = self::whole(whole)?;
         for &byte in cut {
             self.push_byte(byte)?;
         }

@@ -11,6 +11,7 @@ use crate::frame::CloseFrame;
 use crate::frame::decoder::{Part, Step};
 use crate::frame::rules::Kind;
 use crate::message::Message;
+use crate::utf8;
 
 /// What has arrived. Lent by the [`Buffer`] until it is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +43,10 @@ pub enum Piece<'b> {
 /// may hold it while it goes on using connection and buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Found {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// Assembled, or else in one piece at the front of the buffer.
-    assembled: bool,
-    ends_message: bool,
+    pub(super) assembled: bool,
+    pub(super) ends_message: bool,
 }
 
 impl Found {
@@ -69,6 +70,7 @@ impl Connection {
     ///
     /// The peer broke a rule. Everything before the fault has been given out; the Close frame that tells the peer is in
     /// the [output](Self::output); further input is discarded, and every further call gives the same error.
+    #[inline]
     pub fn next_event<'b>(&mut self, input: &'b mut Buffer) -> Result<Option<Event<'b>>, ProtocolError> {
         match self.advance(input)? {
             Some(found) => self.lend(input, found).map(Some),
@@ -81,8 +83,12 @@ impl Connection {
     /// # Errors
     ///
     /// As [`next_event`](Self::next_event).
+    #[inline]
     pub fn advance(&mut self, input: &mut Buffer) -> Result<Option<Found>, ProtocolError> {
-        self.pull(input, By::Message)
+        match self.advance_whole(input) {
+            Some(found) => Ok(Some(found)),
+            None => self.pull(input, By::Message),
+        }
     }
 
     /// The second half of [`next_event`](Self::next_event): borrows what [`advance`](Self::advance) found, as often as is
@@ -91,6 +97,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`next_event`](Self::next_event): text is validated here where that makes it one pass.
+    #[inline]
     pub fn lend<'b>(&mut self, input: &'b mut Buffer, found: Found) -> Result<Event<'b>, ProtocolError> {
         Ok(match found.kind {
             Kind::Text => Event::Text(self.lend_text(input, found)?),
@@ -118,7 +125,10 @@ impl Connection {
 
     /// [`advance`](Self::advance) past control frames.
     pub(crate) fn advance_message(&mut self, input: &mut Buffer) -> Result<Option<Found>, ProtocolError> {
-        self.pull_data(input, By::Message)
+        match self.advance_whole(input) {
+            Some(found) => Ok(Some(found)),
+            None => self.pull_data(input, By::Message),
+        }
     }
 
     pub(crate) fn own(&mut self, input: &mut Buffer, found: Found) -> Result<Message, ProtocolError> {
@@ -183,6 +193,12 @@ impl Connection {
     }
 
     fn pull(&mut self, input: &mut Buffer, by: By) -> Result<Option<Found>, ProtocolError> {
+        let found = self.pull_any(input, by);
+        self.expect_whole();
+        found
+    }
+
+    fn pull_any(&mut self, input: &mut Buffer, by: By) -> Result<Option<Found>, ProtocolError> {
         input.release();
         loop {
             if self.state() == State::Closed {
@@ -191,7 +207,7 @@ impl Connection {
                 input.clear();
                 return self.closing.fault().map_or(Ok(None), Err);
             }
-            let part = match self.reader.read(input.unread_mut(), &self.config.limits) {
+            let part = match self.reader.read(input.unread(), &self.config.limits) {
                 Ok(Step::Part(part)) => part,
                 Ok(Step::More { consumed }) => {
                     input.consume(consumed);
@@ -205,6 +221,7 @@ impl Connection {
             self.timers.hear();
             input.consume(part.header_len);
             if part.header.opcode.is_control() {
+                input.unmask(part.len, part.header.mask, 0);
                 input.lend_front(part.len);
                 return self.receive_control(input, part).map(Some);
             }
@@ -224,6 +241,7 @@ impl Connection {
         let ends_message = part.ends_message;
         let found = |assembled| Ok(Some(Found { kind: part.kind, assembled, ends_message }));
         if part.is_whole_message() {
+            input.unmask(part.len, part.header.mask, 0);
             input.lend_front(part.len);
             return found(false);
         }
@@ -234,6 +252,7 @@ impl Connection {
                 return Ok(None);
             }
             self.piecewise = !ends_message;
+            input.unmask(part.len, part.header.mask, part.phase());
             input.lend_front(part.len);
             return found(false);
         }
@@ -254,9 +273,10 @@ impl Connection {
 
     fn assemble(&mut self, input: &mut Buffer, part: Part) -> Result<(), ProtocolError> {
         if part.kind == Kind::Binary {
-            input.assemble_binary(part.len);
+            input.assemble_binary(part.len, part.header.mask, part.phase());
             return Ok(());
         }
+        input.unmask(part.len, part.header.mask, part.phase());
         let valid = input.assemble_text(part.len, &mut self.carry);
         if valid.is_err() || (part.ends_message && !self.carry.is_empty()) {
             return Err(self.fail(ProtocolError::InvalidUtf8));
@@ -289,16 +309,19 @@ impl Connection {
         self.timers.start_closing(self.config.close_timeout);
     }
 
+    #[inline]
     fn lend_text<'b>(&mut self, input: &'b Buffer, found: Found) -> Result<&'b str, ProtocolError> {
         if found.assembled { Ok(&input.assembly.text) } else { self.validate(input.lent()) }
     }
 
     /// Whole characters, in one pass; the text of a message that lies in one piece.
+    #[inline]
     fn validate<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b str, ProtocolError> {
-        simdutf8::basic::from_utf8(bytes).map_err(|_| self.fail(ProtocolError::InvalidUtf8))
+        utf8::whole(bytes).map_err(|_| self.fail(ProtocolError::InvalidUtf8))
     }
 }
 
+#[inline]
 fn lent_binary(input: &Buffer, found: Found) -> &[u8] {
     if found.assembled { input.assembly.binary.as_slice() } else { input.lent() }
 }

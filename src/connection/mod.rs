@@ -5,6 +5,7 @@ mod inbound;
 mod outbound;
 mod output;
 mod timers;
+mod whole;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -66,6 +67,8 @@ pub struct Connection {
     carry: Carry,
     /// The message under way is being taken in pieces.
     piecewise: bool,
+    /// The common case holds for payloads shorter than this.
+    whole_below: usize,
     // Sending.
     keys: Keys,
     /// The kind of the message that is being sent in fragments.
@@ -112,10 +115,11 @@ impl Connection {
     }
 
     pub(crate) fn with_keys(role: Role, config: Arc<Config>, keys: Keys) -> Self {
-        Self {
+        let mut connection = Self {
             reader: Reader::new(role),
             carry: Carry::default(),
             piecewise: false,
+            whole_below: 0,
             keys,
             sending: None,
             output: Output::default(),
@@ -125,7 +129,9 @@ impl Connection {
             waited: false,
             subprotocol: None,
             config,
-        }
+        };
+        connection.expect_whole();
+        connection
     }
 
     pub(crate) fn with_subprotocol(mut self, subprotocol: Option<&str>) -> Self {
@@ -140,6 +146,7 @@ impl Connection {
     }
 
     /// Which end this is.
+    #[inline]
     pub fn role(&self) -> Role {
         match self.keys {
             Keys::Unmasked => Role::Server,
@@ -236,15 +243,18 @@ impl Connection {
     fn lose(&mut self) {
         self.pong_owed = None;
         self.closing.lose();
+        self.expect_whole();
         self.timers.stop();
     }
 
     /// "_Fail the WebSocket Connection_" (section 7.1.7).
+    #[cold]
     fn fail(&mut self, error: ProtocolError) -> ProtocolError {
         if self.state() != State::Closed {
             self.queue_close(error.close_code(), error.as_str());
             self.closing.fail(error);
             self.timers.stop();
+            self.expect_whole();
         }
         self.closing.fault().unwrap_or(error)
     }

@@ -39,6 +39,7 @@ impl Timers {
     }
 
     /// Something was received.
+    #[inline]
     pub(crate) fn hear(&mut self) {
         self.heard = true;
     }

@@ -91,6 +91,9 @@ impl Decoder {
         };
         take(input, part.header_len);
         let payload = take(input, part.len);
+        if let Some(key) = part.header.mask {
+            apply_mask(payload, key, part.phase());
+        }
         match part.kind {
             Kind::Text => {
                 self.utf8.push(payload).map_err(|_| ProtocolError::InvalidUtf8)?;
@@ -122,7 +125,7 @@ pub(crate) enum Step {
     Part(Part),
 }
 
-/// `header_len` bytes of header (none where the frame began earlier), then `len` bytes of payload, unmasked.
+/// `header_len` bytes of header (none where the frame began earlier), then `len` bytes of payload, as masked as they came.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     pub(crate) header: FrameHeader,
@@ -139,9 +142,16 @@ impl Part {
     pub(crate) fn is_whole_message(&self) -> bool {
         self.ends_message && self.offset == 0 && self.header.opcode != super::Opcode::Continuation
     }
+
+    /// Where in the frame this is, as far as masking cares.
+    #[expect(clippy::cast_possible_truncation, reason = "only the offset modulo 4 counts")]
+    pub(crate) fn phase(&self) -> usize {
+        self.offset as usize
+    }
 }
 
-/// The decoder without what lies above framing: headers and their rules, payloads unmasked as they arrive.
+/// The decoder without what lies above framing: headers and their rules, and where payloads lie. It unmasks nothing:
+/// whoever moves a payload does both in one pass.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     rules: Rules,
@@ -154,9 +164,13 @@ impl Reader {
         Self { rules: Rules::new(role), frame: None }
     }
 
-    /// Looks at the front of `input` and unmasks the payload that it finds there. The caller must take exactly what the
-    /// answer says before it asks again.
-    pub(crate) fn read(&mut self, input: &mut [u8], limits: &Limits) -> Result<Step, ProtocolError> {
+    /// Whether neither a frame nor a message is under way.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.frame.is_none() && self.rules.is_between_messages()
+    }
+
+    /// Looks at the front of `input`. The caller must take exactly what the answer says before it asks again.
+    pub(crate) fn read(&mut self, input: &[u8], limits: &Limits) -> Result<Step, ProtocolError> {
         let (header_len, header, kind, offset) = match self.frame {
             Some((header, kind, offset)) => (0, header, kind, offset),
             None => {
@@ -166,18 +180,13 @@ impl Reader {
                 (len, header, self.rules.admit(&header, limits)?, 0)
             }
         };
-        let arrived = input.get_mut(header_len..).unwrap_or_default();
+        let arrived = input.len() - header_len;
         let missing = header.payload_len - offset;
-        let len = usize::try_from(missing).map_or(arrived.len(), |missing| missing.min(arrived.len()));
+        let len = usize::try_from(missing).map_or(arrived, |missing| missing.min(arrived));
         let ends_frame = len as u64 == missing;
         if !ends_frame && (len == 0 || header.opcode.is_control()) {
             self.frame = Some((header, kind, offset));
             return Ok(Step::More { consumed: header_len });
-        }
-        let payload = arrived.get_mut(..len).unwrap_or_default();
-        if let Some(key) = header.mask {
-            #[expect(clippy::cast_possible_truncation, reason = "only the offset modulo 4 counts")]
-            apply_mask(payload, key, offset as usize);
         }
         self.frame = (!ends_frame).then_some((header, kind, offset + len as u64));
         let ends_message = ends_frame && header.fin;

@@ -52,6 +52,11 @@ impl Rules {
         Self { role, message: None }
     }
 
+    /// Whether no fragmented message is under way.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.message.is_none()
+    }
+
     /// Lets the frame in and tells what it carries, or says which rule it breaks.
     pub(crate) fn admit(&mut self, header: &FrameHeader, limits: &Limits) -> Result<Kind, ProtocolError> {
         // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values" (section 5.2).
