@@ -32,8 +32,8 @@ const TRIMMED_LEN: usize = 64 << 10;
 #[derive(Default)]
 pub struct Buffer {
     received: Queue,
-    /// How many bytes at the front have been handed out, and go at the next call.
-    lent: usize,
+    /// From where to the front of the queue bytes have been handed out, until the next call.
+    lent_from: usize,
     /// How much room `spare` has given for the next `commit`.
     room: usize,
     pub(crate) assembly: Assembly,
@@ -47,12 +47,12 @@ impl Buffer {
 
     /// Whether nothing is waiting here: no byte, and no part of a message.
     pub fn is_idle(&self) -> bool {
-        self.received.len() == self.lent && (self.assembly.is_empty() || self.assembly.taken)
+        self.received.is_empty() && (self.assembly.is_empty() || self.assembly.taken)
     }
 
     /// The bytes that have been received and not yet looked at.
     pub fn unread(&self) -> &[u8] {
-        self.received.as_slice().get(self.lent..).unwrap_or_default()
+        self.received.as_slice()
     }
 
     /// Room for the next bytes, never empty; how many were written there is told to [`commit`](Self::commit).
@@ -116,17 +116,16 @@ impl Buffer {
     /// Drops everything that has been received.
     pub fn clear(&mut self) {
         self.received.reset(READ_LEN);
-        self.lent = 0;
+        self.lent_from = 0;
         self.assembly.clear();
     }
 
     /// What was lent has been used.
     pub(crate) fn release(&mut self) {
-        self.received.consume(self.lent);
-        self.lent = 0;
         if self.received.is_empty() {
             self.received.reset(RETAINED_LEN);
         }
+        self.lent_from = self.received.position();
         if self.assembly.taken {
             self.assembly.clear();
         }
@@ -135,15 +134,16 @@ impl Buffer {
     /// The first bytes that have not been looked at, and whatever lies behind the last of them.
     #[inline]
     pub(crate) fn peek<const N: usize>(&self) -> Option<&[u8; N]> {
-        self.received.peek(self.lent)
+        self.received.peek()
     }
 
-    /// Lends `len` bytes behind a header, if they have all been received.
+    /// Lends `len` bytes behind a header, and gives both, if they have all been received.
     #[inline]
-    pub(crate) fn lend_behind(&mut self, header_len: usize, len: usize) -> Option<&mut [u8]> {
-        self.received.skip(self.lent + header_len, len)?;
-        self.lent = len;
-        self.received.as_mut_slice().get_mut(..len)
+    pub(crate) fn lend_frame(&mut self, header_len: usize, len: usize) -> Option<(&mut [u8], &mut [u8])> {
+        let lent_from = self.received.position() + header_len;
+        let frame = self.received.take(header_len + len)?;
+        self.lent_from = lent_from;
+        frame.split_at_mut_checked(header_len)
     }
 
     pub(crate) fn consume(&mut self, n: usize) {
@@ -152,7 +152,8 @@ impl Buffer {
 
     /// Hands out the first `n` bytes, which stay until `release`.
     pub(crate) fn lend_front(&mut self, n: usize) {
-        self.lent = n;
+        self.lent_from = self.received.position();
+        self.received.consume(n);
     }
 
     /// Unmasks the first `n` bytes where they lie.
@@ -185,7 +186,7 @@ impl Buffer {
 
     #[inline]
     pub(crate) fn lent(&self) -> &[u8] {
-        self.received.as_slice().get(..self.lent).unwrap_or_default()
+        self.received.since(self.lent_from)
     }
 }
 

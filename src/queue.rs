@@ -45,25 +45,39 @@ impl Queue {
         self.storage.get_mut(self.start..self.end).unwrap_or_default()
     }
 
-    /// `N` bytes of the storage, `at` bytes into the content; those behind its end mean nothing.
+    /// The next `N` bytes of the storage; those behind the end of the content mean nothing.
     #[inline]
-    pub(crate) fn peek<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
-        self.storage.get(self.start + at..)?.first_chunk()
+    pub(crate) fn peek<const N: usize>(&self) -> Option<&[u8; N]> {
+        self.storage.get(self.start..)?.first_chunk()
     }
 
-    /// Drops `n` bytes from the front if at least `rest` stand behind them.
+    /// Drops `n` bytes from the front if they are there, and gives them.
     #[inline]
-    pub(crate) fn skip(&mut self, n: usize, rest: usize) -> Option<()> {
-        if self.end - self.start < n + rest {
-            return None;
-        }
+    pub(crate) fn take(&mut self, n: usize) -> Option<&mut [u8]> {
+        let taken = self.storage.get_mut(self.start..self.end)?.get_mut(..n)?;
         self.start += n;
-        Some(())
+        Some(taken)
+    }
+
+    /// Where the front is in the storage.
+    #[inline]
+    pub(crate) fn position(&self) -> usize {
+        self.start
+    }
+
+    /// What was dropped from the front since it was at `position`, as long as nothing was added.
+    #[inline]
+    pub(crate) fn since(&self, position: usize) -> &[u8] {
+        self.storage.get(position..self.start).unwrap_or_default()
     }
 
     /// Room for at least `min` bytes behind the content; what has been written there joins it with `commit`.
-    /// Content moves to the front of the storage before the storage grows.
+    /// Content moves to the front of the storage before the storage grows; an emptied queue starts there again.
     pub(crate) fn spare(&mut self, min: usize) -> &mut [u8] {
+        if self.is_empty() {
+            self.start = 0;
+            self.end = 0;
+        }
         if self.storage.len() - self.end < min {
             self.make_room(min);
         }
@@ -93,13 +107,9 @@ impl Queue {
         }
     }
 
-    /// Drops `n` bytes from the front. An emptied queue starts again at the front of its storage.
+    /// Drops `n` bytes from the front. They stay where they are until something is added.
     pub(crate) fn consume(&mut self, n: usize) {
         self.start = self.start.saturating_add(n).min(self.end);
-        if self.is_empty() {
-            self.start = 0;
-            self.end = 0;
-        }
     }
 
     /// Drops the content, and the storage with it where that is larger than `retain`.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::outbound::Fin;
+use super::whole::Whole;
 use super::{Connection, State};
 use crate::buffer::Buffer;
 use crate::error::ProtocolError;
@@ -43,10 +44,20 @@ pub enum Piece<'b> {
 /// may hold it while it goes on using connection and buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Found {
-    pub(super) kind: Kind,
+    kind: Kind,
     /// Assembled, or else in one piece at the front of the buffer.
-    pub(super) assembled: bool,
-    pub(super) ends_message: bool,
+    assembled: bool,
+    ends_message: bool,
+}
+
+impl From<Whole> for Found {
+    fn from(whole: Whole) -> Self {
+        let kind = match whole {
+            Whole::Text => Kind::Text,
+            Whole::Binary => Kind::Binary,
+        };
+        Self { kind, assembled: false, ends_message: true }
+    }
 }
 
 impl Found {
@@ -72,9 +83,13 @@ impl Connection {
     /// the [output](Self::output); further input is discarded, and every further call gives the same error.
     #[inline]
     pub fn next_event<'b>(&mut self, input: &'b mut Buffer) -> Result<Option<Event<'b>>, ProtocolError> {
-        match self.advance(input)? {
-            Some(found) => self.lend(input, found).map(Some),
-            None => Ok(None),
+        match self.advance_whole(input) {
+            Some(Whole::Text) => self.validate(input.lent()).map(|text| Some(Event::Text(text))),
+            Some(Whole::Binary) => Ok(Some(Event::Binary(input.lent()))),
+            None => match self.pull(input, By::Message)? {
+                Some(found) => self.lend(input, found).map(Some),
+                None => Ok(None),
+            },
         }
     }
 
@@ -86,7 +101,7 @@ impl Connection {
     #[inline]
     pub fn advance(&mut self, input: &mut Buffer) -> Result<Option<Found>, ProtocolError> {
         match self.advance_whole(input) {
-            Some(found) => Ok(Some(found)),
+            Some(whole) => Ok(Some(whole.into())),
             None => self.pull(input, By::Message),
         }
     }
@@ -97,7 +112,6 @@ impl Connection {
     /// # Errors
     ///
     /// As [`next_event`](Self::next_event): text is validated here where that makes it one pass.
-    #[inline]
     pub fn lend<'b>(&mut self, input: &'b mut Buffer, found: Found) -> Result<Event<'b>, ProtocolError> {
         Ok(match found.kind {
             Kind::Text => Event::Text(self.lend_text(input, found)?),
@@ -126,7 +140,7 @@ impl Connection {
     /// [`advance`](Self::advance) past control frames.
     pub(crate) fn advance_message(&mut self, input: &mut Buffer) -> Result<Option<Found>, ProtocolError> {
         match self.advance_whole(input) {
-            Some(found) => Ok(Some(found)),
+            Some(whole) => Ok(Some(whole.into())),
             None => self.pull_data(input, By::Message),
         }
     }

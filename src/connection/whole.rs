@@ -2,15 +2,20 @@
 //!
 //! Whatever differs in any way, faults included, is left to the general path, which sees the same bytes.
 
-use super::inbound::Found;
 use super::{Connection, State};
 use crate::buffer::Buffer;
-use crate::frame::rules::Kind;
 use crate::frame::{MaskKey, apply_mask};
 use crate::role::Role;
 
 /// Longer payloads have a 64-bit length, and a header that costs little beside them.
 const LONGEST: u64 = u16::MAX as u64;
+
+/// What kind of message it is.
+#[derive(Clone, Copy)]
+pub(super) enum Whole {
+    Text,
+    Binary,
+}
 
 impl Connection {
     /// Looks at where things stand. Called wherever they may have changed.
@@ -24,43 +29,33 @@ impl Connection {
 
     /// Lends the next message if it is the common case; otherwise touches nothing.
     #[inline]
-    pub(super) fn advance_whole(&mut self, input: &mut Buffer) -> Option<Found> {
+    pub(super) fn advance_whole(&mut self, input: &mut Buffer) -> Option<Whole> {
+        let [first, second, medium @ ..] = *input.peek::<4>()?;
         // FIN, no reserved bit, and an opcode of data (section 5.2).
-        let start: &[u8; 8] = input.peek()?;
-        let kind = match start[0] {
-            0x81 => Kind::Text,
-            0x82 => Kind::Binary,
+        let kind = match first {
+            0x81 => Whole::Text,
+            0x82 => Whole::Binary,
             _ => return None,
         };
-        let (header_len, len, key) = match self.role() {
-            Role::Server => match start[1] {
-                short @ 0x80..=0xFD => {
-                    (6, usize::from(short & 0x7F), [start[2], start[3], start[4], start[5]])
-                }
-                0xFE => (8, medium(start)?, [start[4], start[5], start[6], start[7]]),
-                _ => return None,
-            },
-            Role::Client => match start[1] {
-                short @ 0..=0x7D => (2, usize::from(short), [0; 4]),
-                0x7E => (4, medium(start)?, [0; 4]),
-                _ => return None,
-            },
+        let (mask_bit, key_len) = match self.role() {
+            Role::Server => (0x80, 4),
+            Role::Client => (0, 0),
         };
+        let (len_len, len) = match (second ^ mask_bit, u16::from_be_bytes(medium)) {
+            (short @ 0..=125, _) => (0, u16::from(short)),
+            // "The minimal number of bytes MUST be used to encode the length" (section 5.2).
+            (126, medium @ 126..) => (2, medium),
+            _ => return None,
+        };
+        let len = usize::from(len);
         if len >= self.whole_below {
             return None;
         }
-        let payload = input.lend_behind(header_len, len)?;
-        if self.role() == Role::Server {
-            apply_mask(payload, MaskKey(key), 0);
+        let (header, payload) = input.lend_frame(2 + len_len + key_len, len)?;
+        if key_len > 0 {
+            apply_mask(payload, MaskKey(*header.last_chunk()?), 0);
         }
         self.timers.hear();
-        Some(Found { kind, assembled: false, ends_message: true })
+        Some(kind)
     }
-}
-
-/// "The minimal number of bytes MUST be used to encode the length" (section 5.2).
-#[inline]
-fn medium(start: &[u8; 8]) -> Option<usize> {
-    let len = u16::from_be_bytes([start[2], start[3]]);
-    (len > 125).then_some(usize::from(len))
 }
