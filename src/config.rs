@@ -29,7 +29,10 @@ pub struct Config {
     /// The interval at which the connection is checked for silence. Where nothing has come since the last check, a Ping is
     /// sent; where nothing has come by the next one either, the connection counts as lost: two to three intervals after
     /// the last sign of life. Part of a header or of a control frame is not one; while more waits to be written, what the
-    /// stream takes is one. `None`: never. Default: 30 s.
+    /// stream takes is one. `None`: never.
+    ///
+    /// On a connection that is idle otherwise a Ping and its Pong pass every two intervals, so keep this below half of the
+    /// time after which anything in between cuts an idle connection. Default: 20 s, for proxies that do so after 60 s.
     pub keepalive: Option<Duration>,
     /// How long the peer may take to answer a Close frame, and to end the transport after the closing handshake.
     /// Default: 5 s.
@@ -50,7 +53,7 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             max_output_len: 32 << 20,
-            keepalive: Some(Duration::from_secs(30)),
+            keepalive: Some(Duration::from_secs(20)),
             close_timeout: Duration::from_secs(5),
             handshake_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),

@@ -90,6 +90,26 @@ fn an_answer_to_the_ping_starts_the_count_again() {
     }
 }
 
+/// That is when proxies cut a connection unless they are told otherwise.
+#[test]
+fn by_default_an_idle_connection_is_not_silent_for_a_minute() {
+    for role in ROLES {
+        let mut end = connection(role, &Config::default());
+        end.handle_timeout(Duration::ZERO);
+        hear(&mut end, (TEXT, b"the last word"));
+        let mut spoke = Duration::ZERO;
+        while spoke < seconds(300) {
+            let now = end.next_timeout().unwrap();
+            assert!(now - spoke < seconds(60), "silent for {:?}", now - spoke);
+            end.handle_timeout(now);
+            if written(end.output()) == ping(role) {
+                hear(&mut end, (PONG, b""));
+                spoke = now;
+            }
+        }
+    }
+}
+
 #[test]
 fn part_of_a_long_frame_is_a_sign_of_life() {
     for role in ROLES {
