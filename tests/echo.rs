@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use example_server::{PATIENCE, Server};
 use sansocket::blocking::{self, Waited, WebSocket};
-use sansocket::{CloseCode, Message};
+use sansocket::{CloseCode, Event, Message};
 
 fn connect(server: &Server) -> WebSocket<std::net::TcpStream> {
     blocking::connect(&server.url("/")).unwrap()
@@ -78,4 +78,10 @@ fn plain_only_echoes() {
     for message in messages {
         assert_eq!(next(&mut socket), message);
     }
+}
+
+#[test]
+fn the_keepalive_is_an_option() {
+    let server = Server::start("echo", &["--plain", "--keepalive", "0.05"]);
+    assert_eq!(connect(&server).read_event().unwrap(), Some(Event::Ping(b"")));
 }

@@ -55,6 +55,9 @@ struct Options {
     /// Another site whose pages may connect, such as https://example.com (repeatable)
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
+    /// How many seconds apart the server looks whether a connection is alive
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    keepalive: u64,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -64,7 +67,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ctrlc::set_handler(move || ended.try_send(()).unwrap_or_default())?;
 
     let slots = Slots::new(options.max_connections);
-    let server = Arc::new(Server::start(options.history, options.allow_origin)?);
+    let keepalive = Duration::from_secs(options.keepalive);
+    let server = Arc::new(Server::start(options.history, options.allow_origin, keepalive)?);
     println!("chat: http://{}/", listener.local_addr()?);
     {
         let (server, slots) = (Arc::clone(&server), Arc::clone(&slots));

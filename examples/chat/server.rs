@@ -17,19 +17,23 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(history: usize, allowed_origins: Vec<String>) -> io::Result<Self> {
+    pub(crate) fn start(
+        history: usize,
+        allowed_origins: Vec<String>,
+        keepalive: Duration,
+    ) -> io::Result<Self> {
         let connections = Arc::<Connections>::default();
         let (sender, changed) = mpsc::channel();
         thread::Builder::new().spawn(move || rooms::announce_users(&changed))?;
         let rooms = Rooms::new(history, Arc::clone(&connections), sender);
-        Ok(Self { config: Arc::new(config()), allowed_origins, connections, rooms })
+        Ok(Self { config: Arc::new(config(keepalive)), allowed_origins, connections, rooms })
     }
 }
 
-/// The times for the opening handshake (10 s in all), for silence (30 s, then a Ping, then 30 s) and for the closing handshake
-/// are the defaults.
-fn config() -> Config {
+/// The times for the opening handshake and for the closing one are the defaults.
+fn config(keepalive: Duration) -> Config {
     Config {
+        keepalive: Some(keepalive),
         // A text of 4,000 characters of three bytes each, in base64, with a long name.
         limits: Limits { max_frame_len: 16 << 10, max_message_len: 16 << 10, ..Limits::default() },
         // What one write takes along at most; the queue behind it is the room's business.

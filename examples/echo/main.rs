@@ -16,6 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
+use sansocket::Config;
 use session::Session;
 
 #[derive(Debug, Parser)]
@@ -30,13 +31,19 @@ struct Options {
     /// Only echo: no message on a timeout, and `exit` is a message like any other
     #[arg(long)]
     plain: bool,
+    /// How many seconds apart the server looks whether a connection is alive
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    keepalive: Duration,
 }
 
 fn main() -> io::Result<()> {
     let options = Options::parse();
     let listener = TcpListener::bind(&options.bind)?;
     println!("echo: ws://{}/", listener.local_addr()?);
-    let session = Arc::new(if options.plain { Session::Plain } else { Session::Timed(options.timeout) });
+    let session = Arc::new(Session {
+        config: Arc::new(Config { keepalive: Some(options.keepalive), ..Config::default() }),
+        timeout: (!options.plain).then_some(options.timeout),
+    });
     loop {
         // A limit on connections is left to the chat example: what is short here is memory or descriptors, which ends
         // with a connection, so that there is no use in trying again at once.

@@ -1,6 +1,7 @@
 //! One connection: before it is open, while it is, and after it has ended.
 
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sansocket::blocking::{self, Waited, WebSocket};
@@ -11,21 +12,21 @@ type Socket = WebSocket<TcpStream>;
 
 /// What is done on a connection.
 #[derive(Debug)]
-pub(crate) enum Session {
-    /// Everything is sent back.
-    Plain,
-    /// Everything but `exit` is sent back, and something is said after this much silence.
-    Timed(Duration),
+pub(crate) struct Session {
+    /// Shared by all connections.
+    pub(crate) config: Arc<Config>,
+    /// After this much silence something is said, and `exit` is an end; `None`: everything is just sent back.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Session {
     pub(crate) fn run(&self, stream: TcpStream) {
         let peer = stream.peer_addr().map_or("somebody".into(), |address| address.to_string());
-        match blocking::accept_with(stream, Config::default(), before) {
+        match blocking::accept_with(stream, Arc::clone(&self.config), before) {
             Ok(mut socket) => {
-                let result = match self {
-                    Self::Plain => echo(&mut socket),
-                    Self::Timed(timeout) => converse(&mut socket, *timeout),
+                let result = match self.timeout {
+                    None => echo(&mut socket),
+                    Some(timeout) => converse(&mut socket, timeout),
                 };
                 after(&peer, &socket, result);
             }
