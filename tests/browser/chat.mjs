@@ -2,21 +2,18 @@
 //
 //   node chat.mjs PATH_TO_CHAT_BINARY [SCREENSHOT_DIR]
 //
-// PLAYWRIGHT_DIR  directory whose node_modules holds playwright-core (default: this one), so that
-//                 it can be installed outside the source tree: npm install --prefix DIR playwright-core@...
-// CHROMIUM        the browser to run (default: /usr/bin/chromium)
+// PLAYWRIGHT_DIR and CHROMIUM: see harness.mjs.
 //
 // Prints a line for each check, then "N passed, N failed"; the exit code is 1 if any failed.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 
-const here = fileURLToPath(new URL(".", import.meta.url));
-const { chromium } = createRequire(join(resolve(process.env.PLAYWRIGHT_DIR ?? here), "chat.mjs"))("playwright-core");
+import {
+  TIMEOUT, check, complaints, connectionId, drive, listed, messages, openWindow, passing, rename, say, sees, settle,
+  startServer, state, stop, times, within,
+} from "./harness.mjs";
 
 const [binary, screenshots] = process.argv.slice(2);
 if (!binary) {
@@ -25,161 +22,9 @@ if (!binary) {
 }
 if (screenshots) mkdirSync(screenshots, { recursive: true });
 
-const TIMEOUT = 10_000;
 const HOSTILE = `<img src=x onerror="window.pwned=1">`;
 const TUTORIAL = "/csp/user/Chat.Server.cls";
-const DESKTOP = { width: 1100, height: 700 };
 const PHONE = { width: 390, height: 844 };
-
-// ---- Checks ----
-
-let passed = 0;
-let failed = 0;
-const passing = new Set(); // windows that are not meant to outlive the check that opens them
-
-async function check(name, body) {
-  try {
-    await body();
-    passed += 1;
-    console.log(`ok - ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`not ok - ${name}`);
-    console.log(String(error.stack ?? error).replace(/^/gm, "  # "));
-    // What a failed check leaves open must not fail the checks after it.
-    for (const page of passing) await page.context().close().catch(() => {});
-  }
-  passing.clear();
-}
-
-// ---- The server ----
-
-const children = new Set();
-
-/** Starts the binary and resolves when it has printed the URL of its page. */
-async function startServer(bind) {
-  const child = spawn(resolve(binary), ["--bind", bind], { stdio: ["ignore", "pipe", "pipe"] });
-  children.add(child);
-  const server = { child, url: "", errors: "" };
-  server.gone = new Promise((done) => {
-    child.once("error", (error) => { server.errors += error; children.delete(child); done(null); });
-    child.once("exit", (code, signal) => { children.delete(child); done(signal ?? code); });
-  });
-  child.stderr.setEncoding("utf8").on("data", (text) => { server.errors = (server.errors + text).slice(-4000); });
-  let output = "";
-  const printed = new Promise((done) => {
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      if (server.url) return;
-      output += text;
-      server.url = /http:\/\/127\.0\.0\.1:\d+\//.exec(output)?.[0] ?? "";
-      if (server.url) done();
-    });
-  });
-  const outcome = await within(Promise.race([printed, server.gone.then(() => "exited")]), "the server prints its URL");
-  assert.notEqual(outcome, "exited", `the server exited: ${server.errors}`);
-  return server;
-}
-
-/** A promise, or an error when it takes too long. */
-function within(promise, what) {
-  let timer;
-  const late = new Promise((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`too slow: ${what}`)), TIMEOUT);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
-function stopAll() {
-  for (const child of children) child.kill("SIGKILL");
-}
-
-// ---- Windows ----
-
-/** Runs in the page before its own script: records what cannot be seen from outside. */
-function record() {
-  const seen = { sockets: [], most: 0, closes: [], states: [], violations: [] };
-  window.seen = seen;
-  addEventListener("securitypolicyviolation", (event) => {
-    seen.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
-  });
-  const Native = window.WebSocket;
-  window.WebSocket = class extends Native {
-    constructor(...given) {
-      super(...given);
-      seen.sockets.push(this);
-      seen.most = Math.max(seen.most, seen.sockets.filter((socket) => socket.readyState !== 3).length);
-      this.addEventListener("close", ({ code, wasClean }) => seen.closes.push({ code, wasClean }));
-    }
-  };
-  addEventListener("DOMContentLoaded", () => {
-    const status = document.getElementById("status");
-    const note = () => {
-      if (seen.states.at(-1) !== status.dataset.state) seen.states.push(status.dataset.state);
-    };
-    note();
-    new MutationObserver(note).observe(status, { attributes: true });
-  });
-}
-
-const complaints = [];
-
-/** A window in a browser context of its own, connected unless `connect` is false. */
-async function openWindow(browser, url, { connect = true, prepare, ...options } = {}) {
-  const context = await browser.newContext({ viewport: DESKTOP, locale: "en-GB", ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(TIMEOUT);
-  page.on("pageerror", (error) => complaints.push(`exception: ${error}`));
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-  });
-  await page.addInitScript(record);
-  await prepare?.(page);
-  await page.goto(url);
-  if (connect) await state(page, "connected");
-  return page;
-}
-
-const state = (page, wanted) =>
-  page.waitForFunction((value) => document.getElementById("status").dataset.state === value, wanted);
-
-/** The connection's ID, once the header shows it. */
-async function connectionId(page) {
-  await page.waitForFunction(() => document.querySelector("#status[data-state=connected] code")?.textContent);
-  return page.locator("#status code").textContent();
-}
-
-async function say(page, text) {
-  await page.fill("#input", text);
-  await page.press("#input", "Enter");
-}
-
-/** Resolves when the log holds a message of exactly this text. */
-const sees = (page, text) =>
-  page.waitForFunction((value) => [...document.querySelectorAll("#log .text")].some((row) => row.textContent === value), text);
-
-/** The log's messages, as [author, text], without those of the system. */
-const messages = (page) => page.evaluate(() =>
-  [...document.querySelectorAll("#log .row:not(.system, .local)")].map((row) => [".author", ".text"].map((part) => row.querySelector(part).textContent)));
-
-const times = async (page, text) => (await messages(page)).filter((message) => message[1] === text).length;
-
-/** Resolves when the list of users is exactly this, in any order. */
-const listed = (page, names) => page.waitForFunction((wanted) => {
-  const users = [...document.querySelectorAll("#users .user")].map((user) => user.textContent);
-  return JSON.stringify(users.sort()) === JSON.stringify(wanted);
-}, [...names].sort());
-
-/** A text that everybody has received proves that all that was sent before it has arrived. */
-async function settle(from, ...pages) {
-  const marker = `marker ${Math.random().toString(36).slice(2)}`;
-  await say(from, marker);
-  await Promise.all([from, ...pages].map((page) => sees(page, marker)));
-}
-
-async function rename(page, name) {
-  await say(page, `/nick ${name}`);
-  await page.waitForFunction((wanted) => document.getElementById("name").textContent === wanted, name);
-}
 
 /** Ends the page's connection from within, as nothing in the page itself does. */
 const dropConnection = (page) => page.evaluate(() => {
@@ -205,7 +50,7 @@ async function fitsPhone(page) {
 // ---- The test ----
 
 async function run(browser) {
-  let server = await startServer("127.0.0.1:0");
+  let server = await startServer(binary, "127.0.0.1:0");
   const { url } = server;
   let alice;
   let bob;
@@ -491,7 +336,7 @@ async function run(browser) {
   });
 
   await check("after a restart on the same port both windows reconnect by themselves", async () => {
-    server = await startServer(new URL(url).host);
+    server = await startServer(binary, new URL(url).host);
     assert.equal(server.url, url);
     for (const page of [alice, bob]) {
       page.setDefaultTimeout(4 * TIMEOUT); // the back-off may have reached its 30 s
@@ -508,8 +353,7 @@ async function run(browser) {
     }
   });
 
-  server.child.kill("SIGINT");
-  await within(server.gone, "the server exits").catch(() => {});
+  await stop(server).catch(() => {});
 }
 
 /** Checks of the page alone: its socket ends in this test and never reaches the server. */
@@ -602,20 +446,4 @@ async function takeScreenshots(browser, url) {
   await windows.Mara.context().close();
 }
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  headless: true,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
-});
-try {
-  await run(browser);
-} catch (error) {
-  failed += 1;
-  console.log(`not ok - the test ran to its end\n${String(error.stack ?? error).replace(/^/gm, "  # ")}`);
-} finally {
-  await browser.close();
-  stopAll();
-}
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await drive(run);
