@@ -118,7 +118,7 @@ pub enum HandshakeError {
     #[error("the HTTP head has too many headers")]
     TooManyHeaders,
     /// The head is not HTTP/1.1.
-    #[error("malformed HTTP head")]
+    #[error("not a well-formed HTTP/1.1 head")]
     MalformedHead,
     /// The method of an opening handshake is GET (section 4.2.1).
     #[error("the method is not GET")]

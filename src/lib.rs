@@ -155,3 +155,8 @@ struct Readme;
 #[cfg(all(doctest, feature = "http", feature = "tokio"))]
 #[doc = include_str!("../docs/migrating.md")]
 struct Migrating;
+
+/// And the one of the page on proxies.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/proxies.md")]
+struct Proxies;

@@ -45,22 +45,24 @@ function fail(name, error) {
   console.log(String(error.stack ?? error).replace(/^/gm, "  # "));
 }
 
-/** Runs a test with a browser, ends whatever it has started, prints the counts and exits. */
-export async function drive(test, env = process.env) {
-  const browser = await load("playwright-core").chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    headless: true,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync"],
-    env,
-  });
+/** The browser, in an environment of its own if one is given. */
+export const launch = (env = process.env) => load("playwright-core").chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  headless: true,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
+  env,
+});
+
+/** Runs a test with a browser, prints the counts and exits. */
+export async function drive(test, env) {
+  const browser = await launch(env);
   try {
     await test(browser);
   } catch (error) {
     fail("the test ran to its end", error);
   } finally {
     await browser.close();
-    for (const child of children) child.kill("SIGKILL");
   }
   console.log(`${passed} passed, ${failed} failed`);
   process.exit(failed ? 1 : 0);
@@ -69,8 +71,10 @@ export async function drive(test, env = process.env) {
 // ---- Processes ----
 
 const children = new Set();
+process.on("exit", () => { for (const child of children) child.kill("SIGKILL"); });
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
-/** Starts a program; `output` and `errors` are the ends of what it prints, `gone` resolves when it has ended. */
+/** Starts a program, which ends with the test at the latest; `output` and `errors` are the ends of what it prints, `gone` resolves when it has ended. */
 export function start(program, options) {
   const child = spawn(program, options, { stdio: ["ignore", "pipe", "pipe"] });
   children.add(child);
@@ -107,13 +111,15 @@ export function stop(program, signal = "SIGINT") {
   return within(program.gone, `${program.child.spawnfile} ends`);
 }
 
-/** A promise, or an error when it takes too long. */
+/** A promise, or an error when it takes too long; which may be awaited later, or never. */
 export function within(promise, what, patience = TIMEOUT) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`too slow: ${what}`)), patience);
   });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  const outcome = Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  outcome.catch(() => {});
+  return outcome;
 }
 
 // ---- Windows ----

@@ -124,7 +124,7 @@ fn refused_with_a_status() {
 #[test]
 fn answers_that_break_the_opening_handshake() {
     for (answer, fault) in [
-        (&b"\x00garbage\r\n\r\n"[..], "malformed HTTP head"),
+        (&b"\x00garbage\r\n\r\n"[..], "not a well-formed HTTP/1.1 head"),
         (b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", "no Connection header"),
     ] {
         let (url, _server) = listen(|mut stream| {
