@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Parser;
 use sansocket::tokio::{Reader, Writer, accept_with};
-use sansocket::{CloseCode, Config, Error, Prepared};
+use sansocket::{CloseCode, Config, Error, Prepared, SendError};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
@@ -140,7 +140,10 @@ async fn attend(
                 None => return Ok("closed"),
             },
             message = news.recv() => match message {
-                Ok(message) if writer.buffered_amount() <= room.limit => writer.feed_prepared(&message).await?,
+                Ok(message) if writer.buffered_amount() <= room.limit => match writer.feed_prepared(&message).await {
+                    Err(Error::Send(SendError::Closed)) => {} // the closing handshake is the reader's
+                    fed => fed?,
+                },
                 _ => return Ok("too slow"), // too much is waiting for it, or it has missed messages
             },
         }

@@ -179,6 +179,18 @@ mod broadcast {
         assert_eq!(server.line(), format!("{second_id}: closed"));
     }
 
+    /// What cannot be sent to it any more does not cut its closing handshake short.
+    #[test]
+    fn a_receiver_closes_cleanly_in_the_middle_of_the_news() {
+        let server = Server::start("broadcast", &["--every", "1", "--size", "20000"]);
+        for _ in 0..100 {
+            let (mut socket, id) = join(&server);
+            next(&mut socket);
+            socket.close(CloseCode::NORMAL, "").unwrap();
+            assert_eq!(server.line(), format!("{id}: closed"));
+        }
+    }
+
     #[test]
     fn who_does_not_read_is_dropped_and_delays_nobody() {
         let server = Server::start("broadcast", &["--every", "20", "--size", "200000", "--limit", "4000000"]);
