@@ -21,6 +21,7 @@ pub enum Message {
 
 impl Message {
     /// The data, whichever kind it is.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes()
     }
@@ -34,6 +35,7 @@ impl Message {
     }
 
     /// How many bytes of data there are.
+    #[inline]
     pub fn len(&self) -> usize {
         self.bytes().len()
     }
@@ -43,6 +45,7 @@ impl Message {
         self.len() == 0
     }
 
+    #[inline]
     pub(crate) fn bytes(&self) -> &Bytes {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -50,6 +53,7 @@ impl Message {
         }
     }
 
+    #[inline]
     pub(crate) fn opcode(&self) -> Opcode {
         match self {
             Self::Text(_) => Opcode::Text,

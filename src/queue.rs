@@ -23,14 +23,17 @@ impl Queue {
         self.storage
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.end - self.start
     }
 
+    #[inline]
     pub(crate) fn capacity(&self) -> usize {
         self.storage.len()
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end
     }
@@ -73,6 +76,7 @@ impl Queue {
 
     /// Room for at least `min` bytes behind the content; what has been written there joins it with `commit`.
     /// Content moves to the front of the storage before the storage grows; an emptied queue starts there again.
+    #[inline]
     pub(crate) fn spare(&mut self, min: usize) -> &mut [u8] {
         if self.is_empty() {
             self.start = 0;
@@ -82,6 +86,12 @@ impl Queue {
             self.make_room(min);
         }
         self.storage.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// The same, as an array.
+    #[inline]
+    pub(crate) fn spare_array<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        self.spare(N).first_chunk_mut()
     }
 
     #[cold]
@@ -96,6 +106,7 @@ impl Queue {
     }
 
     /// Appends the first `n` bytes of what `spare` gave.
+    #[inline]
     pub(crate) fn commit(&mut self, n: usize) {
         self.end = self.end.saturating_add(n).min(self.storage.len());
     }
@@ -108,6 +119,7 @@ impl Queue {
     }
 
     /// Drops `n` bytes from the front. They stay where they are until something is added.
+    #[inline]
     pub(crate) fn consume(&mut self, n: usize) {
         self.start = self.start.saturating_add(n).min(self.end);
     }

@@ -208,7 +208,7 @@ impl Connection {
 
     fn pull(&mut self, input: &mut Buffer, by: By) -> Result<Option<Found>, ProtocolError> {
         let found = self.pull_any(input, by);
-        self.expect_whole();
+        self.expect_common();
         found
     }
 

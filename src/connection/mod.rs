@@ -69,6 +69,8 @@ pub struct Connection {
     piecewise: bool,
     /// The common case holds for payloads shorter than this.
     whole_below: usize,
+    /// The common case holds for sending: open, with no fragmented message under way.
+    sends_messages: bool,
     // Sending.
     keys: Keys,
     /// The kind of the message that is being sent in fragments.
@@ -120,6 +122,7 @@ impl Connection {
             carry: Carry::default(),
             piecewise: false,
             whole_below: 0,
+            sends_messages: false,
             keys,
             sending: None,
             output: Output::default(),
@@ -130,7 +133,7 @@ impl Connection {
             subprotocol: None,
             config,
         };
-        connection.expect_whole();
+        connection.expect_common();
         connection
     }
 
@@ -243,7 +246,7 @@ impl Connection {
     fn lose(&mut self) {
         self.pong_owed = None;
         self.closing.lose();
-        self.expect_whole();
+        self.expect_common();
         self.timers.stop();
     }
 
@@ -254,7 +257,7 @@ impl Connection {
             self.queue_close(error.close_code(), error.as_str());
             self.closing.fail(error);
             self.timers.stop();
-            self.expect_whole();
+            self.expect_common();
         }
         self.closing.fault().unwrap_or(error)
     }

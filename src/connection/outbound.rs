@@ -6,7 +6,7 @@ use super::{Connection, Keys, State};
 use crate::error::SendError;
 #[cfg(feature = "std")]
 use crate::frame::mask::thread_key;
-use crate::frame::{CloseCode, CloseFrame, FrameHeader, Opcode, copy_masked};
+use crate::frame::{CloseCode, CloseFrame, FrameHeader, MaskKey, Opcode, copy_masked, short};
 use crate::message::{Message, Prepared};
 
 /// From this length on a shared payload is referenced instead of copied: a clone of a `Bytes` and a slice more in the
@@ -34,6 +34,7 @@ impl Connection {
     /// [`Closed`](SendError::Closed), [`OutputFull`](SendError::OutputFull),
     /// [`MessageTooLong`](SendError::MessageTooLong), and [`MessageUnderWay`](SendError::MessageUnderWay) between the
     /// fragments of another message.
+    #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
         self.send_copied(Opcode::Text, text.as_bytes())
     }
@@ -43,6 +44,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`send_text`](Self::send_text).
+    #[inline]
     pub fn send_binary(&mut self, data: &[u8]) -> Result<(), SendError> {
         self.send_copied(Opcode::Binary, data)
     }
@@ -52,10 +54,15 @@ impl Connection {
     /// # Errors
     ///
     /// As [`send_text`](Self::send_text).
+    #[inline]
     pub fn send(&mut self, message: &Message) -> Result<(), SendError> {
         if message.len() < REFERENCED_FROM || self.masks() {
             return self.send_copied(message.opcode(), message.as_bytes());
         }
+        self.send_reference(message)
+    }
+
+    fn send_reference(&mut self, message: &Message) -> Result<(), SendError> {
         self.check_message(message.len())?;
         let header = self.header(message.opcode(), Fin::Final, message.len());
         self.append_frame(&header, &[]);
@@ -165,6 +172,7 @@ impl Connection {
         let header = self.header(Opcode::Close, Fin::Final, payload.len());
         self.append_frame(&header, payload);
         self.closing.send(code);
+        self.expect_common();
     }
 
     /// "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already received a Close
@@ -200,7 +208,19 @@ impl Connection {
         self.output.mark_pong();
     }
 
+    #[inline]
     fn send_copied(&mut self, opcode: Opcode, data: &[u8]) -> Result<(), SendError> {
+        if self.sends_messages && data.len() <= short::MAX_PAYLOAD_LEN && self.check_room(data.len()).is_ok()
+        {
+            let key = self.next_key();
+            self.output.append_short(opcode, key, data);
+            return Ok(());
+        }
+        self.send_long(opcode, data)
+    }
+
+    /// Any length, and whatever stands against it.
+    fn send_long(&mut self, opcode: Opcode, data: &[u8]) -> Result<(), SendError> {
         self.check_message(data.len())?;
         let header = self.header(opcode, Fin::Final, data.len());
         self.append_frame(&header, data);
@@ -220,6 +240,7 @@ impl Connection {
             Fin::More => Some(kind),
             Fin::Final => None,
         };
+        self.expect_common();
         Ok(())
     }
 
@@ -243,6 +264,11 @@ impl Connection {
         if self.state() != State::Open {
             return Err(SendError::Closed);
         }
+        self.check_room(len)
+    }
+
+    #[inline]
+    fn check_room(&self, len: usize) -> Result<(), SendError> {
         let frame_len = len.saturating_add(FrameHeader::MAX_LEN);
         match self.config.max_output_len.checked_sub(self.output.len()) {
             Some(room) if frame_len <= room => Ok(()),
@@ -255,15 +281,20 @@ impl Connection {
         !matches!(self.keys, Keys::Unmasked)
     }
 
-    /// "A masking key … MUST be chosen afresh for each frame" (section 5.3): one key is drawn here, for one frame.
     fn header(&mut self, opcode: Opcode, fin: Fin, payload_len: usize) -> FrameHeader {
-        let mask = match &mut self.keys {
+        let mask = self.next_key();
+        FrameHeader { fin: fin == Fin::Final, rsv1: false, opcode, mask, payload_len: payload_len as u64 }
+    }
+
+    /// "A masking key … MUST be chosen afresh for each frame" (section 5.3): one is drawn here for each.
+    #[inline]
+    fn next_key(&mut self) -> Option<MaskKey> {
+        match &mut self.keys {
             Keys::Unmasked => None,
             #[cfg(feature = "std")]
             Keys::Thread => Some(thread_key()),
             Keys::Custom(keys) => Some(keys.next_key()),
-        };
-        FrameHeader { fin: fin == Fin::Final, rsv1: false, opcode, mask, payload_len: payload_len as u64 }
+        }
     }
 
     fn append_frame(&mut self, header: &FrameHeader, payload: &[u8]) {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 
+use crate::frame::{MaskKey, Opcode, short};
 use crate::queue::Queue;
 
 /// What an output that has been written out keeps of its storage.
@@ -43,12 +44,14 @@ pub struct Output {
 
 impl Output {
     /// How many bytes wait, those taken for writing and not yet written included.
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "what is in memory can be counted in usize")]
     pub fn len(&self) -> usize {
         (self.queued - self.written) as usize
     }
 
     /// Whether everything has been written.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.queued == self.written
     }
@@ -73,13 +76,24 @@ impl Output {
 
     /// Drops the first `n` bytes: they have been written.
     pub fn advance(&mut self, n: usize) {
-        let mut left = n.min(self.held());
-        while left > 0 {
-            left -= self.drop_front(left);
+        let n = n.min(self.held());
+        if self.references.is_empty() {
+            self.run.consume(n);
+            self.front += n as u64;
+        } else {
+            self.advance_past_references(n);
         }
         self.note_written(self.front);
         if self.held() == 0 {
             self.run.reset(RETAINED_LEN);
+        }
+    }
+
+    fn advance_past_references(&mut self, mut n: usize) {
+        while n > 0 {
+            n -= self.drop_front(n);
+        }
+        if self.references.is_empty() && self.references.capacity() > RETAINED_REFERENCES {
             self.references.shrink_to(RETAINED_REFERENCES);
         }
     }
@@ -173,6 +187,7 @@ impl Output {
         self.written >= end
     }
 
+    #[inline]
     fn note_written(&mut self, up_to: u64) {
         self.moved |= up_to > self.written;
         self.written = self.written.max(up_to);
@@ -184,6 +199,7 @@ impl Output {
     }
 
     /// How many bytes are here, those taken aside.
+    #[inline]
     pub(crate) fn held(&self) -> usize {
         distance(self.front, self.queued)
     }
@@ -212,6 +228,16 @@ impl Output {
         };
         self.front += dropped as u64;
         dropped
+    }
+
+    /// Queues a frame with a short payload.
+    #[inline]
+    pub(crate) fn append_short(&mut self, opcode: Opcode, key: Option<MaskKey>, payload: &[u8]) {
+        if let Some(to) = self.run.spare_array() {
+            let len = short::encode(to, opcode, key, payload);
+            self.run.commit(len);
+            self.queued += len as u64;
+        }
     }
 
     /// Room for a frame of exactly `len` bytes, which the caller fills.
@@ -246,6 +272,7 @@ impl Output {
 }
 
 /// How far it is from one position to a later one.
+#[inline]
 #[expect(clippy::cast_possible_truncation, reason = "both lie in what is in memory")]
 fn distance(from: u64, to: u64) -> usize {
     to.saturating_sub(from) as usize

@@ -19,11 +19,12 @@ pub(super) enum Whole {
 
 impl Connection {
     /// Looks at where things stand. Called wherever they may have changed.
-    pub(super) fn expect_whole(&mut self) {
+    pub(super) fn expect_common(&mut self) {
         let limits = &self.config.limits;
         let none =
             self.state() == State::Closed || !self.reader.is_between_messages() || limits.max_fragments == 0;
         let longest = limits.max_frame_len.min(limits.max_message_len).min(LONGEST);
+        self.sends_messages = self.state() == State::Open && self.sending.is_none();
         self.whole_below = if none { 0 } else { longest as usize + 1 };
     }
 

@@ -19,6 +19,7 @@ pub(crate) mod close;
 pub(crate) mod decoder;
 pub(crate) mod mask;
 pub(crate) mod rules;
+pub(crate) mod short;
 
 pub use close::{CloseCode, CloseFrame};
 pub use decoder::{Chunk, Decoder};
@@ -147,22 +148,32 @@ impl FrameHeader {
         let fin = if self.fin { FIN } else { 0 };
         let rsv1 = if self.rsv1 { RSV1 } else { 0 };
         let mask = if self.mask.is_some() { MASK } else { 0 };
-        let (extended, length) = match u16::try_from(self.payload_len) {
-            Ok(short @ 0..=125) => (&[][..], short.to_be_bytes()[1]),
-            Ok(medium) => (&medium.to_be_bytes()[..], 126),
-            Err(_) => (&self.payload_len.to_be_bytes()[..], 127),
-        };
-        let key = self.mask.as_ref().map_or(&[][..], |key| &key.0[..]);
-        let first = [fin | rsv1 | self.opcode as u8, mask | length];
-        let mut len = 0;
-        for part in [&first[..], extended, key] {
-            for (to, from) in out.iter_mut().skip(len).zip(part) {
-                *to = *from;
+        let [first, second, rest @ ..] = out;
+        *first = fin | rsv1 | self.opcode as u8;
+        let extended = match u16::try_from(self.payload_len) {
+            Ok(short @ 0..=125) => {
+                *second = mask | short.to_be_bytes()[1];
+                0
             }
-            len += part.len();
-        }
-        len
+            Ok(medium) => {
+                *second = mask | 126;
+                put(rest, 0, &medium.to_be_bytes())
+            }
+            Err(_) => {
+                *second = mask | 127;
+                put(rest, 0, &self.payload_len.to_be_bytes())
+            }
+        };
+        2 + extended + self.mask.map_or(0, |key| put(rest, extended, &key.0))
     }
+}
+
+/// Copies `bytes` to their place and gives their number.
+fn put(to: &mut [u8], at: usize, bytes: &[u8]) -> usize {
+    if let Some(to) = to.get_mut(at..at + bytes.len()) {
+        to.copy_from_slice(bytes);
+    }
+    bytes.len()
 }
 
 #[cfg(test)]
