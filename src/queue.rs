@@ -125,6 +125,7 @@ impl Queue {
     }
 
     /// Drops the content, and the storage with it where that is larger than `retain`.
+    #[inline]
     pub(crate) fn reset(&mut self, retain: usize) {
         self.start = 0;
         self.end = 0;

@@ -178,6 +178,7 @@ impl Connection {
     }
 
     /// What waits to be written. Ask again after each turn: answers to Pings join it here.
+    #[inline]
     pub fn output(&mut self) -> &mut Output {
         self.settle_pong();
         &mut self.output

@@ -65,7 +65,7 @@ impl Connection {
     fn send_reference(&mut self, message: &Message) -> Result<(), SendError> {
         self.check_message(message.len())?;
         let header = self.header(message.opcode(), Fin::Final, message.len());
-        self.append_frame(&header, &[]);
+        self.output.append_header(&header);
         self.output.append_reference(message.bytes().clone());
         Ok(())
     }
@@ -166,9 +166,7 @@ impl Connection {
         if self.closing.has_sent() {
             return;
         }
-        if let Some(payload) = self.pong_owed.take() {
-            self.append_pong(&payload);
-        }
+        self.append_pong_owed();
         let header = self.header(Opcode::Close, Fin::Final, payload.len());
         self.append_frame(&header, payload);
         self.closing.send(code);
@@ -193,10 +191,14 @@ impl Connection {
     }
 
     /// Queues the Pong owed once the others have been written.
+    #[inline]
     pub(super) fn settle_pong(&mut self) {
-        if !self.output.takes_pong() {
-            return;
+        if self.pong_owed.is_some() && self.output.takes_pong() {
+            self.append_pong_owed();
         }
+    }
+
+    fn append_pong_owed(&mut self) {
         if let Some(payload) = self.pong_owed.take() {
             self.append_pong(&payload);
         }
@@ -298,11 +300,8 @@ impl Connection {
     }
 
     fn append_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
-        let mut start = [0; FrameHeader::MAX_LEN];
-        let header_len = header.encode(&mut start);
-        let frame = self.output.append(header_len + payload.len());
-        let (head, body) = frame.split_at_mut(header_len.min(frame.len()));
-        head.copy_from_slice(start.get(..header_len).unwrap_or_default());
+        self.output.append_header(header);
+        let body = self.output.append(payload.len());
         match header.mask {
             Some(key) => copy_masked(body, payload, key, 0),
             None => body.copy_from_slice(payload),

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 
-use crate::frame::{MaskKey, Opcode, short};
+use crate::frame::{FrameHeader, MaskKey, Opcode, short};
 use crate::queue::Queue;
 
 /// What an output that has been written out keeps of its storage.
@@ -57,45 +57,50 @@ impl Output {
     }
 
     /// What waits, in pieces, in order. None of them is empty.
+    #[inline]
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut run = self.run.as_slice();
         let mut position = self.front;
-        let mut references = self.references.iter().peekable();
+        let mut references = self.references.iter();
+        let mut next = references.next();
         core::iter::from_fn(move || {
-            if let Some((at, bytes)) = references.next_if(|(at, _)| *at == position) {
-                position = at + bytes.len() as u64;
-                return Some(&bytes[..]);
-            }
-            let until_reference = references.peek().map_or(run.len(), |(at, _)| distance(position, *at));
-            let (chunk, rest) = run.split_at(until_reference.min(run.len()));
-            run = rest;
+            let chunk = match next {
+                Some((at, bytes)) if *at == position => {
+                    next = references.next();
+                    &bytes[..]
+                }
+                _ => {
+                    let len = next.map_or(run.len(), |(at, _)| distance(position, *at)).min(run.len());
+                    let (chunk, rest) = run.split_at(len);
+                    run = rest;
+                    chunk
+                }
+            };
             position += chunk.len() as u64;
             (!chunk.is_empty()).then_some(chunk)
         })
     }
 
     /// Drops the first `n` bytes: they have been written.
+    #[inline]
     pub fn advance(&mut self, n: usize) {
-        let n = n.min(self.held());
-        if self.references.is_empty() {
-            self.run.consume(n);
-            self.front += n as u64;
-        } else {
-            self.advance_past_references(n);
+        if n < self.held() {
+            return self.advance_within(n);
         }
+        self.front = self.queued;
         self.note_written(self.front);
-        if self.held() == 0 {
-            self.run.reset(RETAINED_LEN);
+        self.run.reset(RETAINED_LEN);
+        self.references.clear();
+        if self.references.capacity() > RETAINED_REFERENCES {
+            self.references.shrink_to(RETAINED_REFERENCES);
         }
     }
 
-    fn advance_past_references(&mut self, mut n: usize) {
+    fn advance_within(&mut self, mut n: usize) {
         while n > 0 {
             n -= self.drop_front(n);
         }
-        if self.references.is_empty() && self.references.capacity() > RETAINED_REFERENCES {
-            self.references.shrink_to(RETAINED_REFERENCES);
-        }
+        self.note_written(self.front);
     }
 
     /// Writes once, as much as the stream takes, and drops it. `Ok(0)` when nothing waits.
@@ -233,14 +238,25 @@ impl Output {
     /// Queues a frame with a short payload.
     #[inline]
     pub(crate) fn append_short(&mut self, opcode: Opcode, key: Option<MaskKey>, payload: &[u8]) {
+        self.append_up_to(|to| short::encode(to, opcode, key, payload));
+    }
+
+    /// Queues the header of a frame whose payload follows.
+    pub(crate) fn append_header(&mut self, header: &FrameHeader) {
+        self.append_up_to(|to| header.encode(to));
+    }
+
+    /// Queues as much as `encode` says that it has written.
+    #[inline]
+    fn append_up_to<const N: usize>(&mut self, encode: impl FnOnce(&mut [u8; N]) -> usize) {
         if let Some(to) = self.run.spare_array() {
-            let len = short::encode(to, opcode, key, payload);
+            let len = encode(to);
             self.run.commit(len);
             self.queued += len as u64;
         }
     }
 
-    /// Room for a frame of exactly `len` bytes, which the caller fills.
+    /// Room for exactly `len` bytes, which the caller fills.
     pub(crate) fn append(&mut self, len: usize) -> &mut [u8] {
         // The room is reserved first, so that the part lent here is what `commit` takes in.
         self.run.spare(len);
