@@ -120,6 +120,7 @@ mod tests {
         }
     }
 
+    // req: 6455-5.6-b, 6455-8.1-a
     #[test]
     fn every_string_of_up_to_two_bytes_and_every_class_of_longer_ones() {
         for first in 0..=255 {

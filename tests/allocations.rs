@@ -195,6 +195,7 @@ fn warm(role: Role, config: &Config) -> (Connection, Buffer) {
     (connection, input)
 }
 
+// req: 6455-10.4-a
 #[test]
 fn section_10_4_a_length_that_is_only_claimed_costs_nothing() {
     for role in ROLES {
@@ -210,6 +211,7 @@ fn section_10_4_a_length_that_is_only_claimed_costs_nothing() {
     }
 }
 
+// req: 6455-10.4-a, 6455-10.4-b
 #[test]
 fn section_10_4_a_length_over_the_limit_costs_a_close_frame() {
     for role in ROLES {
@@ -256,6 +258,7 @@ fn section_5_4_a_million_fragments_of_one_byte_cost_their_payload() {
     }
 }
 
+// req: 6455-10.4-a
 #[test]
 fn section_5_4_a_million_empty_fragments_fail_at_the_limit_and_cost_nothing() {
     for role in ROLES {

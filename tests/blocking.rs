@@ -81,6 +81,7 @@ fn echo(mut socket: Socket) -> Result<Socket, Error> {
     Ok(socket)
 }
 
+// req: 6455-4.1-a, 6455-4.1-h, 6455-5.5.2-d, 6455-6.1-i
 #[test]
 fn messages_go_both_ways_and_the_client_closes() {
     let (url, server) = serve(patient(), echo);
@@ -117,6 +118,7 @@ fn the_server_closes_and_the_client_reads_to_the_end() {
     assert_eq!(server.join().unwrap().code, CloseCode::GOING_AWAY, "echoed");
 }
 
+// req: 6455-4.1-al, 6455-4.2.2-d, 6455-10.5-a
 #[test]
 fn the_closure_chooses_rejects_and_adds_headers() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -146,6 +148,7 @@ fn the_closure_chooses_rejects_and_adds_headers() {
     assert!(accepted.is_ok());
 }
 
+// req: 6455-4.2.1-a, 6455-7.2.2-a, 6455-10.7-d
 #[test]
 fn a_page_on_the_same_port_and_bad_requests_answered() {
     let rows: [(&[u8], &str); 4] = [
@@ -214,6 +217,7 @@ fn a_message_larger_than_the_buffer_is_taken_in_pieces() {
     assert!(received == text && pieces > 10, "{pieces} pieces");
 }
 
+// req: 6455-5.1-b, 6455-7.1.7-c, 6455-7.1.7-e, 6455-7.4.1-f, 6455-10.7-c
 #[test]
 fn section_7_1_7_a_fault_is_reported_to_the_peer_before_the_transport_ends() {
     let rows: [(&[u8], &[u8]); 3] = [
@@ -233,6 +237,7 @@ fn section_7_1_7_a_fault_is_reported_to_the_peer_before_the_transport_ends() {
     }
 }
 
+// req: 6455-7.1.5-c
 #[test]
 fn a_peer_that_never_answers_the_close_frame_is_given_up() {
     let (url, server) = serve(Config { close_timeout: SHORT, ..patient() }, |mut socket| {
@@ -298,6 +303,7 @@ fn a_peer_that_does_not_read_does_not_hold_a_send_for_ever() {
     assert!(matches!(error, Error::Io(_)) && buffered > 0, "{error}");
 }
 
+// req: 6455-4.1-j, 6455-4.1-k
 #[test]
 fn nothing_listens_and_no_tls() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -345,6 +351,7 @@ fn many_threads_write_while_one_reads() {
     assert_eq!(server.join().unwrap(), ((THREADS * MESSAGES).div_ceil(3), CloseCode::NORMAL));
 }
 
+// req: 6455-5.5.2-b, 6455-5.5.2-c
 #[test]
 fn pings_are_answered_while_nobody_writes_and_a_writer_closes() {
     let (url, server) = serve(patient(), |socket| {

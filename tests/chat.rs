@@ -277,6 +277,7 @@ fn the_page_comes_with_its_policy() {
     }
 }
 
+// req: 6455-4.2.2-f, 6455-4.2.2-g, 6455-4.2.2-j, 6455-10.2-a, 6455-10.2-b
 #[test]
 fn only_pages_of_the_server_and_of_sites_allowed_may_connect() {
     let server = Server::start(

@@ -41,6 +41,7 @@ fn parse(request: &HttpRequest<()>) -> Result<Request, HandshakeError> {
     request.try_into()
 }
 
+// req: 6455-4.2.1-a, 6455-4.2.1-b, 6455-4.2.1-c
 #[test]
 fn section_4_2_1_through_http_types() {
     let added = [("sec-websocket-protocol", "chat"), ("origin", "https://example.com"), ("cookie", "a=b")];
@@ -86,6 +87,7 @@ fn ordinary_requests_are_told_apart() {
     assert_eq!(answer.headers()["content-length"], "3");
 }
 
+// req: 6455-4.2.2-k, 6455-4.2.2-u
 #[test]
 fn section_4_2_2_through_http_types() {
     let request = parse(&request("", None, &[("sec-websocket-protocol", "chat")])).unwrap();
@@ -130,6 +132,7 @@ fn both_ends_through_http_types() {
     assert_eq!((connection.subprotocol(), response.header("upgrade")), (Some("chat"), Some("websocket")));
 }
 
+// req: 6455-4.1-al, 6455-4.1-ao
 #[test]
 fn section_4_1_through_http_types() {
     let handshake = || {

@@ -11,10 +11,13 @@
 
 mod script;
 
-use std::io::ErrorKind;
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, Read, Write};
+use std::rc::Rc;
 use std::time::Duration;
 
 use sansocket::blocking::{self, Untimed, Waited, WebSocket};
+use sansocket::handshake::client::Request;
 use sansocket::{
     Buffer, CloseCode, Config, Connection, Error, Event, HandshakeError, Message, ProtocolError,
 };
@@ -40,6 +43,7 @@ fn echo(script: Script) -> (Vec<Message>, Option<Script>, Result<(), Error>) {
     (received, Some(socket.into_parts().0.0), result)
 }
 
+// req: 6455-6.1-i
 #[test]
 fn reads_and_writes_of_any_length() {
     for (read, write) in [(1, 1), (1, 1000), (2, 3), (7, 5), (1000, 1)] {
@@ -128,6 +132,7 @@ fn a_write_error_at_every_byte_leaves_the_rest_queued() {
     }
 }
 
+// req: 6455-7.1.5-c
 #[test]
 fn section_7_1_5_a_reset_is_the_end_of_the_connection_with_1006() {
     let script = Script { reads: [Step::Error(ErrorKind::ConnectionReset)].into(), ..Script::new(FRAMES) };
@@ -155,6 +160,7 @@ fn a_stream_that_takes_nothing_or_lies() {
     assert_eq!(lied_to.buffered_amount(), 0, "a claim to have written more is all that was there");
 }
 
+// req: 6455-2.1-b
 #[test]
 fn what_is_fed_goes_out_in_one_write_for_one_read() {
     let pipelined = b"\x82\x84\0\0\0\0abcd".repeat(64);
@@ -170,6 +176,7 @@ fn what_is_fed_goes_out_in_one_write_for_one_read() {
     assert_eq!((stream.write_calls, stream.written), (1, b"\x82\x04abcd".repeat(64)));
 }
 
+// req: 6455-5.5.1-g, 6455-5.5.1-h
 #[test]
 fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out() {
     let stream = Untimed(Script::new(FRAMES));
@@ -231,4 +238,51 @@ fn what_had_arrived_is_read_from_a_peer_that_takes_nothing_more() {
     assert!(socket.send_text("gone").is_err());
     while socket.read().unwrap().is_some() {}
     assert_eq!(socket.close_info().unwrap().code, CloseCode::NORMAL);
+}
+
+/// A stream that hands over what was written to it when it is dropped, as a socket is closed then.
+struct Closing(Script, Rc<RefCell<Option<Vec<u8>>>>);
+
+impl Read for Closing {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.0.read(to)
+    }
+}
+
+impl Write for Closing {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.0.write(from)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        *self.1.borrow_mut() = Some(std::mem::take(&mut self.0.written));
+    }
+}
+
+// req: 6455-4.1-aj, 6455-7.1.7-a, 6455-7.2.1-a, 6455-7.2.1-b
+#[test]
+fn section_7_2_1_a_client_that_fails_the_handshake_closes_the_stream_and_says_no_more() {
+    let rows: [&[u8]; 5] = [
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1 101 Switching",
+        b"",
+    ];
+    let request = Request::new("ws://example.com/").unwrap();
+    for response in rows {
+        let written = Rc::default();
+        let stream = Closing(Script::new(response), Rc::clone(&written));
+        let outcome = blocking::connect_over(Untimed(stream), &request, Config::default());
+        assert!(matches!(outcome, Err(Error::Handshake(_))), "{}", response.escape_ascii());
+        let written = written.take().expect("the stream is closed");
+        assert!(written.starts_with(b"GET / HTTP/1.1\r\n"));
+        assert_eq!(written.windows(4).position(|end| end == b"\r\n\r\n"), Some(written.len() - 4));
+    }
 }

@@ -26,6 +26,7 @@ struct Told {
     fault: Option<ProtocolError>,
 }
 
+// req: 6455-10.1-a, 6455-10.7-a
 fuzz_target!(|case: Case<'_>| {
     let at_once = run(&case, &[case.bytes]);
     let in_parts = run(&case, &parts(&case));

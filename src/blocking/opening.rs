@@ -34,6 +34,9 @@ pub fn connect(url: &str) -> Result<WebSocket<TcpStream>, Error> {
 /// Connects with subprotocols, headers, limits of the caller's choice; gives the server's response as well. Every
 /// address of the host is tried, all within [`Config::handshake_timeout`]. Redirects are not followed.
 ///
+/// "There MUST be no more than one connection in a CONNECTING state" to the same host (section 4.1): connections know
+/// nothing of each other, so whoever opens several to one host opens them in turn.
+///
 /// # Errors
 ///
 /// As [`connect_over`]; [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:`, which is for [`connect_over`]. Resolving the

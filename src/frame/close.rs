@@ -146,6 +146,7 @@ impl<'a> CloseFrame<'a> {
 mod tests {
     use super::*;
 
+    // req: 6455-7.4.1-a, 6455-7.4.1-b, 6455-7.4.2-a, 6455-7.4.2-b, 6455-7.4.2-c
     #[test]
     fn section_7_4_every_code_in_both_directions() {
         for code in 0..=u16::MAX {
@@ -159,6 +160,7 @@ mod tests {
         }
     }
 
+    // req: 6455-5.5.1-b, 6455-8.1-a
     #[test]
     fn section_5_5_1_bodies() {
         assert_eq!(CloseFrame::decode(b""), Ok(None));

@@ -189,6 +189,7 @@ mod tests {
     }
 
     /// The header, its bytes: checked in both directions, and for `None` at every shorter length.
+    // req: 6455-5.2-f, 6455-5.2-g, 6455-5.2-i, 6455-5.2-j
     #[test]
     fn section_5_2_lengths_at_their_boundaries() {
         let rows: [(FrameHeader, &[u8]); 9] = [
@@ -217,6 +218,7 @@ mod tests {
     }
 
     /// A violation, at the shortest input that shows it.
+    // req: 6455-5.2-c, 6455-5.2-d, 6455-5.2-h, 6455-5.2-j, 6455-5.5-b, 6455-5.5-c
     #[test]
     fn section_5_2_and_5_5_violations() {
         use ProtocolError::*;

@@ -71,7 +71,8 @@ impl Request {
         self
     }
 
-    /// Says which page asks for the connection, as a browser would (RFC 6454).
+    /// Says which page asks for the connection, as a browser would: "the ASCII serialization of origin" (section 4.1,
+    /// RFC 6454), so anything but visible ASCII is an error in [`Handshake::new`].
     #[must_use]
     pub fn origin(self, origin: impl Into<String>) -> Self {
         self.header("Origin", origin)
@@ -82,7 +83,8 @@ impl Request {
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
-        if !is_free_header(&name, &value) {
+        let is_origin = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_free_header(&name, &value) || (name.eq_ignore_ascii_case("Origin") && !is_origin(&value)) {
             self.fault.get_or_insert(HandshakeError::BadHeader);
         }
         if name.eq_ignore_ascii_case("Authorization") {

@@ -132,6 +132,7 @@ mod tests {
         Extension { name, params }
     }
 
+    // req: 6455-4.3-d, 6455-4.3-e
     #[test]
     fn section_9_1_lists() {
         let rows: [(&[u8], Option<Vec<Extension<'_>>>); 17] = [

@@ -114,6 +114,7 @@ fn lists_token(headers: &Headers, name: &str, token: &str) -> bool {
 mod tests {
     use super::*;
 
+    // req: 6455-4.2.1-h, 6455-4.3-a
     #[test]
     fn keys_are_16_bytes_of_base64() {
         let rows: [(&[u8], bool); 9] = [
@@ -132,6 +133,7 @@ mod tests {
         }
     }
 
+    // req: 6455-11.3.1-a
     #[test]
     fn headers_that_a_caller_may_set() {
         let rows = [

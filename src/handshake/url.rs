@@ -12,7 +12,8 @@ pub(super) struct Url {
     /// As it goes into the `Host` header: in lower case, an IPv6 address in its brackets.
     pub(super) host: String,
     pub(super) port: u16,
-    /// "The path component, '/' if it is empty, and, with a '?' before it, the query component if there is one."
+    /// "'/' if the path component is empty, the path component, '?' if the query component is non-empty, the query
+    /// component" (section 3).
     pub(super) resource: String,
     /// `user:password`, percent-decoded, the colon always there.
     pub(super) credentials: Option<Vec<u8>>,
@@ -41,6 +42,10 @@ impl Url {
         let (host, port) = split_port(authority)?;
         let port = port.unwrap_or(if secure { 443 } else { 80 });
         let slash = if resource.starts_with('/') { "" } else { "/" };
+        let resource = match resource.split_once('?') {
+            Some((path, "")) => path,
+            _ => resource,
+        };
         if !is_encoded(resource) {
             return Err(NOT_ENCODED);
         }
@@ -137,12 +142,16 @@ fn percent_decode(text: &str) -> Result<Vec<u8>, &'static str> {
 mod tests {
     use super::*;
 
+    // req: 6455-3-a, 6455-3-b, 6455-3-c, 6455-3-d, 6455-3-e, 6455-3-f, 6455-4.1-b
     #[test]
     fn section_3_uris() {
-        let rows: [(&str, Result<(&str, &str), &str>); 27] = [
+        let rows: [(&str, Result<(&str, &str), &str>); 30] = [
             ("ws://example.com", Ok(("example.com", "/"))),
             ("ws://example.com/chat?room=a", Ok(("example.com", "/chat?room=a"))),
             ("ws://example.com?q", Ok(("example.com", "/?q"))),
+            ("ws://example.com?", Ok(("example.com", "/"))),
+            ("ws://example.com/chat?", Ok(("example.com", "/chat"))),
+            ("ws://example.com/chat??", Ok(("example.com", "/chat??"))),
             ("WS://EXAMPLE.com:80/", Ok(("example.com", "/"))),
             ("ws://example.com:8080/a%23b", Ok(("example.com:8080", "/a%23b"))),
             ("wss://example.com:443", Ok(("example.com", "/"))),

@@ -86,6 +86,7 @@ async fn answer(request: &[u8], decide: impl FnOnce(&Incoming) -> Response) -> (
     (answer, result.unwrap_err())
 }
 
+// req: 6455-4.2.2-g, 6455-7.2.2-a, 6455-10.7-d
 #[tokio::test(start_paused = true)]
 async fn refusals_arrive() {
     let (plain, error) = answer(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", Incoming::accept).await;
@@ -145,4 +146,20 @@ async fn closing_without_an_answer_takes_the_time_for_it() {
     let closed = client.close(CloseCode::NORMAL, "bye").await;
     assert!(matches!(closed, Err(Error::Protocol(ProtocolError::ConnectionLost))), "{closed:?}");
     assert_eq!(begin.elapsed().as_secs(), 5);
+}
+
+// req: 6455-4.1-k, 6455-4.1-m, 6455-4.2.2-c, 6455-10.6-a
+#[tokio::test(start_paused = true)]
+async fn a_secure_connection_runs_inside_the_stream_that_is_given_or_not_at_all() {
+    let request = Request::new("wss://127.0.0.1:1/").unwrap();
+    let refused = connect_with(&request, untimed()).await;
+    assert!(matches!(refused, Err(Error::Handshake(HandshakeError::TlsNeeded))));
+    let (client, server) = duplex(1000);
+    let (client, server) = tokio::join!(
+        connect_over(client, &request, untimed()),
+        accept_with(server, untimed(), Incoming::accept)
+    );
+    let (mut client, mut server) = (client.unwrap().0, server.unwrap());
+    client.send_text("inside").await.unwrap();
+    assert_eq!(server.read().await.unwrap(), Some(Message::from("inside")));
 }

@@ -52,6 +52,7 @@ fn plays_whole<B: Binding>(script: Script) {
     assert!(wire.state().shut);
 }
 
+// req: 6455-5.5.1-k, 6455-5.5.1-l, 6455-6.1-i, 6455-7.1.1-e
 fn reads_and_writes_of_any_length<B: Binding>() {
     for (read, write) in [(1, 1), (1, 1000), (2, 3), (7, 5), (1000, 1)] {
         plays_whole::<B>(Script {
@@ -71,6 +72,7 @@ fn pending_at_every_byte<B: Binding>() {
     });
 }
 
+// req: 6455-7.1.4-a
 fn the_end_of_the_stream_at_every_byte<B: Binding>() {
     for end in 0..FRAMES.len() {
         let wire = Wire::new(Script::new(&FRAMES[..end]));
@@ -153,6 +155,7 @@ fn what_is_fed_goes_out_in_one_write_for_one_read<B: Binding>() {
     assert_eq!(wire.state().script.write_calls, 1);
 }
 
+// req: 6455-5.5.1-f, 6455-5.5.1-g, 6455-5.5.1-h
 fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out<B: Binding>() {
     let wire = Wire::new(Script::new(FRAMES));
     let mut socket = server::<B>(&wire, untimed());
@@ -167,6 +170,7 @@ fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out<B: Bind
     assert!(matches!(late, Err(Error::Send(SendError::Closed))), "{late:?}");
 }
 
+// req: 6455-7.1.7-c, 6455-7.1.7-e, 6455-7.4.1-f, 6455-10.7-c
 fn a_protocol_error_is_told_to_the_peer_before_it_is_returned<B: Binding>() {
     let faults: [(&[u8], u16); 4] = [
         (b"\x81\x01x", 1002),                          // not masked
@@ -207,6 +211,7 @@ fn a_stream_that_could_not_be_flushed_is_flushed_again<B: Binding>() {
     assert!(wire.state().script.flushes.is_empty());
 }
 
+// req: 6455-5.5.2-b, 6455-5.5.2-c
 fn pings_are_answered_while_reading_waits<B: Binding>() {
     let wire = Wire::open(b"");
     let mut socket = server::<B>(&wire, untimed());

@@ -110,6 +110,7 @@ fn a_reader_gives_up_when_another_task_has_closed() {
     assert_eq!(after, 5);
 }
 
+// req: 6455-5.5.1-k, 6455-5.5.1-n, 6455-7.1.1-a, 6455-7.1.1-d
 #[test]
 fn a_peer_that_leaves_the_transport_open_or_floods_it_delays_the_end_no_longer_than_that() {
     for (role, close) in [(Role::Server, &b"\x88\x80\0\0\0\0"[..]), (Role::Client, b"\x88\x00")] {

@@ -18,6 +18,7 @@ fn after(role: Role, frames: &[Frame<'_>]) -> Connection {
     end
 }
 
+// req: 6455-5.5.1-a, 6455-5.5.1-c, 6455-5.5.1-e, 6455-5.5.1-g, 6455-5.5.1-h, 6455-5.5.1-j, 6455-6.2-b, 6455-7.1.5-a, 6455-7.1.5-b, 6455-7.1.6-a, 6455-7.4-a, 6455-7.4.1-a
 #[test]
 fn section_5_5_1_a_close_frame_is_answered_with_its_code() {
     let longest = "r".repeat(123);
@@ -43,6 +44,7 @@ fn section_5_5_1_a_close_frame_is_answered_with_its_code() {
     }
 }
 
+// req: 6455-7.4.1-b, 6455-7.4.2-a, 6455-7.4.2-b, 6455-7.4.2-c
 #[test]
 fn section_7_4_codes_that_may_not_be_on_the_wire_are_an_error() {
     for code in [0u16, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65_535] {
@@ -52,6 +54,7 @@ fn section_7_4_codes_that_may_not_be_on_the_wire_are_an_error() {
     }
 }
 
+// req: 6455-7.1.1-a, 6455-7.1.5-a, 6455-7.1.6-a
 #[test]
 fn section_5_5_1_what_follows_a_close_frame_is_ignored() {
     let rest: [Frame<'_>; 6] = [
@@ -74,6 +77,7 @@ fn section_5_5_1_what_follows_a_close_frame_is_ignored() {
     }
 }
 
+// req: 6455-7.1.2-a, 6455-7.1.2-b, 6455-7.1.3-a, 6455-7.1.4-a, 6455-7.3-a, 6455-7.3-c
 #[test]
 fn section_7_1_3_closing_from_either_side() {
     for (read_len, role) in [1, 3, usize::MAX].into_iter().flat_map(|len| ROLES.map(|role| (len, role))) {
@@ -104,6 +108,7 @@ fn sides(pair: &mut Pair, role: Role) -> (&mut Side, &mut Side) {
     }
 }
 
+// req: 6455-5.5.1-o, 6455-7.1.5-a, 6455-7.1.6-a
 #[test]
 fn section_7_1_3_closing_from_both_sides_at_once() {
     let mut pair = Pair::new(&Config::default());
@@ -116,6 +121,7 @@ fn section_7_1_3_closing_from_both_sides_at_once() {
     assert_eq!(info(&pair.server.connection), (3001, "client".into(), true, Some(3002)));
 }
 
+// req: 6455-5.5.1-l, 6455-5.5.1-m, 6455-7.1.1-c, 6455-7.1.1-e, 6455-7.1.1-f, 6455-7.1.7-a, 6455-7.1.7-c
 #[test]
 fn section_7_1_1_the_server_ends_the_transport_first() {
     let mut pair = Pair::new(&Config::default());
@@ -159,6 +165,7 @@ fn section_7_1_messages_that_were_on_their_way_arrive_while_closing() {
     }
 }
 
+// req: 6455-7.1.4-a, 6455-7.1.5-c, 6455-7.2.1-b
 #[test]
 fn section_7_1_5_a_stream_that_ends_is_1006_unless_both_close_frames_passed() {
     let lost = Err(ProtocolError::ConnectionLost);
@@ -192,6 +199,7 @@ fn section_7_1_5_a_stream_that_ends_is_1006_unless_both_close_frames_passed() {
     }
 }
 
+// req: 6455-6.1-b, 6455-6.1-c
 #[test]
 fn section_7_1_5_after_the_end_of_the_stream_nothing_is_sent() {
     for role in ROLES {

@@ -4,6 +4,7 @@ use sansocket::{Buffer, CloseCode, Config, State};
 
 use crate::common::*;
 
+// req: 6455-5.5.2-a, 6455-5.5.2-b, 6455-5.5.2-c, 6455-5.5.3-a, 6455-6.2-b
 #[test]
 fn section_5_5_2_every_ping_is_answered_with_its_payload() {
     let longest = [0xFF; 125];
@@ -14,6 +15,7 @@ fn section_5_5_2_every_ping_is_answered_with_its_payload() {
     receives(&Config::default(), &frames, &events, None, &answers);
 }
 
+// req: 6455-5.5.3-d, 6455-6.2-b
 #[test]
 fn section_5_5_3_pongs_are_never_answered() {
     let frames: [Frame<'_>; 3] = [(PONG, b""), (PONG, b"unasked"), (PONG, b"unasked")];
@@ -21,6 +23,7 @@ fn section_5_5_3_pongs_are_never_answered() {
     receives(&Config::default(), &frames, &events, None, &[]);
 }
 
+// req: 6455-5.5.2-d, 6455-5.5.3-a
 #[test]
 fn section_5_5_3_a_ping_comes_back_to_the_application_that_sent_it() {
     let mut pair = Pair::new(&Config::default());
@@ -57,6 +60,7 @@ fn flood(role: sansocket::Role, n: u32) -> (Vec<u8>, usize) {
     (out, most)
 }
 
+// req: 6455-5.5.3-b
 #[test]
 fn section_5_5_3_a_flood_of_pings_costs_a_few_pongs_and_the_newest_is_answered_last() {
     for role in ROLES {
@@ -68,6 +72,7 @@ fn section_5_5_3_a_flood_of_pings_costs_a_few_pongs_and_the_newest_is_answered_l
     }
 }
 
+// req: 6455-5.5.3-a, 6455-5.5.3-b
 #[test]
 fn section_5_5_3_pongs_skipped_in_a_flood_are_older_than_those_sent() {
     for role in ROLES {
@@ -82,6 +87,7 @@ fn section_5_5_3_pongs_skipped_in_a_flood_are_older_than_those_sent() {
     }
 }
 
+// req: 6455-5.5.2-b
 #[test]
 fn section_5_5_2_pongs_are_owed_beyond_the_output_limit() {
     for role in ROLES {
@@ -108,6 +114,7 @@ fn section_5_5_1_pings_are_not_answered_after_our_close_frame() {
     }
 }
 
+// req: 6455-5.5.2-b
 #[test]
 fn section_5_5_1_a_pong_still_owed_goes_out_before_the_close_frame() {
     for role in ROLES {
@@ -121,5 +128,21 @@ fn section_5_5_1_a_pong_still_owed_goes_out_before_the_close_frame() {
         out.extend(written(end.output()));
         let last = [(PONG, &99u32.to_be_bytes()[..]), (CLOSE, b"\x03\xe8")];
         assert!(out.ends_with(&wire(other(role), &last)));
+    }
+}
+
+/// "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already received a Close
+/// frame" (section 5.5.2).
+#[test]
+#[ignore = "nothing follows our own Close frame: exception 6455-5.5.2-e"]
+fn section_5_5_2_pings_are_answered_until_a_close_frame_comes() {
+    for role in ROLES {
+        let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+        end.close(CloseCode::NORMAL, "").unwrap();
+        written(end.output());
+        let outcome = feed(&mut end, &mut input, wire(role, &[(PING, b"in time")]).chunks(3));
+        assert_eq!(outcome.output, wire(other(role), &[(PONG, b"in time")]));
+        let outcome = feed(&mut end, &mut input, [&wire(role, &[(CLOSE, b""), (PING, b"too late")])[..]]);
+        assert_eq!(outcome.output, b"");
     }
 }

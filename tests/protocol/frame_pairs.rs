@@ -51,6 +51,7 @@ fn frame(first: u8, second: u8) -> Vec<u8> {
     [&[first, second], &length[..], &KEY, &payload].concat()
 }
 
+// req: 6455-5.1-b, 6455-5.1-e, 6455-5.2-a, 6455-5.2-c, 6455-5.2-d, 6455-5.2-e, 6455-5.4-f, 6455-5.5-a, 6455-5.5-b, 6455-5.5-c, 6455-5.5.1-b
 #[test]
 fn section_5_every_pair_of_first_bytes() {
     for to in ROLES {

@@ -63,6 +63,7 @@ fn first_byte(header: &FrameHeader) -> u8 {
     (u8::from(header.fin) << 7) | (u8::from(header.rsv1) << 6) | header.opcode as u8
 }
 
+// req: 6455-5.7-a, 6455-5.2-e, 6455-5.2-f, 6455-5.2-i, 6455-5.2-k, 6455-5.2-l, 6455-5.3-e, 6455-5.3-f, 6455-5.4-a, 6455-5.4-b
 #[test]
 fn section_5_7_examples_in_both_directions() {
     let (medium, long) = ([7; 256], [7; 65_536]);
@@ -102,6 +103,7 @@ fn encode(frames: &[(FrameHeader, Vec<u8>)]) -> Vec<u8> {
     bytes
 }
 
+// req: 6455-5.1-b, 6455-5.1-e
 #[test]
 fn section_5_1_masking_is_the_clients_duty_alone() {
     for first in [TEXT, BINARY, CLOSE, PING, PONG, TEXT_BEGINS] {
@@ -113,6 +115,7 @@ fn section_5_1_masking_is_the_clients_duty_alone() {
     }
 }
 
+// req: 6455-5.2-h, 6455-5.2-j
 #[test]
 fn section_5_2_lengths_take_their_shortest_form() {
     use ProtocolError::{LengthOverflow, NonMinimalLength};
@@ -146,6 +149,7 @@ fn with_length(first: u8, length: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (unmasked, masked)
 }
 
+// req: 6455-5.2-c, 6455-5.4-b, 6455-5.4-f, 6455-5.4-g, 7692-6.1-d
 #[test]
 fn section_5_4_the_order_of_frames() {
     use ProtocolError::{InterleavedMessage, NothingToContinue, ReservedBits};
@@ -170,6 +174,7 @@ fn section_5_4_the_order_of_frames() {
     }
 }
 
+// req: 6455-5.5.1-a, 6455-5.5.1-b, 6455-5.5.1-c, 6455-8.1-a
 #[test]
 fn section_5_5_1_close_bodies() {
     use ProtocolError::{InvalidCloseCode, InvalidUtf8, TruncatedCloseCode};
@@ -188,6 +193,7 @@ fn section_5_5_1_close_bodies() {
     }
 }
 
+// req: 6455-5.6-a, 6455-5.6-b, 6455-5.6-c, 6455-8.1-a
 #[test]
 fn section_8_1_text_is_utf_8_over_all_its_frames() {
     use ProtocolError::InvalidUtf8;
@@ -210,6 +216,7 @@ fn section_8_1_text_is_utf_8_over_all_its_frames() {
     }
 }
 
+// req: 6455-8.1-a
 #[test]
 fn section_8_1_the_first_impossible_byte_fails_in_the_middle_of_a_frame() {
     for role in ROLES {
@@ -222,6 +229,7 @@ fn section_8_1_the_first_impossible_byte_fails_in_the_middle_of_a_frame() {
     }
 }
 
+// req: 6455-10.4-a, 6455-10.4-b, 6455-10.4-c
 #[test]
 fn section_10_4_limits_are_seen_in_the_header() {
     use ProtocolError::{FrameTooLong, MessageTooLong};
@@ -253,6 +261,7 @@ fn section_10_4_limits_are_seen_in_the_header() {
     }
 }
 
+// req: 6455-10.4-a, 6455-10.4-b, 6455-10.4-c
 #[test]
 fn section_10_4_limits_are_inclusive_and_empty_fragments_count() {
     use ProtocolError::{MessageTooLong, TooManyFragments};
@@ -270,6 +279,7 @@ fn section_10_4_limits_are_inclusive_and_empty_fragments_count() {
     }
 }
 
+// req: 6455-5.4-p
 #[test]
 fn section_5_4_a_payload_larger_than_memory_streams_through() {
     const LEN: u64 = 1 << 30;

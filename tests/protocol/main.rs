@@ -19,6 +19,7 @@ mod faults;
 mod frame_pairs;
 mod frames;
 mod handshake;
+mod masking;
 mod pieces;
 mod properties;
 mod receiving;

@@ -54,6 +54,7 @@ fn take<'a>(role: Role, reads: impl IntoIterator<Item = &'a [u8]>) -> Taken {
     taken
 }
 
+// req: 6455-5.4-o, 6455-5.4-p, 6455-6.2-d
 #[test]
 fn the_pieces_of_a_message_are_the_message_at_every_split() {
     let string = "κόσμε, 世界, 🦀";
@@ -168,6 +169,7 @@ fn a_message_of_which_no_piece_was_given_out_is_not_skipped() {
     }
 }
 
+// req: 6455-8.1-a
 #[test]
 fn text_that_is_skipped_is_validated_still() {
     for role in ROLES {
@@ -201,6 +203,7 @@ fn pieces_asked_for_in_the_middle_of_an_assembly_begin_with_what_is_there() {
     }
 }
 
+// req: 6455-5.4-g
 #[test]
 fn control_frames_are_dealt_with_between_pieces() {
     for role in ROLES {

@@ -63,6 +63,7 @@ fn send(side: &mut Side, sent: &Sent) -> Vec<Got> {
 proptest! {
     #![proptest_config(cases(64))]
 
+    // req: 6455-5.4-e, 6455-5.4-o, 6455-6.2-d
     #[test]
     fn what_one_end_sends_is_what_the_other_receives(
         conversation in prop::collection::vec(sent(), 0..6),
@@ -121,6 +122,7 @@ fn in_order(frames: Vec<(u8, Vec<u8>)>) -> Vec<(u8, Vec<u8>)> {
 proptest! {
     #![proptest_config(cases(2000))]
 
+    // req: 6455-5.4-o, 6455-6.2-a, 6455-10.1-a, 6455-10.7-a
     #[test]
     fn any_split_of_any_bytes_comes_to_what_the_reference_says(
         frames in prop_oneof![3 => frames().prop_map(in_order), 1 => frames()],
@@ -201,6 +203,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases(300))]
 
+    // req: 6455-10.1-a, 6455-10.7-a
     #[test]
     fn no_bytes_make_either_side_of_a_handshake_panic(
         bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"\r\n :,;=\"\\/aZ1".to_vec())], 0..80),

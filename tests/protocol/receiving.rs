@@ -4,6 +4,7 @@ use sansocket::{Buffer, Bytes, Config, Limits, Message, ProtocolError, Role, Sta
 
 use crate::common::*;
 
+// req: 6455-5.2-g, 6455-5.4-a, 6455-5.4-i, 6455-6.2-a, 6455-6.2-c, 6455-6.2-g
 #[test]
 fn section_5_6_messages_in_one_frame() {
     let config = Config::default();
@@ -15,6 +16,7 @@ fn section_5_6_messages_in_one_frame() {
     }
 }
 
+// req: 6455-5.4-b, 6455-5.4-e, 6455-5.4-i, 6455-5.4-n, 6455-5.6-b, 6455-5.6-c, 6455-6.2-c, 6455-6.2-d
 #[test]
 fn section_5_4_messages_in_fragments() {
     let config = Config::default();
@@ -35,6 +37,7 @@ fn section_5_4_messages_in_fragments() {
     }
 }
 
+// req: 6455-5.4-c, 6455-5.4-g, 6455-6.2-b
 #[test]
 fn section_5_4_control_frames_between_fragments_leave_the_message_whole() {
     let euro = "€".as_bytes();
@@ -64,6 +67,7 @@ fn section_5_4_control_frames_between_fragments_leave_the_message_whole() {
     );
 }
 
+// req: 6455-5.4-g
 #[test]
 fn section_5_4_a_close_between_fragments_ends_the_message_under_way() {
     let events = [text("whole"), Got::Close(Some((1001, "bye".into())))];
@@ -72,6 +76,7 @@ fn section_5_4_a_close_between_fragments_ends_the_message_under_way() {
     receives(&Config::default(), &frames, &events, None, &[(CLOSE, &close_body(1001, ""))]);
 }
 
+// req: 6455-6.2-e
 #[test]
 fn section_6_2_messages_follow_each_other_in_one_read() {
     let frames: [Frame<'_>; 6] =
@@ -80,6 +85,7 @@ fn section_6_2_messages_follow_each_other_in_one_read() {
     receives(&Config::default(), &frames, &events, None, &[]);
 }
 
+// req: 6455-10.4-a, 6455-10.4-b, 6455-10.4-c
 #[test]
 fn section_10_4_limits_hold_over_all_fragments() {
     use ProtocolError::{FrameTooLong, MessageTooLong, TooManyFragments};

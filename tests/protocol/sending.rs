@@ -16,6 +16,7 @@ fn sends(send: impl Fn(&mut Connection) -> Result<(), SendError>, frames: &[Fram
     }
 }
 
+// req: 6455-5.1-a, 6455-5.1-d, 6455-5.1-g, 6455-5.2-b, 6455-5.2-g, 6455-5.2-j, 6455-5.3-a, 6455-5.4-a, 6455-6.1-a, 6455-6.1-d, 6455-6.1-f, 6455-6.1-g, 6455-6.1-h, 6455-9.1-e, 7692-6.1-c
 #[test]
 fn section_6_1_every_way_to_send_a_message() {
     for len in [0, 1, 125, 126, 4095, 4096, 65_535, 65_536] {
@@ -30,6 +31,7 @@ fn section_6_1_every_way_to_send_a_message() {
     }
 }
 
+// req: 6455-5.1-a, 6455-5.1-d, 6455-5.2-b, 6455-5.4-b, 6455-5.4-c, 6455-5.4-h, 6455-5.4-n, 6455-6.1-e, 6455-6.1-f, 6455-6.1-g, 7692-6.1-c
 #[test]
 fn section_5_4_sending_in_fragments() {
     use Fin::{Final, More};
@@ -54,6 +56,7 @@ fn section_5_4_sending_in_fragments() {
     );
 }
 
+// req: 6455-5.1-a, 6455-5.1-d, 6455-5.2-b, 6455-5.4-d, 6455-5.5-c, 6455-5.5.1-a, 6455-5.5.1-b, 6455-5.5.1-c, 6455-5.5.1-e, 6455-5.5.3-c, 6455-7.1.2-a
 #[test]
 fn section_5_5_control_frames() {
     let longest = [b'p'; 125];
@@ -65,6 +68,7 @@ fn section_5_5_control_frames() {
     sends(|end| end.close(CloseCode(4999), &reason), &[(CLOSE, &close_body(4999, &reason))]);
 }
 
+// req: 6455-5.4-f, 6455-5.4-n
 #[test]
 fn section_5_4_no_message_comes_between_the_fragments_of_another() {
     for role in ROLES {
@@ -88,6 +92,7 @@ fn section_5_4_no_message_comes_between_the_fragments_of_another() {
     }
 }
 
+// req: 6455-5.5-b, 6455-7.4.1-b, 6455-7.4.1-c, 6455-7.4.1-d, 6455-7.4.1-e, 6455-7.4.2-a, 6455-7.4.2-b, 6455-7.4.2-c
 #[test]
 fn section_5_5_and_7_4_what_cannot_be_sent_is_refused_and_leaves_no_trace() {
     for role in ROLES {
@@ -103,6 +108,7 @@ fn section_5_5_and_7_4_what_cannot_be_sent_is_refused_and_leaves_no_trace() {
     }
 }
 
+// req: 6455-5.5.1-f, 6455-6.1-b, 6455-6.1-c
 #[test]
 fn section_6_1_nothing_is_sent_after_a_close_frame() {
     for role in ROLES {
@@ -211,6 +217,7 @@ impl MaskKeys for Counting {
     }
 }
 
+// req: 6455-5.1-a, 6455-5.3-a, 6455-5.3-b, 6455-5.5.1-e, 6455-6.1-h, 6455-10.3-a, 6455-10.3-c
 #[test]
 fn section_5_3_every_frame_of_a_client_has_a_key_of_its_own() {
     let mut client = Connection::client(Config::default(), Counting(0));
@@ -240,6 +247,7 @@ fn section_5_3_every_frame_of_a_client_has_a_key_of_its_own() {
     assert_eq!(written(client.output()), expected);
 }
 
+// req: 6455-5.3-b, 6455-10.3-a
 #[cfg(feature = "std")]
 #[test]
 fn section_5_3_keys_from_the_operating_system_do_not_repeat() {

@@ -231,6 +231,7 @@ fn without_a_keepalive_there_is_nothing_to_wait_for() {
     }
 }
 
+// req: 6455-5.5.1-k, 6455-5.5.1-l, 6455-5.5.1-m, 6455-5.5.1-n, 6455-7.1.1-d, 6455-7.1.1-f
 #[test]
 fn section_7_1_1_a_client_waits_for_the_server_to_end_the_transport_but_not_for_ever() {
     for role in ROLES {

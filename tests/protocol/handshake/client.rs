@@ -61,6 +61,7 @@ fn receive(bytes: &[u8]) -> Result<Option<Response>, HandshakeError> {
     whole
 }
 
+// req: 6455-4.1-o, 6455-4.1-p, 6455-4.1-q, 6455-4.1-r, 6455-4.1-s, 6455-4.1-t, 6455-4.1-u, 6455-4.1-v, 6455-4.1-w, 6455-4.1-x, 6455-4.1-ac, 6455-4.1-ad, 6455-4.1-ae, 6455-4.3-a, 6455-4.3-b, 6455-4.3-c
 #[test]
 fn section_4_1_the_request() {
     let mut handshake = handshake();
@@ -74,6 +75,7 @@ fn section_4_1_the_request() {
     assert_eq!(written(handshake.output()), expected);
 }
 
+// req: 6455-3-b, 6455-3-d, 6455-4.1-s, 6455-4.1-t, 6455-4.1-aa, 6455-4.1-ai
 #[test]
 fn section_4_1_request_lines_hosts_and_credentials() {
     let rows: [(&str, &[&str]); 6] = [
@@ -95,6 +97,7 @@ fn section_4_1_request_lines_hosts_and_credentials() {
     assert_eq!(lines[6..], ["origin: http://b", "cookie: c=d"]);
 }
 
+// req: 6455-4.1-x, 6455-4.1-y
 #[cfg(feature = "std")]
 #[test]
 fn section_4_1_a_fresh_nonce_for_every_connection() {
@@ -104,6 +107,7 @@ fn section_4_1_a_fresh_nonce_for_every_connection() {
     assert_eq!(heads.len(), 100);
 }
 
+// req: 6455-3-a, 6455-3-e, 6455-4.1-b, 6455-4.1-ab, 6455-4.1-af, 6455-4.1-ag, 6455-11.3.5-b
 #[test]
 fn what_cannot_be_sent_is_refused_by_the_constructor() {
     let request = || Request::new("ws://example.com/").unwrap();
@@ -114,6 +118,9 @@ fn what_cannot_be_sent_is_refused_by_the_constructor() {
         (request().header("Host", "other"), BadHeader),
         (request().header("sec-websocket-version", "8"), BadHeader),
         (request().origin("http://a\r\nX: y"), BadHeader),
+        (request().origin("http://exämple.com"), BadHeader),
+        (request().header("origin", "http://a http://b"), BadHeader),
+        (request().origin(""), BadHeader),
         (request().subprotocol(""), BadSubprotocol),
         (request().subprotocol("a b"), BadSubprotocol),
         (request().subprotocol("a,b"), BadSubprotocol),
@@ -132,6 +139,7 @@ fn what_cannot_be_sent_is_refused_by_the_constructor() {
     }
 }
 
+// req: 6455-4.1-as, 6455-4.1-at
 #[test]
 fn section_4_1_responses_that_open_the_connection() {
     let rows = [
@@ -157,15 +165,18 @@ fn section_4_1_responses_that_open_the_connection() {
     assert_eq!(outcome.unwrap().unwrap().0.subprotocol(), None);
 }
 
+// req: 6455-2.1-a, 6455-4.1-ak, 6455-4.1-am, 6455-4.1-an, 6455-4.1-ao, 6455-4.1-ap, 6455-4.1-aq, 6455-4.1-ar, 6455-4.3-d, 6455-4.3-e, 6455-4.3-f, 6455-7.1.4-b, 6455-9.1-a, 6455-11.3.3-a, 6455-11.3.4-b, 7692-5-q
 #[test]
 fn section_4_1_responses_that_fail_the_connection() {
     let accept = "Sec-WebSocket-Accept";
     let accept_line = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
     let (protocol, extensions) = ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions");
-    let rows: [(&str, &[&str], HandshakeError); 27] = [
+    let rows: [(&str, &[&str], HandshakeError); 32] = [
         ("Upgrade", &[], Missing("Upgrade")),
         ("Upgrade", &["Upgrade: h2c"], Invalid("Upgrade")),
         ("Upgrade", &["Upgrade: websockets"], Invalid("Upgrade")),
+        // "ASCII case-insensitive" (section 2.1): the Kelvin sign is a k to Unicode alone.
+        ("Upgrade", &["Upgrade: websoc\u{212a}et"], Invalid("Upgrade")),
         ("Upgrade", &["Upgrade: websocket", "Upgrade: websocket"], Duplicate("Upgrade")),
         ("Connection", &[], Missing("Connection")),
         ("Connection", &["Connection: close"], Invalid("Connection")),
@@ -183,7 +194,11 @@ fn section_4_1_responses_that_fail_the_connection() {
         (protocol, &["Sec-WebSocket-Protocol:"], SubprotocolNotOffered),
         (protocol, &["Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Protocol: chat"], Duplicate(protocol)),
         (extensions, &["Sec-WebSocket-Extensions: permessage-deflate"], ExtensionNotOffered),
+        (extensions, &["Sec-WebSocket-Extensions: permessage-deflate; x=1, y"], ExtensionNotOffered),
+        (extensions, &["Sec-WebSocket-Extensions: x", "Sec-WebSocket-Extensions: y"], ExtensionNotOffered),
         (extensions, &["Sec-WebSocket-Extensions: a;"], Invalid(extensions)),
+        (extensions, &["Sec-WebSocket-Extensions: a; b=\"c d\""], Invalid(extensions)),
+        (extensions, &["Sec-WebSocket-Extensions:"], Invalid(extensions)),
         ("HTTP", &["HTTP/1.0 101 Switching Protocols"], MalformedHead),
         ("HTTP", &["HTTP/2 101 Switching Protocols"], MalformedHead),
         ("HTTP", &["HTTP/1.1 1010 Switching Protocols"], MalformedHead),
@@ -198,6 +213,7 @@ fn section_4_1_responses_that_fail_the_connection() {
     assert_eq!(receive(bare.as_bytes()), Err(MalformedHead));
 }
 
+// req: 6455-7.2.1-b
 #[test]
 fn section_4_1_the_same_error_ever_after_and_a_stream_that_ends() {
     let bytes = response_with("Upgrade", &[]);
@@ -208,6 +224,7 @@ fn section_4_1_the_same_error_ever_after_and_a_stream_that_ends() {
     assert_eq!(pending.receive_eof(), UnexpectedEof);
 }
 
+// req: 6455-4.1-al
 #[test]
 fn section_4_1_an_http_answer_is_handed_over() {
     let rows: [(&[&str], &str, u16, &str); 6] = [
@@ -283,6 +300,7 @@ fn frames_in_the_segment_of_the_response_are_kept() {
     }
 }
 
+// req: 6455-4.1-a, 6455-4.1-at, 6455-4.2.2-x
 #[test]
 fn section_4_both_sides_of_this_crate_understand_each_other() {
     use sansocket::handshake::server;
@@ -322,4 +340,19 @@ fn answers_that_have_no_body_are_not_waited_for() {
         };
         assert_eq!((refusal.status, refusal.body), (status, vec![]));
     }
+}
+
+// req: 6455-4.1-aj
+#[test]
+fn section_4_1_nothing_more_is_sent_before_the_response() {
+    let mut handshake = handshake();
+    written(handshake.output());
+    let (mut opened, mut input) = (None, Buffer::new());
+    for byte in head(&LINES) {
+        assert!(opened.is_none() && handshake.output().is_empty());
+        input.extend_from_slice(&[byte]);
+        opened = handshake.receive(&mut input).unwrap();
+    }
+    let (mut connection, _) = opened.unwrap();
+    assert!(handshake.output().is_empty() && connection.output().is_empty());
 }

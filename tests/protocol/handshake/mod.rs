@@ -1,6 +1,7 @@
 //! The opening handshake: section 4.
 
 mod client;
+mod extensions;
 mod refusals;
 mod responses;
 mod server;

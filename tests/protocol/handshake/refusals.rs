@@ -11,6 +11,7 @@ fn refused(rows: &[(&str, &[&str], HandshakeError, u16)]) {
     }
 }
 
+// req: 6455-4.2.1-a, 6455-4.2.1-b, 6455-4.2.1-c, 6455-4.2.1-d
 #[test]
 fn section_4_2_1_the_request_line() {
     refused(&[
@@ -36,6 +37,7 @@ fn section_4_2_1_the_request_line() {
     assert!(parts(&answer).0.contains(&"allow: get".into()));
 }
 
+// req: 6455-4.2.1-a, 6455-4.2.1-e, 6455-4.2.1-f, 6455-4.2.1-g, 6455-4.2.1-h, 6455-4.2.1-i
 #[test]
 fn section_4_2_1_headers_that_are_missing() {
     for name in ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key"] {
@@ -44,6 +46,7 @@ fn section_4_2_1_headers_that_are_missing() {
     assert_eq!(refusal(&request_with("Sec-WebSocket-Version", &[])), (UnsupportedVersion, 426));
 }
 
+// req: 6455-11.3.1-a, 6455-11.3.5-b
 #[test]
 fn section_11_3_headers_that_may_stand_once() {
     let once = [
@@ -59,6 +62,7 @@ fn section_11_3_headers_that_may_stand_once() {
     }
 }
 
+// req: 6455-4.2.1-a, 6455-4.2.1-e, 6455-4.2.1-f, 6455-4.2.1-g, 6455-4.2.1-h, 6455-4.2.1-l, 6455-4.2.1-m, 6455-4.3-a, 6455-4.3-b, 6455-4.3-d, 6455-9.1-a, 6455-10.7-d
 #[test]
 fn section_4_2_1_headers_that_do_not_do() {
     let (key, protocol) = ("Sec-WebSocket-Key", "Sec-WebSocket-Protocol");
@@ -98,6 +102,38 @@ fn section_4_2_1_headers_that_do_not_do() {
     ]);
 }
 
+// req: 6455-2.1-a
+#[test]
+fn section_2_1_only_ascii_letters_have_two_cases() {
+    // Unicode folds the Kelvin sign to k and the long s to s.
+    refused(&[
+        ("Upgrade", &["Upgrade: websoc\u{212a}et"], Invalid("Upgrade"), 400),
+        ("Upgrade", &["Upgrade: web\u{17f}ocket"], Invalid("Upgrade"), 400),
+    ]);
+}
+
+// req: 6455-4.2.1-a, 6455-8.1-a
+#[test]
+fn section_8_1_bytes_that_are_not_utf_8_where_text_is_read() {
+    let rows = [
+        ("GET", "GET /ch\u{1}at HTTP/1.1"),
+        ("Upgrade", "Upgrade: websocket\u{1}"),
+        ("Connection", "Connection: Upgrade\u{1}"),
+        ("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\u{1}Q=="),
+        ("Sec-WebSocket-Version", "Sec-WebSocket-Version: 13\u{1}"),
+        ("Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol: caf\u{1}"),
+        ("Sec-WebSocket-Extensions", "Sec-WebSocket-Extensions: foo; bar=\"\u{1}\""),
+    ];
+    for (name, line) in rows {
+        let mut bytes = request_with(name, &[line]);
+        let at = bytes.iter().position(|byte| *byte == 1).unwrap();
+        bytes[at] = 0xE9;
+        let (_, status) = refusal(&bytes);
+        assert!(matches!(status, 400 | 426), "{}: {status}", bytes.escape_ascii());
+    }
+}
+
+// req: 6455-4.2.1-i, 6455-4.2.2-i, 6455-4.3-c, 6455-4.3-g, 6455-4.4-b
 #[test]
 fn section_4_4_other_versions_are_told_ours() {
     for version in ["8", "0", "14", "014", "13, 8", "13 8", "", "255", "1e1", "+13", "13;"] {
@@ -115,6 +151,7 @@ fn section_4_4_other_versions_are_told_ours() {
     assert_eq!(refusal(&head(&hixie)), (UnsupportedVersion, 426));
 }
 
+// req: 6455-4.2.1-a
 #[test]
 fn a_refusal_closes_and_says_how_long_it_is() {
     let broken = [
@@ -131,6 +168,7 @@ fn a_refusal_closes_and_says_how_long_it_is() {
     }
 }
 
+// req: 6455-4.2.1-a
 #[test]
 fn heads_that_two_readers_could_read_differently() {
     let good = String::from_utf8(head(&LINES)).unwrap();
@@ -156,6 +194,7 @@ fn heads_that_two_readers_could_read_differently() {
     }
 }
 
+// req: 6455-10.1-a, 6455-10.7-a
 #[test]
 fn any_byte_in_any_header_value_is_an_answer_and_no_panic() {
     for line in LINES.iter().skip(1).chain(&["Sec-WebSocket-Extensions: foo", "Cookie: a=b", "X: y"]) {
@@ -176,6 +215,7 @@ fn any_byte_in_any_header_value_is_an_answer_and_no_panic() {
     }
 }
 
+// req: 6455-10.1-a, 6455-10.7-a
 #[test]
 fn any_byte_in_place_of_any_other_is_an_answer_and_no_panic() {
     let good = head(&LINES);

@@ -25,6 +25,7 @@ fn respond(answer: impl Fn(&Request) -> Response) -> Result<(bool, Vec<u8>), Han
     }
 }
 
+// req: 6455-4.2.2-a, 6455-4.2.2-m, 6455-4.2.2-q, 6455-4.2.2-r, 6455-4.2.2-s, 6455-4.2.2-t, 6455-4.2.2-u, 6455-4.2.2-v, 6455-4.2.2-x, 6455-4.3-a, 6455-4.3-f
 #[test]
 fn section_4_2_2_accepting() {
     let bare = b"HTTP/1.1 101 Switching Protocols\r\n\
@@ -39,6 +40,7 @@ fn section_4_2_2_accepting() {
     assert_eq!(lines[4..], ["sec-websocket-protocol: superchat", "set-cookie: id=1"]);
 }
 
+// req: 6455-4.2.2-d, 6455-4.2.2-e, 6455-4.2.2-g, 6455-4.2.2-j
 #[test]
 fn section_4_2_2_rejecting() {
     let (opened, bytes) = respond(|request| {
@@ -77,6 +79,7 @@ fn an_answer_to_head_has_the_length_of_a_body_and_no_body() {
     assert!(parts(&head).0.contains(&"content-length: 8".into()));
 }
 
+// req: 6455-4.2.2-k, 6455-4.2.2-n, 6455-4.2.2-p, 6455-9-c, 6455-11.3.3-a
 #[test]
 fn what_cannot_be_sent_is_refused_before_a_byte_is_written() {
     type Answer = fn(&Request) -> Response;
@@ -107,4 +110,24 @@ fn what_cannot_be_sent_is_refused_before_a_byte_is_written() {
     for (i, (answer, error)) in rows.into_iter().enumerate() {
         assert_eq!(respond(answer), Err(error), "row {i}");
     }
+}
+
+// req: 6455-4.2.2-l, 6455-4.2.2-m, 6455-11.3.4-b
+#[test]
+fn section_4_2_2_one_subprotocol_or_none() {
+    let chosen = |request: &Request, names: &[&str]| {
+        let answer = names.iter().fold(request.accept(), |answer, name| answer.subprotocol(*name));
+        let mut connection = Handshake::new(Config::default()).respond(answer)?.unwrap();
+        let (lines, _) = parts(&written(connection.output()));
+        let lines = lines.into_iter().filter(|line| line.starts_with("sec-websocket-protocol"));
+        Ok((connection.subprotocol().map(String::from), lines.collect::<Vec<_>>()))
+    };
+    let none = Ok((None, vec![]));
+    let unasked = upgrade(&request_with("Sec-WebSocket-Protocol", &[]));
+    assert_eq!(chosen(&unasked, &[]), none);
+    assert_eq!(chosen(&unasked, &["chat"]), Err(BadSubprotocol));
+    let asked = upgrade(&head(&LINES));
+    assert_eq!(chosen(&asked, &[]), none);
+    let one = vec!["sec-websocket-protocol: superchat".to_string()];
+    assert_eq!(chosen(&asked, &["chat", "superchat"]), Ok((Some("superchat".into()), one)));
 }

@@ -6,6 +6,7 @@ use sansocket::{Buffer, Config, Role, State};
 use super::*;
 use crate::common::*;
 
+// req: 6455-4.2.2-k, 6455-4.2.2-r, 6455-4.2.2-s, 6455-4.2.2-t, 6455-4.2.2-v, 6455-4.2.2-x
 #[test]
 fn section_1_2_the_example() {
     let request = upgrade(&head(&LINES));
@@ -29,6 +30,7 @@ fn section_1_2_the_example() {
     assert_eq!((connection.subprotocol(), connection.state()), (Some("chat"), State::Open));
 }
 
+// req: 6455-4.2.2-h, 6455-4.2.2-u
 #[test]
 fn the_answer_to_a_key_is_written_as_it_is() {
     for (key, accept) in [
@@ -43,6 +45,7 @@ fn the_answer_to_a_key_is_written_as_it_is() {
     }
 }
 
+// req: 6455-4.2.1-g, 6455-4.2.1-n
 #[test]
 fn a_request_of_a_browser_to_an_application_server() {
     let request = upgrade(&head(&[
@@ -67,6 +70,7 @@ fn a_request_of_a_browser_to_an_application_server() {
     assert!(request.extensions().map(|extension| extension.name).eq(["permessage-deflate"]));
 }
 
+// req: 6455-4.1-as, 6455-4.2.1-o
 #[test]
 fn section_4_2_1_headers_come_in_any_order_and_case() {
     let (first, headers) = LINES.split_first().unwrap();
@@ -87,6 +91,7 @@ fn section_4_2_1_headers_come_in_any_order_and_case() {
     upgrade(&recased(str::to_uppercase));
 }
 
+// req: 6455-4.2.1-f, 6455-4.2.1-g, 6455-4.2.1-j, 6455-4.2.1-l, 6455-4.2.1-m, 6455-4.2.1-n, 6455-4.3-d
 #[test]
 fn section_4_2_1_ways_to_say_the_same() {
     let rows = [
@@ -112,6 +117,7 @@ fn section_4_2_1_ways_to_say_the_same() {
     }
 }
 
+// req: 6455-4.2.1-d
 #[test]
 fn section_4_1_request_targets() {
     let rows = [
@@ -132,6 +138,7 @@ fn section_4_1_request_targets() {
     }
 }
 
+// req: 6455-4.2.1-e
 #[test]
 fn an_absolute_target_of_another_host_is_refused() {
     for target in [
@@ -148,6 +155,7 @@ fn an_absolute_target_of_another_host_is_refused() {
     }
 }
 
+// req: 6455-4.2.1-l, 6455-4.2.1-m, 6455-9.1-b, 6455-11.3.2-a, 6455-11.3.4-a
 #[test]
 fn section_11_3_subprotocols_and_extensions_are_lists_over_all_lines() {
     let mut lines = LINES.to_vec();
@@ -169,6 +177,7 @@ fn a_head_as_large_as_browsers_send_passes() {
     assert!(upgrade(&head(&lines)).cookies().count() > 500);
 }
 
+// req: 6455-4.2.2-x
 #[test]
 fn frames_in_the_segment_of_the_request_are_kept() {
     let request = head(&LINES);
@@ -212,6 +221,7 @@ fn plain_http_is_told_apart() {
     }
 }
 
+// req: 6455-4.2.1-k, 6455-4.2.2-f, 6455-10.2-a
 #[test]
 fn section_10_2_origins_are_compared_as_a_whole() {
     let allowed = ["https://example.com", "http://localhost:8080", "http://[::1]:9000"];
@@ -244,6 +254,7 @@ fn section_10_2_origins_are_compared_as_a_whole() {
     assert!(null.is_from(&["null"]) && !null.is_from_host());
 }
 
+// req: 6455-4.2.2-f, 6455-10.2-a
 #[test]
 fn section_10_2_pages_of_this_very_server() {
     let rows = [

@@ -1,0 +1,102 @@
+//! What the RFCs require, held together with the tests that prove it.
+//!
+//! `tests/requirements/` has a checklist for each RFC, and the exceptions. A test names the ids it proves in a comment
+//! above it: `// req: 6455-5.1-b, 6455-5.1-e`. A requirement is proved by a test that fails where the rule is broken.
+//!
+//! `cargo test --test requirements -- --nocapture coverage` prints how much of each section is covered.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it did not expect is to end there"
+)]
+
+#[path = "requirements/checklist.rs"]
+mod checklist;
+#[path = "requirements/proof.rs"]
+mod proof;
+#[path = "requirements/tags.rs"]
+mod tags;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use checklist::{Checklist, Exception};
+use proof::{Count, Coverage};
+use tags::Tag;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn checklist() -> Checklist {
+    ["rfc6455", "rfc7692", "rfc8441"]
+        .iter()
+        .map(|rfc| read(format!("tests/requirements/{rfc}.md")))
+        .collect::<String>()
+        .parse()
+        .unwrap()
+}
+
+fn exceptions() -> Vec<Exception> {
+    checklist::exceptions(&read("tests/requirements/exceptions.md")).unwrap()
+}
+
+/// Every tag in the sources; the fuzz targets are not in the published crate.
+fn all_tags() -> Vec<Tag> {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "fuzz/fuzz_targets"] {
+        sources(&root().join(folder), &mut files);
+    }
+    files.sort();
+    let tags = files.iter().map(|file| {
+        let name = file.strip_prefix(root()).unwrap().display().to_string();
+        tags::tags(&name, &fs::read_to_string(file).unwrap()).unwrap()
+    });
+    tags.flatten().collect()
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_rule_that_binds_an_endpoint_has_a_test_or_a_reason_why_not() {
+    let faults = proof::faults(&checklist(), &exceptions(), &all_tags());
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn exceptions_stay_exceptions() {
+    let total = Coverage::new(&checklist(), &exceptions(), &all_tags()).rules("6455");
+    assert!(total.excepted * 100 < total.all * 15, "{} of {}", total.excepted, total.all);
+}
+
+#[test]
+fn coverage() {
+    println!("{}", Coverage::new(&checklist(), &exceptions(), &all_tags()));
+}
+
+#[test]
+fn the_readme_has_the_figures() {
+    let total = Coverage::new(&checklist(), &exceptions(), &all_tags()).rules("6455");
+    let words = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let Count { all, tested, excepted } = total;
+    let said = format!(
+        "{all} rules that bind an endpoint, {tested} are proved by tests that name them and {excepted} are [excepted]"
+    );
+    assert!(words.contains(&said), "the README does not say: {said}");
+}

@@ -1,0 +1,159 @@
+//! The checklists and the exceptions, out of the tables in their documents.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+const LEVELS: [&str; 5] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
+const WHO: [&str; 5] = ["client", "server", "both", "intermediary", "spec"];
+
+/// What an RFC says, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Requirement {
+    /// `6455-5.5.1-b`: the RFC, the section, a letter or two.
+    pub(crate) id: String,
+    /// Without the `(i)`.
+    pub(crate) level: String,
+    pub(crate) who: String,
+}
+
+impl Requirement {
+    /// `6455-5.5.1`.
+    pub(crate) fn section(&self) -> &str {
+        self.id.rsplit_once('-').map_or("", |(section, _)| section)
+    }
+
+    /// Whether a client or a server breaks it by not doing as it says.
+    pub(crate) fn is_rule(&self) -> bool {
+        self.level.starts_with("MUST") && self.binds_endpoint()
+    }
+
+    pub(crate) fn binds_endpoint(&self) -> bool {
+        matches!(&self.who[..], "client" | "server" | "both")
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Checklist(pub(crate) Vec<Requirement>);
+
+impl Checklist {
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.0.iter().any(|requirement| requirement.id == id)
+    }
+
+    pub(crate) fn has_section(&self, section: &str) -> bool {
+        self.0.iter().any(|requirement| requirement.section() == section)
+    }
+}
+
+impl FromStr for Checklist {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut ids = BTreeSet::new();
+        let mut requirements = Vec::new();
+        for cells in rows(text) {
+            let [id, level, who, what] = cells[..] else { return Err(format!("not four cells: {cells:?}")) };
+            let keyword = level.strip_suffix("(i)").unwrap_or(level);
+            if !is_id(id) || !LEVELS.contains(&keyword) || !WHO.contains(&who) || what.is_empty() {
+                return Err(format!("not a requirement: {cells:?}"));
+            }
+            if !ids.insert(id) {
+                return Err(format!("{id} is there twice"));
+            }
+            requirements.push(Requirement { id: id.into(), level: keyword.into(), who: who.into() });
+        }
+        Ok(Self(requirements))
+    }
+}
+
+/// What has no test: an id, or a whole section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Exception {
+    pub(crate) what: String,
+}
+
+impl Exception {
+    pub(crate) fn covers(&self, requirement: &Requirement) -> bool {
+        self.what == requirement.id || self.what == requirement.section()
+    }
+}
+
+/// The exceptions of a document, each with its kind and its reason.
+pub(crate) fn exceptions(text: &str) -> Result<Vec<Exception>, String> {
+    let mut exceptions: Vec<Exception> = Vec::new();
+    for cells in rows(text) {
+        let [what, kind, why] = cells[..] else { return Err(format!("not three cells: {cells:?}")) };
+        if kind.is_empty() || why.is_empty() {
+            return Err(format!("{what} is excepted without a reason"));
+        }
+        if exceptions.iter().any(|known| known.what == what) {
+            return Err(format!("{what} is excepted twice"));
+        }
+        exceptions.push(Exception { what: what.into() });
+    }
+    Ok(exceptions)
+}
+
+/// The cells of the rows whose first one begins with a number; the others are headings.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
+    let rows = rows.filter(|row| row.starts_with(|first: char| first.is_ascii_digit()));
+    rows.map(|row| row.trim_end().trim_end_matches('|').split('|').map(str::trim).collect())
+}
+
+/// `6455-5.5.1-b`.
+pub(crate) fn is_id(id: &str) -> bool {
+    let parts: Vec<_> = id.split('-').collect();
+    let [rfc, section, letters] = parts[..] else { return false };
+    let numbers = |text: &str| text.split('.').all(|part| part.parse::<u16>().is_ok());
+    rfc.parse::<u16>().is_ok()
+        && numbers(section)
+        && !letters.is_empty()
+        && letters.bytes().all(|letter| letter.is_ascii_lowercase())
+}
+
+#[test]
+fn a_checklist_is_read() {
+    let text = "| id | level | who | requirement |\n|---|---|---|---|\n\
+        | 1-2.3-a | MUST(i) | both | Do |\n| 1-2.3-ab | MUST NOT | spec | Not |\n| 1-4-a | MAY | server | May |\n";
+    let Checklist(read) = text.parse().unwrap();
+    let seen: Vec<_> =
+        read.iter().map(|one| (&one.id[..], one.section(), &one.level[..], one.is_rule())).collect();
+    let expected = [
+        ("1-2.3-a", "1-2.3", "MUST", true),
+        ("1-2.3-ab", "1-2.3", "MUST NOT", false),
+        ("1-4-a", "1-4", "MAY", false),
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_checklist_that_is_wrong_is_not_read() {
+    let rows = [
+        "| 1-2-a | MUST | both |",
+        "| 1-2-a | MUST | both | |",
+        "| 1-2-a | OUGHT | both | Do |",
+        "| 1-2-a | MUST | nobody | Do |",
+        "| 1-2 | MUST | both | Do |",
+        "| 1-x-a | MUST | both | Do |",
+        "| 1-2-A | MUST | both | Do |",
+        "| 1-2-a | MUST | both | Do |\n| 1-2-a | MAY | both | Or not |",
+    ];
+    for row in rows {
+        assert!(row.parse::<Checklist>().is_err(), "{row}");
+    }
+}
+
+#[test]
+fn exceptions_have_reasons() {
+    let one = Exception { what: "1-2-a".into() };
+    assert_eq!(exceptions("| 1-2-a | browser | only browsers do |"), Ok(vec![one]));
+    for row in [
+        "| 1-2-a | browser |",
+        "| 1-2-a | browser | |",
+        "| 1-2-a | | why |",
+        "| 1-2-a | k | why |\n| 1-2-a | k | why |",
+    ] {
+        assert!(exceptions(row).is_err(), "{row}");
+    }
+}
