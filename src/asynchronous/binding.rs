@@ -27,7 +27,8 @@ macro_rules! bind {
         }
 
         /// Connects with subprotocols, headers, limits of the caller's choice; gives the server's response as well.
-        /// Every address of the host is tried, all within [`Config::handshake_timeout`]. Redirects are not followed.
+        /// Every address of the host is tried, all within [`Config::handshake_timeout`]. Redirects are not followed. Whoever
+        /// opens several connections to one host opens them in turn, as [there](crate::blocking::connect_with).
         ///
         /// # Errors
         ///
