@@ -261,7 +261,7 @@ fn section_10_4_limits_are_seen_in_the_header() {
     }
 }
 
-// req: 6455-10.4-a, 6455-10.4-b, 6455-10.4-c
+// req: 6455-10.4-a, 6455-10.4-c
 #[test]
 fn section_10_4_limits_are_inclusive_and_empty_fragments_count() {
     use ProtocolError::{MessageTooLong, TooManyFragments};
