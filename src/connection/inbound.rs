@@ -320,6 +320,7 @@ impl Connection {
             Some(frame) => self.queue_close(frame.code, ""),
             None => self.queue_empty_close(),
         }
+        self.pong_owed = None;
         self.timers.start_closing(self.config.close_timeout);
     }
 

@@ -257,6 +257,7 @@ impl Connection {
         if self.state() != State::Closed {
             self.queue_close(error.close_code(), error.as_str());
             self.closing.fail(error);
+            self.pong_owed = None;
             self.timers.stop();
             self.expect_common();
         }

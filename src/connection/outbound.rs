@@ -174,12 +174,9 @@ impl Connection {
     }
 
     /// "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already received a Close
-    /// frame" (section 5.5.2); after our own Close frame nothing follows either. While answers pile up because the peer
-    /// does not read, "the endpoint MAY elect to send a Pong frame for only the most recently processed Ping" (5.5.3).
+    /// frame" (section 5.5.2): behind our own Close frame, too. While answers pile up because the peer does not read, "the
+    /// endpoint MAY elect to send a Pong frame for only the most recently processed Ping" (5.5.3).
     pub(super) fn owe_pong(&mut self, payload: &[u8]) {
-        if self.closing.has_sent() {
-            return;
-        }
         if self.pong_owed.is_none() && self.output.takes_pong() {
             self.append_pong(payload);
         } else {

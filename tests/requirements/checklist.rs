@@ -8,7 +8,6 @@ const LEVELS: [&str; 5] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
 const KINDS: [&str; 6] = [
     "another library's",
     "browser only",
-    "deviation",
     "permessage-deflate is not built yet",
     "the user's obligation",
     "transport below us",
@@ -161,7 +160,7 @@ fn exceptions_have_reasons() {
         "| 1-2-a | browser only |",
         "| 1-2-a | browser only | |",
         "| 1-2-a | too hard | why |",
-        "| 1-2-a | deviation | why |\n| 1-2-a | deviation | why |",
+        "| 1-2-a | caller | why |\n| 1-2-a | caller | why |",
     ] {
         assert!(exceptions(row).is_err(), "{row}");
     }
