@@ -1,0 +1,85 @@
+"""What is tried between a client and a server, cell by cell."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line to a client, and what is to come of it."""
+
+    command: str
+    path: str = "/echo"
+    rest: str = ""
+    answer: str = "ok"
+    # How the server says that the connection ended.
+    ended: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    name: str
+    # Our client against a peer's server; nothing where it has no part in it.
+    our_client: tuple[Step, ...]
+    # A peer's client against our server.
+    our_server: tuple[Step, ...]
+
+
+def both(name, *steps):
+    return Cell(name, steps, steps)
+
+
+def echo(name, length, *kinds):
+    return both(name, *(Step("echo", rest=f"{kind} {length}") for kind in kinds or ("text", "binary")))
+
+
+# A length whose thirds end inside of characters.
+PARTS = ("text 307", "binary 307")
+
+CELLS = [
+    echo("text", 300, "text"),
+    echo("binary", 300, "binary"),
+    echo("empty messages", 0),
+    echo("125 bytes", 125),
+    echo("126 bytes", 126),
+    echo("65,535 bytes", 65_535),
+    echo("65,536 bytes", 65_536),
+    echo("16 MiB", 16 << 20),
+    Cell(
+        "fragments from us",
+        tuple(Step("fragments", rest=parts) for parts in PARTS),
+        tuple(Step("echo", "/fragments", parts) for parts in PARTS),
+    ),
+    Cell(
+        "fragments from the peer",
+        tuple(Step("fragmented", "/fragments", parts) for parts in PARTS),
+        tuple(Step("fragments", rest=parts) for parts in PARTS),
+    ),
+    Cell("Ping from us", (Step("ping"),), (Step("message", "/ping", answer="ok pong interop"),)),
+    Cell("Ping from the peer", (Step("message", "/ping", answer="ok pong interop"),), (Step("ping"),)),
+    both("a subprotocol in common", Step("subprotocols", rest="chat,echo", answer="ok echo")),
+    both("no subprotocol in common", Step("subprotocols", rest="chat")),
+    both(
+        "closed by the client",
+        Step("close", rest="4002 tschüß, 世界", answer="ok 4002 clean", ended='code 4002, reason "tschüß, 世界"'),
+    ),
+    both("closed by the server", Step("closed", "/close", answer="ok 4001 bis später", ended="code 4001,")),
+    Cell(
+        "cut off by the peer",
+        (Step("closed", "/drop", answer="ok 1006"),),
+        (Step("drop", ended='code 1006, reason ""'),),
+    ),
+    both("rejected with 403", Step("open", "/reject", answer="ok 403")),
+    Cell("version 8 rejected with 426", (), (Step("version", rest="8", answer="ok 426"),)),
+]
+
+
+def echoed(cell, server):
+    """The steps, as far as a server that only echoes has a part in them, and can be seen to have."""
+    if server.exit and cell.name == "closed by the server":
+        code, _, _ = server.exit.partition(" ")
+        return (Step("closed", answer=f"ok {server.exit}", ended=f"code {code},"),)
+    if any(step.path != "/echo" for step in cell.our_server):
+        return ()
+    if server.tells_end:
+        return cell.our_server
+    return tuple(replace(step, ended="") for step in cell.our_server if step.command != "drop")

@@ -1,0 +1,88 @@
+"""The peers and our servers: built or installed, and how each is started."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PEERS = HERE / "peers"
+MANIFEST = PEERS / "Cargo.toml"
+BUILT = ROOT / "target" / "interop" / "release"
+EXAMPLES = ROOT / "target" / "release" / "examples"
+
+
+@dataclass(frozen=True)
+class Echo:
+    """An example of ours that sends back what it gets."""
+
+    # Code and reason that it closes with on the message "exit", if it does.
+    exit: str = ""
+    # Whether it prints how a connection ended.
+    tells_end: bool = False
+
+
+ECHOES = {"echo": Echo("1000 goodbye", tells_end=True), "embed": Echo()}
+
+BOTH = ("server", "client")
+
+
+@dataclass(frozen=True)
+class Peer:
+    version: str
+    sides: tuple[str, ...]
+    # The side is appended.
+    argv: tuple
+
+
+def shell(*argv, **options):
+    command = [str(word) for word in argv]
+    return subprocess.run(command, check=True, text=True, stdin=subprocess.DEVNULL, timeout=1_800, **options)
+
+
+def output(*argv):
+    return shell(*argv, stdout=subprocess.PIPE).stdout.strip()
+
+
+def build():
+    examples = [word for name in ECHOES for word in ("--example", name)]
+    shell("cargo", "build", "--release", *examples, cwd=ROOT)
+    shell("cargo", "build", "--release", "--manifest-path", MANIFEST, "--target-dir", BUILT.parent)
+
+
+def install(directory):
+    """What is not built; gives the peers by name, and the environment that they need."""
+    browser, curl = (os.environ.get(name.upper(), name) for name in ("chromium", "curl"))
+    missing = [package for package, command in (("chromium", browser), ("curl", curl)) if not shutil.which(command)]
+    if missing:
+        shell("apt-get", "update")
+        shell("apt-get", "install", "--yes", "--no-install-recommends", *missing)
+    venv.create(directory / "venv", with_pip=True)
+    python = directory / "venv" / "bin" / "python"
+    shell(python, "-m", "pip", "install", "--quiet", "--requirement", PEERS / "requirements.txt")
+    shutil.copy(ROOT / "tests" / "browser" / "package.json", directory)
+    npm = json.loads((directory / "package.json").read_text())["dependencies"]
+    shell("npm", "install", "--loglevel=error", "--prefix", directory, "--no-audit", "--no-fund")
+
+    tree = output("cargo", "tree", "--depth=1", "--prefix=none", "--manifest-path", MANIFEST)
+    crates = dict(re.findall(r"^(\S+) v(\S+)", tree, re.M))
+    pip = output(python, "-m", "pip", "show", "websockets")
+    curl_version = output(curl, "--version")
+    # A peer is a file in peers/ and a line here. The first is this crate itself: what fails there is not the others' doing.
+    peers = {
+        "sansocket": Peer(crates["sansocket"], BOTH, (BUILT / "ours",)),
+        "websockets": Peer(re.search(r"^Version: (.*)", pip, re.M)[1], BOTH, (python, PEERS / "python_websockets.py")),
+        "ws": Peer(npm["ws"], BOTH, ("node", PEERS / "ws.mjs")),
+        "tungstenite": Peer(crates["tungstenite"], BOTH, (BUILT / "tungstenite",)),
+        "fastwebsockets": Peer(crates["fastwebsockets"], BOTH, (BUILT / "fastwebsockets",)),
+        "chromium": Peer(output(browser, "--version").split()[1], ("client",), ("node", PEERS / "chromium.mjs")),
+        "curl": Peer(curl_version.split()[1], ("client",), (python, PEERS / "curl.py")),
+    }
+    if not re.search(r"^Protocols:.* ws\b", curl_version, re.M):
+        peers["curl"] = Peer(peers["curl"].version, (), ())
+    return peers, {"MODULES": str(directory), "CHROMIUM": shutil.which(browser), "CURL": shutil.which(curl)}

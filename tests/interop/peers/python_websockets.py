@@ -1,0 +1,116 @@
+"""The peer websockets, from PyPI, with threads."""
+
+import socket
+import sys
+from itertools import cycle, islice
+
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.sync.server import serve
+
+PING, CLOSE_CODE, CLOSE_REASON = "interop", 4001, "bis später"
+
+
+def data(kind, length):
+    if kind == "text":
+        return "aé世🌍" * (length // 10) + "x" * (length % 10)
+    return bytes(islice(cycle(range(251)), length))
+
+
+def name(message):
+    return f"{type(message).__name__} of {len(message)}"
+
+
+def thirds(message):
+    third = len(message) // 3
+    return [message[:third], message[third : 2 * third], message[2 * third :]]
+
+
+def end(ws):
+    """Reads to the end, and says how it was."""
+    try:
+        while True:
+            ws.recv()
+    except ConnectionClosed:
+        return ws.close_code, ws.close_reason or ""
+
+
+def client(command, url, *words):
+    if command == "open":
+        try:
+            with connect(url):
+                raise Exception("connected")
+        except InvalidStatus as refused:
+            return refused.response.status_code
+    subprotocols = words[0].split(",") if command == "subprotocols" else None
+    with connect(url, subprotocols=subprotocols, max_size=None) as ws:
+        return converse(ws, command, *words)
+
+
+def converse(ws, command, *words):
+    match command:
+        case "echo" | "fragments":
+            message = data(words[0], int(words[1]))
+            ws.send(message if command == "echo" else thirds(message))
+            answer = ws.recv()
+            if answer != message:
+                raise Exception(f"{name(answer)}, not the {name(message)} that was sent")
+            return ""
+        case "ping":
+            ws.ping(PING).wait()
+            return ""
+        case "message":
+            return ws.recv()
+        case "subprotocols":
+            return ws.subprotocol or ""
+        case "close":
+            ws.close(int(words[0]), " ".join(words[1:]))
+            return f"{ws.close_code} clean"
+        case "closed":
+            ws.send("exit")
+            return "{} {}".format(*end(ws))
+        case "drop":
+            ws.socket.shutdown(socket.SHUT_RDWR)
+            return ""
+    raise Exception("n/a")
+
+
+def handler(ws):
+    path = ws.request.path
+    try:
+        if path == "/ping":
+            ws.ping(PING).wait()
+            ws.send(f"pong {PING}")
+        while True:
+            message = ws.recv()
+            match path:
+                case "/fragments":
+                    ws.send(thirds(message))
+                case "/close":
+                    ws.close(CLOSE_CODE, CLOSE_REASON)
+                case "/drop":
+                    ws.socket.shutdown(socket.SHUT_RDWR)
+                case _:
+                    ws.send(message)
+    except ConnectionClosed:
+        print(f'ended: code {ws.close_code}, reason "{ws.close_reason or ""}"', flush=True)
+
+
+if sys.argv[1:] == ["server"]:
+    server = serve(
+        handler,
+        "127.0.0.1",
+        0,
+        max_size=None,
+        process_request=lambda ws, request: ws.respond(403, "no\n") if request.path == "/reject" else None,
+        select_subprotocol=lambda ws, offers: next((name for name in offers if name == "echo"), None),
+    )
+    print("listening: ws://{}:{}/".format(*server.socket.getsockname()), flush=True)
+    server.serve_forever()
+else:
+    for line in sys.stdin:
+        try:
+            answer = f"ok {client(*line.split())}"
+        except Exception as error:
+            answer = f"failed {error}".replace("\n", " ")
+        print(answer.strip(), flush=True)

@@ -1,0 +1,188 @@
+//! Our end: `sansocket::blocking`, as a client and as a server.
+
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+
+use interop_peers::{CLOSE_CODE, CLOSE_REASON, Data, PING, Result, choose, ended, run};
+use sansocket::blocking::{self, WebSocket};
+use sansocket::handshake::client::Request;
+use sansocket::{
+    CloseCode, CloseInfo, Config, Error, Event, Fin, HandshakeError, Limits, Message, ProtocolError,
+};
+
+type Socket = WebSocket<TcpStream>;
+
+fn main() -> Result<()> {
+    run(client, server)
+}
+
+fn client(command: &str, url: &str, rest: &str) -> Result<String> {
+    match command {
+        "echo" | "fragments" => {
+            let data = Data::parse(rest)?;
+            let mut socket = blocking::connect(url)?;
+            if command == "echo" {
+                socket.send(&to_message(&data)?)?;
+            } else {
+                send_fragments(&mut socket, &data)?;
+            }
+            from_message(socket.read()?.ok_or("closed")?).expect(&data)?;
+            finish(socket)
+        }
+        "fragmented" => fragmented(url, rest),
+        "ping" => {
+            let mut socket = blocking::connect(url)?;
+            socket.ping(PING.as_bytes())?;
+            wait_for_pong(&mut socket)?;
+            finish(socket)
+        }
+        "message" => {
+            let mut socket = blocking::connect(url)?;
+            let message = socket.read()?.ok_or("closed")?;
+            finish(socket)?;
+            Ok(message.as_text().ok_or("not a text")?.to_owned())
+        }
+        "subprotocols" => {
+            let request = rest.split(',').fold(Request::new(url)?, Request::subprotocol);
+            let (socket, _) = blocking::connect_with(&request, Config::default())?;
+            let chosen = socket.subprotocol().unwrap_or_default().to_owned();
+            finish(socket)?;
+            Ok(chosen)
+        }
+        "close" => {
+            let (code, reason) = rest.split_once(' ').ok_or("CODE REASON expected")?;
+            let mut socket = blocking::connect(url)?;
+            socket.close(CloseCode(code.parse()?), reason)?;
+            let end = socket.close_info().ok_or("not closed")?;
+            Ok(format!("{} {}", end.code, if end.was_clean { "clean" } else { "not clean" }))
+        }
+        "closed" => {
+            let mut socket = blocking::connect(url)?;
+            socket.send_text("exit")?;
+            let end = wait_for_end(&mut socket)?;
+            Ok(format!("{} {}", end.code, end.reason))
+        }
+        "drop" => {
+            drop(blocking::connect(url)?);
+            Ok(String::new())
+        }
+        "open" => match blocking::connect(url) {
+            Err(Error::Handshake(HandshakeError::Refused(refusal))) => Ok(refusal.status.to_string()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Err("connected".into()),
+        },
+        _ => Err("n/a".into()),
+    }
+}
+
+/// What arrives in fragments is whole here, and breaks a limit of two fragments for a message: it did arrive in three.
+fn fragmented(url: &str, rest: &str) -> Result<String> {
+    client("echo", url, rest)?;
+    let config = Config { limits: Limits { max_fragments: 2, ..Limits::default() }, ..Config::default() };
+    let (mut socket, _) = blocking::connect_with(&Request::new(url)?, config)?;
+    socket.send(&to_message(&Data::parse(rest)?)?)?;
+    match socket.read() {
+        Err(Error::Protocol(ProtocolError::TooManyFragments)) => Ok(String::new()),
+        other => Err(format!("not in three fragments: {other:?}").into()),
+    }
+}
+
+fn finish(mut socket: Socket) -> Result<String> {
+    socket.close(CloseCode::NORMAL, "")?;
+    Ok(String::new())
+}
+
+/// How a connection ended that nothing more is read from: with an error exactly where it was not closed cleanly.
+fn wait_for_end(socket: &mut Socket) -> Result<CloseInfo> {
+    let outcome = socket.read();
+    let end = socket.close_info().ok_or("no end")?;
+    match outcome {
+        Ok(Some(_)) => Err("a message instead of the end".into()),
+        Ok(None) if !end.was_clean => Err("closed, but not clean".into()),
+        Err(error) if end.code != CloseCode::ABNORMAL => Err(error.into()),
+        Ok(None) | Err(Error::Protocol(ProtocolError::ConnectionLost) | Error::Io(_)) => Ok(end),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn wait_for_pong(socket: &mut Socket) -> Result<()> {
+    while let Some(event) = socket.read_event()? {
+        match event {
+            Event::Pong(payload) if payload == PING.as_bytes() => return Ok(()),
+            Event::Ping(_) => {}
+            other => return Err(format!("{other:?} instead of the Pong").into()),
+        }
+    }
+    Err("closed".into())
+}
+
+/// A fragment of a text is a text in this crate: its parts end where a character does.
+fn send_fragments(socket: &mut Socket, data: &Data) -> Result<()> {
+    let mut text = std::str::from_utf8(&data.bytes).unwrap_or_default();
+    for (part, last) in data.thirds() {
+        let fin = if last { Fin::Final } else { Fin::More };
+        if data.is_text {
+            let end = if last {
+                text.len()
+            } else {
+                (part.len()..).find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+            };
+            let (now, later) = text.split_at(end);
+            socket.send_text_fragment(now, fin)?;
+            text = later;
+        } else {
+            socket.send_binary_fragment(part, fin)?;
+        }
+    }
+    Ok(())
+}
+
+fn to_message(data: &Data) -> Result<Message> {
+    let bytes = data.bytes.clone();
+    Ok(if data.is_text { String::from_utf8(bytes)?.into() } else { bytes.into() })
+}
+
+fn from_message(message: Message) -> Data {
+    Data { is_text: message.as_text().is_some(), bytes: message.as_bytes().to_vec() }
+}
+
+fn server(listener: TcpListener) -> Result<()> {
+    loop {
+        let (stream, _) = listener.accept()?;
+        thread::spawn(move || {
+            let mut path = String::new();
+            let accepted = blocking::accept_with(stream, Config::default(), |request| {
+                path = request.path().to_owned();
+                match choose(request.subprotocols()) {
+                    _ if path == "/reject" => request.reject(403),
+                    Some(chosen) => request.accept().subprotocol(chosen),
+                    None => request.accept(),
+                }
+            });
+            let Ok(mut socket) = accepted else { return };
+            let outcome = serve(&mut socket, &path);
+            match (socket.close_info(), outcome) {
+                (Some(end), _) => ended(end.code.0, &end.reason),
+                (None, Err(error)) => eprintln!("ours: {path}: {error}"),
+                (None, Ok(())) => {}
+            }
+        });
+    }
+}
+
+fn serve(socket: &mut Socket, path: &str) -> Result<()> {
+    if path == "/ping" {
+        socket.ping(PING.as_bytes())?;
+        wait_for_pong(socket)?;
+        socket.send_text(&format!("pong {PING}"))?;
+    }
+    while let Some(message) = socket.read()? {
+        match path {
+            "/fragments" => send_fragments(socket, &from_message(message))?,
+            "/drop" => return Ok(socket.stream().shutdown(Shutdown::Both)?),
+            "/close" => return Ok(socket.close(CloseCode(CLOSE_CODE), CLOSE_REASON)?),
+            _ => socket.feed(&message)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+// The peer ws, from npm. MODULES is the directory that it is installed in.
+
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+import { CLOSE_CODE, CLOSE_REASON, PING, answerLines, data, expect } from "./scenario.mjs";
+
+const WebSocket = createRequire(join(process.env.MODULES, "ws.mjs"))("ws");
+
+/** Resolves with the next message: a string or a Buffer. */
+const next = async (socket) => {
+  const [message, isBinary] = await once(socket, "message");
+  return isBinary ? message : message.toString();
+};
+
+function sendFragments(socket, message) {
+  const binary = typeof message !== "string";
+  const bytes = Buffer.from(message);
+  const third = Math.floor(bytes.length / 3);
+  socket.send(bytes.subarray(0, third), { binary, fin: false });
+  socket.send(bytes.subarray(third, 2 * third), { binary, fin: false });
+  socket.send(bytes.subarray(2 * third), { binary, fin: true });
+}
+
+async function ping(socket) {
+  socket.ping(PING);
+  const [payload] = await once(socket, "pong");
+  expect(payload.toString(), PING);
+}
+
+/** Resolves with the code and the reason once the connection has ended. */
+const end = (socket) => new Promise((done) => {
+  socket.on("error", () => {});
+  socket.on("close", (code, reason) => done({ code, reason: reason.toString() }));
+});
+
+/** Resolves with the status that the server refuses with. */
+const refused = (socket) => new Promise((done, fail) => {
+  socket.on("open", () => fail(new Error("connected")));
+  socket.on("error", fail);
+  socket.on("unexpected-response", (request, response) => {
+    request.destroy();
+    done(response.statusCode);
+  });
+});
+
+async function client(command, url, words) {
+  if (command === "open") return refused(new WebSocket(url));
+  if (command === "version") return refused(new WebSocket(url, { protocolVersion: Number(words[0]) }));
+  const socket = new WebSocket(url, command === "subprotocols" ? words[0].split(",") : []);
+  const first = command === "message" ? next(socket) : undefined;
+  await once(socket, "open");
+  const ended = end(socket);
+  let detail = "";
+  switch (command) {
+    case "echo":
+    case "fragments": {
+      const message = data(words[0], Number(words[1]));
+      if (command === "echo") socket.send(message);
+      else sendFragments(socket, message);
+      expect(await next(socket), message);
+      break;
+    }
+    case "ping":
+      await ping(socket);
+      break;
+    case "message":
+      detail = await first;
+      break;
+    case "subprotocols":
+      detail = socket.protocol;
+      break;
+    case "close":
+      socket.close(Number(words[0]), words.slice(1).join(" "));
+      return `${(await ended).code} clean`;
+    case "closed": {
+      socket.send("exit");
+      const { code, reason } = await ended;
+      return `${code} ${reason}`;
+    }
+    case "drop":
+      socket.terminate();
+      return "";
+    default:
+      throw new Error("n/a");
+  }
+  socket.close(1000);
+  await ended;
+  return detail;
+}
+
+async function serve(socket, path) {
+  socket.on("message", (message, isBinary) => {
+    if (path === "/close") socket.close(CLOSE_CODE, CLOSE_REASON);
+    else if (path === "/drop") socket.terminate();
+    else if (path === "/fragments") sendFragments(socket, isBinary ? message : message.toString());
+    else socket.send(message, { binary: isBinary });
+  });
+  end(socket).then(({ code, reason }) => console.log(`ended: code ${code}, reason "${reason}"`));
+  if (path === "/ping") {
+    await ping(socket);
+    socket.send(`pong ${PING}`);
+  }
+}
+
+if (process.argv[2] === "server") {
+  const server = new WebSocket.Server({
+    host: "127.0.0.1",
+    port: 0,
+    verifyClient: ({ req }, decide) => decide(req.url !== "/reject", 403),
+    handleProtocols: (offers) => [...offers].find((name) => name === "echo") ?? false,
+  });
+  server.on("connection", (socket, request) => serve(socket, request.url));
+  server.on("listening", () => console.log(`listening: ws://127.0.0.1:${server.address().port}/`));
+} else {
+  await answerLines(client);
+}

@@ -1,0 +1,86 @@
+"""The outcome as tables, and what of it was not expected."""
+
+import tomllib
+from pathlib import Path
+
+from cells import CELLS
+
+HERE = Path(__file__).parent
+DOCUMENT = HERE.parent.parent / "docs" / "interop.md"
+
+INTRODUCTION = """# Interoperability
+
+Clients and servers of this crate against those of others, cell by cell; `tests/interop/run --write` has written this.
+The gate runs it, too, and passes only if every cell has come out as it is here.
+
+What is tried, and by what means, is in [`tests/interop/`](../tests/interop); contents are compared byte by byte. "Us" and
+"the peer" are this crate and what stands at the head of the column; this crate stands there, too, for comparison.
+The examples only echo, and `embed` does not say how a connection ended, so their tables have fewer rows. The peers are
+as their defaults make them: `permessage-deflate`, which websockets, ws and chromium offer, is declined.
+"""
+
+START = "## Our client"
+UNUSABLE = "not tried: built without `ws://`"
+
+
+class Report:
+    def __init__(self):
+        self.expected = tomllib.loads((HERE / "expected.toml").read_text())["expected"]
+        self.noted = []
+        self.tables = []
+        self.surprises = []
+
+    def table(self, title, side, columns):
+        """`columns`: by the name of the peer, the outcome of each cell; None where there is nothing to try."""
+        rows = [["", *columns]]
+        for cell in CELLS:
+            outcomes = {peer: column.get(cell.name) for peer, column in columns.items()}
+            if any(outcomes.values()):
+                shown = [self.show(title, peer, side, cell.name, outcome) for peer, outcome in outcomes.items()]
+                rows.append([cell.name, *shown])
+        self.tables.append(f"## {title}\n\n{align(rows)}")
+
+    def show(self, title, peer, side, cell, outcome):
+        if outcome is None:
+            return "–"
+        for entry in self.expected:
+            if (entry["peer"], entry["side"]) == (peer, side) and cell in entry["cells"]:
+                break
+        else:
+            if outcome != "ok":
+                self.surprises.append(f"{title}, {peer}, {cell}: {outcome}")
+            return "ok" if outcome == "ok" else "FAILED"
+        if outcome == "ok":
+            self.surprises.append(f"{title}, {peer}, {cell}: passes, which expected.toml does not expect")
+            return "ok"
+        if entry["answer"] not in outcome:
+            self.surprises.append(f"{title}, {peer}, {cell}: {outcome}, where expected.toml has {entry['answer']!r}")
+            return "FAILED"
+        if entry not in self.noted:
+            self.noted.append(entry)
+        number = 1 + self.noted.index(entry)
+        return f"{'n/a' if entry['answer'] == 'n/a' else 'no'} ({number})"
+
+    def text(self, peers):
+        """The document."""
+        rows = [[name, peer.version, " and ".join(peer.sides) or UNUSABLE] for name, peer in peers.items()]
+        parts = [INTRODUCTION, align([["peer", "version", "as"], *rows]), *self.tables]
+        notes = [f"{number}. {entry['peer']}: {entry['why']}\n" for number, entry in enumerate(self.noted, 1)]
+        return "\n".join(parts) + "\n## What does not work, or cannot be tried\n\n" + "".join(notes)
+
+    def write(self, text):
+        DOCUMENT.write_text(text)
+
+    def check(self, text, peers):
+        """Versions differ from machine to machine, outcomes do not; but a curl with ws:// has a column of its own."""
+        kept = DOCUMENT.read_text()
+        same = kept.partition(START)[2] == text.partition(START)[2]
+        if not same and (UNUSABLE in kept) == (not peers["curl"].sides):
+            self.surprises.append("docs/interop.md says otherwise: tests/interop/run --write")
+
+
+def align(rows):
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    line = lambda cells: "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |\n"
+    head, *body = rows
+    return line(head) + line(["-" * width for width in widths]) + "".join(map(line, body))
