@@ -5,37 +5,16 @@ mod common;
 use std::hint::black_box;
 use std::time::Instant;
 
-use common::{ascii, binary, multi_byte, push_masked, size, throughput};
+use common::{Stream, ascii, binary, multi_byte, push_fragments, push_masked, size, throughput};
 use criterion::Criterion;
 use sansocket::frame::Opcode;
 use sansocket::{Buffer, Config, Connection, Event};
-
-/// A stream is at least so long, so that small messages stand side by side as a busy peer's do.
-const STREAM_LEN: usize = 256 << 10;
 
 fn main() {
     let mut c = common::criterion();
     whole(&mut c);
     fragmented(&mut c);
     c.final_summary();
-}
-
-/// The same message over and over.
-struct Stream {
-    bytes: Vec<u8>,
-    messages: u64,
-    payload: Vec<u8>,
-}
-
-impl Stream {
-    fn of(payload: Vec<u8>, push_message: impl Fn(&mut Vec<u8>, &[u8])) -> Self {
-        let mut stream = Self { bytes: Vec::new(), messages: 0, payload };
-        while stream.bytes.len() < STREAM_LEN || stream.messages < 4 {
-            push_message(&mut stream.bytes, &stream.payload);
-            stream.messages += 1;
-        }
-        stream
-    }
 }
 
 fn whole(c: &mut Criterion) {
@@ -56,22 +35,13 @@ fn whole(c: &mut Criterion) {
 }
 
 fn fragmented(c: &mut Criterion) {
-    let stream = Stream::of(binary(64 << 10), |to, payload| push_fragments(to, payload, 1 << 10, Some(4)));
+    let stream = Stream::of(binary(64 << 10), |to, payload| {
+        push_fragments(to, Opcode::Binary, payload, 1 << 10, Some(4))
+    });
     measure(c, "fragments/64 KiB in 1 KiB, pings between", &stream);
-    let stream = Stream::of(binary(1 << 10), |to, payload| push_fragments(to, payload, 64, None));
+    let stream =
+        Stream::of(binary(1 << 10), |to, payload| push_fragments(to, Opcode::Binary, payload, 64, None));
     measure(c, "fragments/1 KiB in 64 B", &stream);
-}
-
-/// A message in fragments, with a Ping before every so many of them.
-fn push_fragments(to: &mut Vec<u8>, payload: &[u8], fragment_len: usize, ping_every: Option<usize>) {
-    let last = payload.len().div_ceil(fragment_len) - 1;
-    for (index, fragment) in payload.chunks(fragment_len).enumerate() {
-        if ping_every.is_some_and(|every| index % every == every - 1) {
-            push_masked(to, Opcode::Ping, true, b"still there?");
-        }
-        let opcode = if index == 0 { Opcode::Binary } else { Opcode::Continuation };
-        push_masked(to, opcode, index == last, fragment);
-    }
 }
 
 fn measure(c: &mut Criterion, name: &str, stream: &Stream) {

@@ -5,27 +5,11 @@ mod common;
 use std::hint::black_box;
 use std::sync::Arc;
 
+use common::REQUEST;
 use criterion::{Criterion, Throughput};
 use sansocket::frame::{MaskKey, MaskKeys};
 use sansocket::handshake::{client, server};
 use sansocket::{Buffer, Config, Connection, Output};
-
-/// As a browser sends it.
-const REQUEST: &[u8] = b"GET /chat?room=rust HTTP/1.1\r\n\
-    Host: example.com\r\n\
-    Connection: keep-alive, Upgrade\r\n\
-    Pragma: no-cache\r\n\
-    Cache-Control: no-cache\r\n\
-    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36\r\n\
-    Upgrade: websocket\r\n\
-    Origin: https://example.com\r\n\
-    Sec-WebSocket-Version: 13\r\n\
-    Accept-Encoding: gzip, deflate, br\r\n\
-    Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n\
-    Cookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
-    \r\n";
 
 /// The nonce behind the key in [`REQUEST`].
 const NONCE: [u8; 16] = *b"the sample nonce";

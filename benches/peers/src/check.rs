@@ -1,0 +1,85 @@
+//! What every library must hand out before its time counts.
+
+use sansocket::frame::{FrameHeader, MaskKey, Opcode, copy_masked};
+use sansocket::handshake::accept_key;
+use sansocket::Role;
+
+use crate::library::{Job, Masking, Message};
+use crate::rows::{Row, Task};
+use crate::wire::Stream;
+
+/// Panics where the library did something else than it was asked for.
+pub fn check(row: &Row, library: &str, job: &mut dyn Job) {
+    let what = format!("{}, {library}", row.name);
+    match &row.task {
+        Task::Decode(stream) => decoded(stream, job, &what),
+        Task::Encode(message) => encoded(message, job, &what),
+        Task::Mask(masking) => masked(masking, job, &what),
+        Task::Accept => accepted(job, &what),
+    }
+}
+
+/// More than one pass over the stream, so that its end and its beginning meet.
+fn decoded(stream: &Stream, job: &mut dyn Job, what: &str) {
+    let messages = stream.messages + 3;
+    let kept = job.keep(messages);
+    assert_eq!(kept.pieces.len() as u64, messages, "{what}: number of messages");
+    assert!(
+        kept.pieces.iter().all(|message| *message == stream.payload),
+        "{what}: other bytes than were sent"
+    );
+}
+
+fn encoded(message: &Message, job: &mut dyn Job, what: &str) {
+    const MESSAGES: u64 = 5;
+    let wire = job.keep(MESSAGES).pieces.concat();
+    let mut rest = &wire[..];
+    let mut keys = Vec::new();
+    for _ in 0..MESSAGES {
+        let decoded = FrameHeader::decode(rest).expect("a valid header").expect("a whole header");
+        let (header, header_len) = decoded;
+        assert_eq!((header.fin, header.opcode), (true, Opcode::Binary), "{what}");
+        assert_eq!(header.payload_len, message.data.len() as u64, "{what}: payload length");
+        let (payload, behind) = rest[header_len..].split_at(message.data.len());
+        let mut data = vec![0; payload.len()];
+        copy_masked(&mut data, payload, header.mask.unwrap_or(MaskKey([0; 4])), 0);
+        assert!(data == message.data, "{what}: other bytes than were sent");
+        assert_eq!(header.mask.is_some(), message.role == Role::Client, "{what}: masking");
+        keys.extend(header.mask.map(|key| key.0));
+        rest = behind;
+    }
+    assert!(rest.is_empty(), "{what}: {} bytes too many", rest.len());
+    keys.sort_unstable();
+    keys.dedup();
+    assert!(keys.is_empty() || keys.len() > 1, "{what}: the same key for every frame");
+}
+
+fn masked(masking: &Masking, job: &mut dyn Job, what: &str) {
+    let plain = &masking.storage[1..];
+    let masked: Vec<u8> =
+        plain.iter().zip(masking.key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+    let kept = job.keep(2);
+    assert!(kept.pieces == [masked, plain.to_vec()], "{what}: masked wrongly");
+}
+
+fn accepted(job: &mut dyn Job, what: &str) {
+    const RESPONSES: u64 = 3;
+    let wire = job.keep(RESPONSES).pieces.concat();
+    let text = String::from_utf8(wire).expect("a head in ASCII");
+    let responses: Vec<&str> = text.split_inclusive("\r\n\r\n").collect();
+    assert_eq!(responses.len() as u64, RESPONSES, "{what}: number of responses");
+    let accept = accept_key(b"dGhlIHNhbXBsZSBub25jZQ==").map(char::from);
+    let accept: String = accept.iter().collect();
+    for response in responses {
+        let mut lines = response.split("\r\n");
+        assert!(lines.next().is_some_and(|line| line.starts_with("HTTP/1.1 101 ")), "{what}: {response}");
+        let has = |name: &str, value: &str| {
+            response
+                .split("\r\n")
+                .filter_map(|line| line.split_once(':'))
+                .any(|(found, of)| found.eq_ignore_ascii_case(name) && of.trim().eq_ignore_ascii_case(value))
+        };
+        assert!(has("upgrade", "websocket") && has("connection", "upgrade"), "{what}: {response}");
+        assert!(has("sec-websocket-accept", &accept), "{what}: {response}");
+    }
+}

@@ -1,0 +1,80 @@
+//! fastwebsockets: tokio streams, frames.
+
+use std::sync::Arc;
+
+use fastwebsockets::{FragmentCollector, Frame, OpCode, Payload, Role as TheirRole, WebSocket, unmask};
+use sansocket::{Bytes, Role};
+
+use crate::library::{Job, Library, Mask, Masking, Message, Sink, Work};
+use crate::transport::{Transport, now};
+use crate::wire::Stream;
+
+pub struct Fastwebsockets;
+
+impl Library for Fastwebsockets {
+    fn name(&self) -> &'static str {
+        "fastwebsockets"
+    }
+
+    fn includes(&self) -> &'static str {
+        "`FragmentCollector::read_frame` from an `AsyncRead`, an owned `Frame` each; `WebSocket::write_frame` of \
+         borrowed data, a copy of it for a client, keys of rand's ChaCha12. Its handshake needs hyper"
+    }
+
+    fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {
+        let socket = WebSocket::after_handshake(Transport::reading(stream), TheirRole::Server);
+        Some(Box::new(Decode(FragmentCollector::new(socket))))
+    }
+
+    fn encode(&self, message: &Message) -> Option<Box<dyn Job>> {
+        let role = match message.role {
+            Role::Server => TheirRole::Server,
+            Role::Client => TheirRole::Client,
+        };
+        Some(Box::new(Encode { role, transport: Some(Transport::writing()), data: message.data.clone() }))
+    }
+
+    fn mask(&self, masking: &Masking) -> Option<Box<dyn Job>> {
+        Mask::job(masking, unmask)
+    }
+}
+
+struct Decode(FragmentCollector<Transport>);
+
+impl Work for Decode {
+    fn run(&mut self, messages: u64, to: &mut impl Sink) {
+        now(async {
+            let mut left = messages;
+            while left > 0 {
+                let frame = self.0.read_frame().await.expect("the stream is valid");
+                if matches!(frame.opcode, OpCode::Binary | OpCode::Text) {
+                    to.take(&frame.payload);
+                    left -= 1;
+                }
+            }
+        });
+    }
+}
+
+struct Encode {
+    role: TheirRole,
+    transport: Option<Transport>,
+    data: Bytes,
+}
+
+impl Work for Encode {
+    fn run(&mut self, messages: u64, to: &mut impl Sink) {
+        let mut transport = self.transport.take().expect("it is put back");
+        transport.keep_for(to);
+        let mut socket = WebSocket::after_handshake(transport, self.role);
+        now(async {
+            for _ in 0..messages {
+                let frame = Frame::binary(Payload::Borrowed(&self.data));
+                socket.write_frame(frame).await.expect("it takes everything");
+            }
+        });
+        let mut transport = socket.into_inner();
+        transport.pass_on(to);
+        self.transport = Some(transport);
+    }
+}

@@ -1,0 +1,25 @@
+//! Whoever is compared. To add a library, add a file and a line here.
+
+mod fastwebsockets;
+mod limit;
+mod sansocket;
+mod tokio_websockets;
+mod tungstenite;
+
+use crate::library::Library;
+
+/// The one whose numbers are compared with all others.
+pub const OURS: &str = "sansocket";
+
+/// No library, but the least that has to be done.
+pub const LIMIT: &str = "limit";
+
+pub fn all() -> Vec<Box<dyn Library>> {
+    vec![
+        Box::new(sansocket::Sansocket),
+        Box::new(limit::Limit),
+        Box::new(tungstenite::Tungstenite),
+        Box::new(fastwebsockets::Fastwebsockets),
+        Box::new(tokio_websockets::TokioWebsockets),
+    ]
+}

@@ -1,0 +1,90 @@
+//! What a byte costs in messages of any size, however they arrive: it must be the same in all of them.
+
+use std::hint::black_box;
+
+use sansocket::frame::Opcode;
+use sansocket::{Buffer, Config, Connection, Event, Limits};
+
+use crate::measure::{Effort, cpu_time_of};
+use crate::wire::{self, push_fragments, push_masked};
+
+pub const LENGTHS: [usize; 4] = [64 << 10, 1 << 20, 16 << 20, 100 << 20];
+
+pub struct Line {
+    pub name: &'static str,
+    push: fn(&mut Vec<u8>, &[u8]),
+    /// The most bytes that one read gives.
+    read_len: usize,
+    longest: usize,
+}
+
+/// Nanoseconds a byte, for each length.
+pub struct Times {
+    pub name: &'static str,
+    pub times: Vec<(usize, f64)>,
+}
+
+pub fn all() -> [Line; 3] {
+    [
+        Line { name: "linear: one frame", push: one_frame, read_len: usize::MAX, longest: 100 << 20 },
+        Line { name: "linear: fragments of 64 B", push: fragments, read_len: usize::MAX, longest: 100 << 20 },
+        Line { name: "linear: one frame, byte by byte", push: one_frame, read_len: 1, longest: 16 << 20 },
+    ]
+}
+
+fn one_frame(to: &mut Vec<u8>, payload: &[u8]) {
+    push_masked(to, Opcode::Binary, true, payload);
+}
+
+fn fragments(to: &mut Vec<u8>, payload: &[u8]) {
+    push_fragments(to, Opcode::Binary, payload, 64, None);
+}
+
+impl Line {
+    pub fn measure(&self, effort: Effort) -> Times {
+        // In a short run, the shortest two still show what grows.
+        let longest = if effort.is_quick() { 1 << 20 } else { self.longest };
+        let lengths = LENGTHS.iter().filter(|&&len| len <= longest);
+        Times { name: self.name, times: lengths.map(|&len| (len, self.per_byte(len, effort))).collect() }
+    }
+
+    /// The best of some rounds with a fresh connection each; more of them where they are short.
+    fn per_byte(&self, len: usize, effort: Effort) -> f64 {
+        let payload = wire::binary(len);
+        let mut bytes = Vec::new();
+        (self.push)(&mut bytes, &payload);
+        let rounds = (effort.rounds * (1 << 20) / len).clamp(3, effort.rounds);
+        let times = (0..rounds).map(|_| {
+            let mut arrived = false;
+            let taken = cpu_time_of(|| {
+                self.receive(&bytes, |data| {
+                    black_box(data);
+                    arrived = data.len() == payload.len()
+                        && data.first() == payload.first()
+                        && data.last() == payload.last();
+                });
+            });
+            assert!(arrived, "{}: the message has not arrived as it was sent", self.name);
+            taken.as_nanos() as f64 / len as f64
+        });
+        times.fold(f64::INFINITY, f64::min)
+    }
+
+    fn receive(&self, mut wire: &[u8], mut on_message: impl FnMut(&[u8])) {
+        let limits = Limits { max_frame_len: u64::MAX, max_message_len: u64::MAX, max_fragments: u32::MAX };
+        let mut connection = Connection::server(Config { limits, ..Config::default() });
+        let mut input = Buffer::new();
+        while !wire.is_empty() {
+            let (mut part, rest) = wire.split_at(self.read_len.min(wire.len()));
+            wire = rest;
+            while !part.is_empty() {
+                input.read_from(&mut part).expect("a slice has no errors");
+                while let Some(event) = connection.next_event(&mut input).expect("the stream is valid") {
+                    if let Event::Binary(data) = event {
+                        on_message(data);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The rows of the table: what is measured, and what the bound of each is.
+
+use std::sync::Arc;
+
+use sansocket::frame::Opcode;
+use sansocket::{Bytes, Role};
+
+use crate::library::{Job, Library, Masking, Message};
+use crate::wire::{self, KEY, REQUEST, Stream, push_fragments, push_masked};
+
+/// One line of the table.
+pub struct Row {
+    pub name: String,
+    pub bound: Bound,
+    pub task: Task,
+}
+
+/// What was measured on the machine where the bounds were set, in nanoseconds a message: the bound in a run is the
+/// ratio of the two times what `limit` takes in that run.
+#[derive(Clone, Copy)]
+pub struct Bound {
+    pub limit: f64,
+    pub ours: f64,
+}
+
+impl Bound {
+    pub fn ratio(self) -> f64 {
+        self.ours / self.limit
+    }
+}
+
+pub enum Task {
+    Decode(Arc<Stream>),
+    Encode(Message),
+    Mask(Masking),
+    Accept,
+}
+
+impl Task {
+    pub fn job(&self, library: &dyn Library) -> Option<Box<dyn Job>> {
+        match self {
+            Self::Decode(stream) => library.decode(stream),
+            Self::Encode(message) => library.encode(message),
+            Self::Mask(masking) => library.mask(masking),
+            Self::Accept => library.accept(REQUEST),
+        }
+    }
+}
+
+pub fn all() -> Vec<Row> {
+    let mut rows = Vec::new();
+    decode(&mut rows);
+    encode(&mut rows);
+    mask(&mut rows);
+    rows.push(row("handshake server".into(), 467.0, 650.0, Task::Accept));
+    rows
+}
+
+fn row(name: String, limit: f64, ours: f64, task: Task) -> Row {
+    Row { name, bound: Bound { limit, ours }, task }
+}
+
+fn decode(rows: &mut Vec<Row>) {
+    let mut push = |name: String, limit, ours, stream| {
+        rows.push(row(format!("decode {name}"), limit, ours, Task::Decode(Arc::new(stream))));
+    };
+    let whole = |opcode, payload| Stream::of(payload, |to, payload| push_masked(to, opcode, true, payload));
+    for (len, limit, ours) in [
+        (0, 5.0, 5.0),
+        (16, 6.4, 7.0),
+        (125, 14.0, 12.0),
+        (1 << 10, 33.0, 38.0),
+        (16 << 10, 492.0, 390.0),
+        (64 << 10, 2589.0, 2500.0),
+        (1 << 20, 47_700.0, 51_000.0),
+    ] {
+        let stream = whole(Opcode::Binary, wire::binary(len));
+        push(format!("binary {}", wire::size(len)), limit, ours, stream);
+    }
+    for (len, limit, ours) in [(16, 17.0, 11.0), (1 << 10, 48.0, 55.0)] {
+        let stream = whole(Opcode::Text, wire::ascii(len).into());
+        push(format!("text ASCII {}", wire::size(len)), limit, ours, stream);
+    }
+    for (len, limit, ours) in [(1 << 10, 120.0, 130.0), (64 << 10, 7760.0, 7900.0)] {
+        let stream = whole(Opcode::Text, wire::multi_byte(len).into());
+        push(format!("text multi-byte {}", wire::size(len)), limit, ours, stream);
+    }
+
+    let fragments = |opcode, payload, fragment_len, ping_every| {
+        Stream::of(payload, |to, payload| push_fragments(to, opcode, payload, fragment_len, ping_every))
+    };
+    let stream = fragments(Opcode::Binary, wire::binary(64 << 10), 1 << 10, Some(4));
+    push("binary 64 KiB in 1 KiB, pings between".into(), 3700.0, 3700.0, stream);
+    let text = wire::multi_byte(64 << 10);
+    let ends = (1 << 10..text.len()).step_by(1 << 10);
+    let inside = ends.filter(|&end| !text.is_char_boundary(end)).count();
+    assert!(inside > 16, "only {inside} fragments end inside characters");
+    let stream = fragments(Opcode::Text, text.into(), 1 << 10, Some(4));
+    push("text multi-byte 64 KiB in 1 KiB, pings between".into(), 8750.0, 11_000.0, stream);
+    let stream = fragments(Opcode::Binary, wire::binary(1 << 10), 64, None);
+    push("binary 1 KiB in 64 B".into(), 108.0, 240.0, stream);
+}
+
+fn encode(rows: &mut Vec<Row>) {
+    for (name, role, len, limit, ours) in [
+        ("server 16 B", Role::Server, 16, 0.7, 4.5),
+        ("server 64 KiB by reference", Role::Server, 64 << 10, 1.4, 15.0),
+        ("client 16 B", Role::Client, 16, 2.8, 7.0),
+        ("client 1 KiB", Role::Client, 1 << 10, 13.0, 18.0),
+        ("client 16 KiB", Role::Client, 16 << 10, 145.0, 190.0),
+    ] {
+        let message = Message { role, data: Bytes::from(wire::binary(len)) };
+        rows.push(row(format!("encode {name}"), limit, ours, Task::Encode(message)));
+    }
+}
+
+fn mask(rows: &mut Vec<Row>) {
+    for (len, limit, ours) in [(125, 6.0, 6.5), (1 << 10, 13.6, 15.5), (16 << 10, 118.0, 125.0)] {
+        let masking = Masking { storage: wire::binary(len + 1), key: KEY.0 };
+        rows.push(row(format!("mask {}", wire::size(len)), limit, ours, Task::Mask(masking)));
+    }
+}
