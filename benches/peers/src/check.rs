@@ -1,8 +1,8 @@
 //! What every library must hand out before its time counts.
 
+use sansocket::Role;
 use sansocket::frame::{FrameHeader, MaskKey, Opcode, copy_masked};
 use sansocket::handshake::accept_key;
-use sansocket::Role;
 
 use crate::library::{Job, Masking, Message};
 use crate::rows::{Row, Task};

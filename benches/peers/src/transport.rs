@@ -1,22 +1,24 @@
 //! A stream in memory that never ends and takes whatever is written.
 
+use std::cell::{Cell, RefCell};
 use std::hint::black_box;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::BytesMut;
+use tokio::io::ReadBuf;
 
 use crate::library::Sink;
 use crate::wire::Stream;
 
-/// Gives the bytes of a stream over and over, as many at a time as are asked for.
+/// Gives the same bytes over and over, as many at a time as are asked for.
 pub struct Transport {
     source: Source,
     position: usize,
-    /// What was written, where somebody wants to look at it.
-    written: Option<Vec<u8>>,
+    written: Rc<Written>,
 }
 
 enum Source {
@@ -24,19 +26,45 @@ enum Source {
     Request(&'static [u8]),
 }
 
-impl Transport {
-    pub fn reading(stream: &Arc<Stream>) -> Self {
-        Self { source: Source::Stream(Arc::clone(stream)), position: 0, written: None }
+/// What was written, for whom it may concern.
+#[derive(Default)]
+pub struct Written {
+    keeps: Cell<bool>,
+    bytes: RefCell<Vec<u8>>,
+}
+
+impl Written {
+    /// From here on what is written is kept if the sink keeps it.
+    pub fn keep_for<S: Sink>(&self, _: &S) {
+        self.keeps.set(S::KEEPS);
     }
 
-    /// Gives an opening handshake, whole, and then the next one.
-    pub fn request(request: &'static [u8]) -> Self {
-        Self { source: Source::Request(request), position: 0, written: None }
+    /// Passes on what was kept.
+    pub fn pass_on(&self, to: &mut impl Sink) {
+        if self.keeps.get() {
+            to.take(&self.bytes.take());
+        }
+    }
+}
+
+impl Transport {
+    pub fn reading(stream: &Arc<Stream>) -> Self {
+        Self { source: Source::Stream(Arc::clone(stream)), position: 0, written: Rc::default() }
+    }
+
+    /// Gives an opening handshake.
+    pub fn request(request: &'static [u8], written: &Rc<Written>) -> Self {
+        Self { source: Source::Request(request), position: 0, written: Rc::clone(written) }
     }
 
     /// With nothing to read.
-    pub fn writing() -> Self {
-        Self::request(&[])
+    pub fn writing(written: &Rc<Written>) -> Self {
+        Self::request(&[], written)
+    }
+
+    /// Reads as much as there is room for, as `AsyncReadExt::read_buf` does.
+    pub fn read_buf(&mut self, to: &mut BytesMut) {
+        self.give(to.capacity() - to.len(), |bytes| to.extend_from_slice(bytes));
     }
 
     #[inline]
@@ -51,26 +79,12 @@ impl Transport {
         self.position = if n == rest.len() { 0 } else { self.position + n };
         n
     }
-
-    /// From here on what is written is kept if the sink keeps it.
-    pub fn keep_for<S: Sink>(&mut self, _: &S) {
-        self.written = S::KEEPS.then(Vec::new);
-    }
-
-    /// Passes on what was kept.
-    pub fn pass_on(&mut self, to: &mut impl Sink) {
-        if let Some(written) = &mut self.written {
-            to.take(written);
-            written.clear();
-        }
-    }
 }
 
 impl Read for Transport {
     #[inline]
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let n = self.give(to.len(), |bytes| to[..bytes.len()].copy_from_slice(bytes));
-        Ok(n)
+        Ok(self.give(to.len(), |bytes| to[..bytes.len()].copy_from_slice(bytes)))
     }
 }
 
@@ -78,14 +92,14 @@ impl Write for Transport {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         black_box(bytes);
-        if let Some(written) = &mut self.written {
-            written.extend_from_slice(bytes);
+        if self.written.keeps.get() {
+            self.written.bytes.borrow_mut().extend_from_slice(bytes);
         }
         Ok(bytes.len())
     }
 
     #[inline]
-    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         slices.iter().try_fold(0, |sum, slice| Ok(sum + self.write(slice)?))
     }
 
@@ -94,7 +108,7 @@ impl Write for Transport {
     }
 }
 
-impl AsyncRead for Transport {
+impl tokio::io::AsyncRead for Transport {
     #[inline]
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -106,7 +120,7 @@ impl AsyncRead for Transport {
     }
 }
 
-impl AsyncWrite for Transport {
+impl tokio::io::AsyncWrite for Transport {
     #[inline]
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Poll::Ready(self.write(bytes))
@@ -116,7 +130,7 @@ impl AsyncWrite for Transport {
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         Poll::Ready(self.write_vectored(slices))
     }
@@ -130,6 +144,37 @@ impl AsyncWrite for Transport {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl futures_io::AsyncRead for Transport {
+    #[inline]
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.read(to))
+    }
+}
+
+impl futures_io::AsyncWrite for Transport {
+    #[inline]
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.write(bytes))
+    }
+
+    #[inline]
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.write_vectored(slices))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 }

@@ -1,12 +1,13 @@
 //! fastwebsockets: tokio streams, frames.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use fastwebsockets::{FragmentCollector, Frame, OpCode, Payload, Role as TheirRole, WebSocket, unmask};
 use sansocket::{Bytes, Role};
 
 use crate::library::{Job, Library, Mask, Masking, Message, Sink, Work};
-use crate::transport::{Transport, now};
+use crate::transport::{Transport, Written, now};
 use crate::wire::Stream;
 
 pub struct Fastwebsockets;
@@ -31,7 +32,9 @@ impl Library for Fastwebsockets {
             Role::Server => TheirRole::Server,
             Role::Client => TheirRole::Client,
         };
-        Some(Box::new(Encode { role, transport: Some(Transport::writing()), data: message.data.clone() }))
+        let written = Rc::default();
+        let socket = WebSocket::after_handshake(Transport::writing(&written), role);
+        Some(Box::new(Encode { socket, written, data: message.data.clone() }))
     }
 
     fn mask(&self, masking: &Masking) -> Option<Box<dyn Job>> {
@@ -57,24 +60,20 @@ impl Work for Decode {
 }
 
 struct Encode {
-    role: TheirRole,
-    transport: Option<Transport>,
+    socket: WebSocket<Transport>,
+    written: Rc<Written>,
     data: Bytes,
 }
 
 impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
-        let mut transport = self.transport.take().expect("it is put back");
-        transport.keep_for(to);
-        let mut socket = WebSocket::after_handshake(transport, self.role);
+        self.written.keep_for(to);
         now(async {
             for _ in 0..messages {
                 let frame = Frame::binary(Payload::Borrowed(&self.data));
-                socket.write_frame(frame).await.expect("it takes everything");
+                self.socket.write_frame(frame).await.expect("it takes everything");
             }
         });
-        let mut transport = socket.into_inner();
-        transport.pass_on(to);
-        self.transport = Some(transport);
+        self.written.pass_on(to);
     }
 }

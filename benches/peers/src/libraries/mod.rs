@@ -3,8 +3,12 @@
 mod fastwebsockets;
 mod limit;
 mod sansocket;
+mod sockudo_ws;
+mod soketto;
 mod tokio_websockets;
 mod tungstenite;
+mod websocket_sans_io;
+mod yawc;
 
 use crate::library::Library;
 
@@ -21,5 +25,9 @@ pub fn all() -> Vec<Box<dyn Library>> {
         Box::new(tungstenite::Tungstenite),
         Box::new(fastwebsockets::Fastwebsockets),
         Box::new(tokio_websockets::TokioWebsockets),
+        Box::new(soketto::Soketto),
+        Box::new(yawc::Yawc),
+        Box::new(sockudo_ws::SockudoWs),
+        Box::new(websocket_sans_io::WebsocketSansIo),
     ]
 }

@@ -1,6 +1,8 @@
 //! tokio-websockets: tokio streams, messages that own their data.
 
+use std::hint::black_box;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -10,8 +12,8 @@ use sansocket::{Bytes, Role};
 use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketStream};
 
 use crate::library::{self, Job, Library, Sink, Work};
-use crate::transport::{Transport, now};
-use crate::wire::{REQUEST, Stream};
+use crate::transport::{Transport, Written, now};
+use crate::wire::Stream;
 
 pub struct TokioWebsockets;
 
@@ -30,17 +32,18 @@ impl Library for TokioWebsockets {
     }
 
     fn encode(&self, message: &library::Message) -> Option<Box<dyn Job>> {
+        let written = Rc::default();
         // One frame a message, as everybody else sends it.
         let config = Config::default().frame_size(usize::MAX);
         let socket = match message.role {
-            Role::Server => ServerBuilder::new().config(config).serve(Transport::writing()),
-            Role::Client => ClientBuilder::new().config(config).take_over(Transport::writing()),
+            Role::Server => ServerBuilder::new().config(config).serve(Transport::writing(&written)),
+            Role::Client => ClientBuilder::new().config(config).take_over(Transport::writing(&written)),
         };
-        Some(Box::new(Encode { socket, data: message.data.clone() }))
+        Some(Box::new(Encode { socket, written, data: message.data.clone() }))
     }
 
-    fn accept(&self, _: &'static [u8]) -> Option<Box<dyn Job>> {
-        Some(Box::new(Accept(ServerBuilder::new())))
+    fn accept(&self, request: &'static [u8]) -> Option<Box<dyn Job>> {
+        Some(Box::new(Accept { builder: ServerBuilder::new(), request }))
     }
 }
 
@@ -65,12 +68,13 @@ impl Work for Decode {
 
 struct Encode {
     socket: WebSocketStream<Transport>,
+    written: Rc<Written>,
     data: Bytes,
 }
 
 impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
-        self.socket.get_mut().keep_for(to);
+        self.written.keep_for(to);
         let context = &mut Context::from_waker(Waker::noop());
         for _ in 0..messages {
             let message = Message::binary(self.data.clone());
@@ -78,19 +82,23 @@ impl Work for Encode {
             socket.as_mut().start_send(message).expect("it takes everything");
             assert!(socket.poll_flush(context).is_ready());
         }
-        self.socket.get_mut().pass_on(to);
+        self.written.pass_on(to);
     }
 }
 
-struct Accept(ServerBuilder);
+struct Accept {
+    builder: ServerBuilder,
+    request: &'static [u8],
+}
 
 impl Work for Accept {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
+        let written = Rc::<Written>::default();
+        written.keep_for(to);
         for _ in 0..messages {
-            let mut stream = Transport::request(REQUEST);
-            stream.keep_for(to);
-            let (_, mut socket) = now(self.0.accept(stream)).expect("a valid request");
-            socket.get_mut().pass_on(to);
+            let stream = Transport::request(self.request, &written);
+            black_box(now(self.builder.accept(stream)).expect("a valid request"));
         }
+        written.pass_on(to);
     }
 }

@@ -1,5 +1,7 @@
 //! tungstenite: blocking, messages that own their data.
 
+use std::hint::black_box;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use sansocket::{Bytes, Role};
@@ -7,8 +9,8 @@ use tungstenite::protocol::{Role as TheirRole, WebSocket};
 use tungstenite::{Message, accept};
 
 use crate::library::{self, Job, Library, Sink, Work};
-use crate::transport::Transport;
-use crate::wire::{REQUEST, Stream};
+use crate::transport::{Transport, Written};
+use crate::wire::Stream;
 
 pub struct Tungstenite;
 
@@ -32,12 +34,13 @@ impl Library for Tungstenite {
             Role::Server => TheirRole::Server,
             Role::Client => TheirRole::Client,
         };
-        let socket = WebSocket::from_raw_socket(Transport::writing(), role, None);
-        Some(Box::new(Encode { socket, data: message.data.clone() }))
+        let written = Rc::default();
+        let socket = WebSocket::from_raw_socket(Transport::writing(&written), role, None);
+        Some(Box::new(Encode { socket, written, data: message.data.clone() }))
     }
 
-    fn accept(&self, _: &'static [u8]) -> Option<Box<dyn Job>> {
-        Some(Box::new(Accept))
+    fn accept(&self, request: &'static [u8]) -> Option<Box<dyn Job>> {
+        Some(Box::new(Accept(request)))
     }
 }
 
@@ -59,28 +62,29 @@ impl Work for Decode {
 
 struct Encode {
     socket: WebSocket<Transport>,
+    written: Rc<Written>,
     data: Bytes,
 }
 
 impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
-        self.socket.get_mut().keep_for(to);
+        self.written.keep_for(to);
         for _ in 0..messages {
             self.socket.send(Message::Binary(self.data.clone())).expect("it takes everything");
         }
-        self.socket.get_mut().pass_on(to);
+        self.written.pass_on(to);
     }
 }
 
-struct Accept;
+struct Accept(&'static [u8]);
 
 impl Work for Accept {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
+        let written = Rc::<Written>::default();
+        written.keep_for(to);
         for _ in 0..messages {
-            let mut stream = Transport::request(REQUEST);
-            stream.keep_for(to);
-            let mut socket = accept(stream).expect("a valid request");
-            socket.get_mut().pass_on(to);
+            black_box(accept(Transport::request(self.0, &written)).expect("a valid request"));
         }
+        written.pass_on(to);
     }
 }

@@ -1,0 +1,134 @@
+//! sockudo-ws: its protocol without its streams, which bring timers of tokio.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use sansocket::Role;
+use sockudo_ws::handshake::{build_response, generate_accept_key, parse_request};
+use sockudo_ws::protocol::{Message, Protocol, Role as TheirRole};
+use sockudo_ws::simd::apply_mask;
+
+use crate::library::{self, Job, Library, Mask, Masking, Sink, Work};
+use crate::transport::Transport;
+use crate::wire::Stream;
+
+pub struct SockudoWs;
+
+const MAX_LEN: usize = 16 << 20;
+
+/// What its own benchmark reads into.
+const READ_LEN: usize = 64 << 10;
+
+impl Library for SockudoWs {
+    fn name(&self) -> &'static str {
+        "sockudo-ws"
+    }
+
+    fn includes(&self) -> &'static str {
+        "`Protocol::process_into` over a `BytesMut` of 64 KiB, an owned `Message` each; \
+         `Protocol::encode_message`, keys of fastrand (predictable); `parse_request`, `generate_accept_key` and \
+         `build_response`"
+    }
+
+    fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {
+        Some(Box::new(Decode {
+            socket: Transport::reading(stream),
+            protocol: Protocol::new(TheirRole::Server, MAX_LEN, MAX_LEN),
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            arrived: Vec::new(),
+            next: 0,
+        }))
+    }
+
+    fn encode(&self, message: &library::Message) -> Option<Box<dyn Job>> {
+        let role = match message.role {
+            Role::Server => TheirRole::Server,
+            Role::Client => TheirRole::Client,
+        };
+        Some(Box::new(Encode {
+            protocol: Protocol::new(role, MAX_LEN, MAX_LEN),
+            message: Message::Binary(message.data.clone()),
+            output: BytesMut::new(),
+        }))
+    }
+
+    fn mask(&self, masking: &Masking) -> Option<Box<dyn Job>> {
+        Mask::job(masking, apply_mask)
+    }
+
+    fn accept(&self, request: &'static [u8]) -> Option<Box<dyn Job>> {
+        Some(Box::new(Accept { input: BytesMut::new(), request }))
+    }
+}
+
+struct Decode {
+    socket: Transport,
+    protocol: Protocol,
+    input: BytesMut,
+    output: BytesMut,
+    /// What the last read brought, and the next message of it.
+    arrived: Vec<Message>,
+    next: usize,
+}
+
+impl Work for Decode {
+    fn run(&mut self, messages: u64, to: &mut impl Sink) {
+        let mut left = messages;
+        while left > 0 {
+            match self.arrived.get(self.next) {
+                Some(Message::Binary(data) | Message::Text(data)) => {
+                    to.take(data);
+                    left -= 1;
+                }
+                Some(Message::Ping(data)) => self.protocol.encode_pong(data, &mut self.output),
+                Some(_) => {}
+                None => {
+                    black_box(&self.output[..]);
+                    self.output.clear();
+                    self.arrived.clear();
+                    self.input.reserve(READ_LEN);
+                    self.socket.read_buf(&mut self.input);
+                    let processed = self.protocol.process_into(&mut self.input, &mut self.arrived);
+                    processed.expect("the stream is valid");
+                    self.next = 0;
+                    continue;
+                }
+            }
+            self.next += 1;
+        }
+    }
+}
+
+struct Encode {
+    protocol: Protocol,
+    message: Message,
+    output: BytesMut,
+}
+
+impl Work for Encode {
+    fn run(&mut self, messages: u64, to: &mut impl Sink) {
+        for _ in 0..messages {
+            self.protocol.encode_message(&self.message, &mut self.output).expect("it takes everything");
+            to.take(&self.output);
+            self.output.clear();
+        }
+    }
+}
+
+struct Accept {
+    input: BytesMut,
+    request: &'static [u8],
+}
+
+impl Work for Accept {
+    fn run(&mut self, messages: u64, to: &mut impl Sink) {
+        for _ in 0..messages {
+            self.input.clear();
+            self.input.extend_from_slice(self.request);
+            let (request, _) = parse_request(&self.input).expect("a valid request").expect("a whole request");
+            to.take(&build_response(&generate_accept_key(request.key), None, None));
+        }
+    }
+}
