@@ -55,7 +55,7 @@ fn encoded(message: &Message, job: &mut dyn Job, what: &str) {
 }
 
 fn masked(masking: &Masking, job: &mut dyn Job, what: &str) {
-    let plain = &masking.storage[1..];
+    let plain = masking.payload();
     let masked: Vec<u8> =
         plain.iter().zip(masking.key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
     let kept = job.keep(2);

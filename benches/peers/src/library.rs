@@ -42,16 +42,29 @@ pub struct Message {
     pub data: Bytes,
 }
 
-/// A payload at an address that is not aligned.
-#[derive(Clone)]
+/// A payload at an address that is not aligned, the same way for everybody.
 pub struct Masking {
-    pub storage: Vec<u8>,
+    storage: Vec<u8>,
+    begin: usize,
     pub key: [u8; 4],
 }
 
 impl Masking {
-    pub fn payload(&mut self) -> &mut [u8] {
-        &mut self.storage[1..]
+    pub fn of(payload: &[u8], key: [u8; 4]) -> Self {
+        let mut storage = vec![0; payload.len() + 64];
+        // One behind the beginning of a cache line.
+        let begin = storage.as_ptr().align_offset(64) + 1;
+        storage[begin..][..payload.len()].copy_from_slice(payload);
+        storage.truncate(begin + payload.len());
+        Self { storage, begin, key }
+    }
+
+    pub fn payload(&self) -> &[u8] {
+        &self.storage[self.begin..]
+    }
+
+    pub fn payload_mut(&mut self) -> &mut [u8] {
+        &mut self.storage[self.begin..]
     }
 }
 
@@ -124,7 +137,7 @@ impl<F: Fn(&mut [u8], [u8; 4])> Mask<F> {
     where
         F: 'static,
     {
-        Some(Box::new(Self { masking: masking.clone(), apply }))
+        Some(Box::new(Self { masking: Masking::of(masking.payload(), masking.key), apply }))
     }
 }
 
@@ -132,7 +145,7 @@ impl<F: Fn(&mut [u8], [u8; 4])> Work for Mask<F> {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
         let key = self.masking.key;
         for _ in 0..messages {
-            (self.apply)(black_box(self.masking.payload()), black_box(key));
+            (self.apply)(black_box(self.masking.payload_mut()), black_box(key));
             to.take(self.masking.payload());
         }
     }

@@ -68,8 +68,8 @@ impl Report {
         let names: Vec<_> = self.libraries.iter().map(|library| library.name()).collect();
         write!(out, "| row |")?;
         names.iter().try_for_each(|name| write!(out, " {name} |"))?;
-        writeln!(out, " {OURS} / best peer | {OURS} / {LIMIT} | bound | |")?;
-        writeln!(out, "|---|{}---:|---:|---:|---|", "---:|".repeat(names.len()))?;
+        writeln!(out, " {OURS} / best peer | {OURS} / {LIMIT} | bound | | {LIMIT} here / there |")?;
+        writeln!(out, "|---|{}---:|---:|---:|---|---:|", "---:|".repeat(names.len()))?;
         for (row, times) in &self.rows {
             write!(out, "| {} |", row.name)?;
             for name in &names {
@@ -83,12 +83,18 @@ impl Report {
                 }
                 let mark = if verdict.passes() { "pass" } else { "**miss**" };
                 let (ratio, bound) = (verdict.ours / verdict.limit, row.bound.ratio());
-                writeln!(out, " {ratio:.2} | {bound:.2} = {} ns | {mark} |", short(verdict.bound))?;
+                write!(out, " {ratio:.2} | {bound:.2} = {} ns | {mark} |", short(verdict.bound))?;
+                writeln!(out, " {:.2} |", verdict.limit / row.bound.limit)?;
             }
         }
         let verdicts = self.rows.iter().filter_map(|(row, times)| Verdict::of(row, times));
         let passed = verdicts.filter(Verdict::passes).count();
-        writeln!(out, "\n{passed} of {} rows within their bounds.\n", self.rows.len())?;
+        writeln!(
+            out,
+            "\n{passed} of {} rows within their bounds. The bound is a ratio to `{LIMIT}`; the last column is",
+            self.rows.len()
+        )?;
+        writeln!(out, "how long that took here, against where the bounds were set.\n")?;
         writeln!(out, "| library | what its numbers include |\n|---|---|")?;
         for library in &self.libraries {
             writeln!(out, "| {} | {} |", library.name(), library.includes())?;

@@ -116,7 +116,7 @@ fn encode(rows: &mut Vec<Row>) {
 
 fn mask(rows: &mut Vec<Row>) {
     for (len, limit, ours) in [(125, 6.0, 6.5), (1 << 10, 13.6, 15.5), (16 << 10, 118.0, 125.0)] {
-        let masking = Masking { storage: wire::binary(len + 1), key: KEY.0 };
+        let masking = Masking::of(&wire::binary(len), KEY.0);
         rows.push(row(format!("mask {}", wire::size(len)), limit, ours, Task::Mask(masking)));
     }
 }

@@ -1,10 +1,15 @@
 //! The least that has to be done, in safe Rust and by hand: headers, masking, validation of text, and no check beside
 //! it. It closes nothing, answers nothing and keeps no rule, so it is a measure and not a library.
 
+mod masking;
+
 use std::io::Read;
 use std::sync::Arc;
 
 use sansocket::Role;
+use sansocket::frame::FrameHeader;
+
+use self::masking::{copy_masked, mask};
 
 use crate::library::{Job, Library, Mask, Masking, Message, Sink, Work};
 use crate::transport::Transport;
@@ -18,7 +23,7 @@ impl Library for Limit {
     }
 
     fn includes(&self) -> &'static str {
-        "reads of 64 KiB, masking in place, validation of text by simdutf8; no rule is checked. Keys of a \
+        "reads of 20 KiB, masking in place or into the message under way, validation of text by simdutf8; no rule is checked. Keys of a \
          multiplication (predictable). httparse, sha1, base64"
     }
 
@@ -28,13 +33,18 @@ impl Library for Limit {
             storage: vec![0; READ_LEN],
             begin: 0,
             end: 0,
-            assembly: Vec::new(),
+            assembly: vec![0; stream.payload.len()],
+            assembled: 0,
             text: false,
         }))
     }
 
     fn encode(&self, message: &Message) -> Option<Box<dyn Job>> {
-        Some(Box::new(Encode { message: message.clone(), output: vec![0; 14 + message.data.len()], key: 1 }))
+        Some(Box::new(Encode {
+            message: message.clone(),
+            output: vec![0; FrameHeader::MAX_LEN + message.data.len()],
+            key: 1,
+        }))
     }
 
     fn mask(&self, masking: &Masking) -> Option<Box<dyn Job>> {
@@ -46,62 +56,77 @@ impl Library for Limit {
     }
 }
 
-const READ_LEN: usize = 64 << 10;
+/// What is read at a time: little enough to stay in a first-level cache.
+const READ_LEN: usize = 20 << 10;
 
-/// How many bytes are masked at a time.
-const LANE: usize = 32;
-
-fn lane(key: [u8; 4]) -> [u8; LANE] {
-    std::array::from_fn(|at| key[at % 4])
-}
-
-fn mask(payload: &mut [u8], key: [u8; 4]) {
-    let wide = lane(key);
-    let mut chunks = payload.chunks_exact_mut(LANE);
-    for chunk in &mut chunks {
-        for (byte, key) in chunk.iter_mut().zip(wide) {
-            *byte ^= key;
-        }
-    }
-    for (byte, key) in chunks.into_remainder().iter_mut().zip(wide) {
-        *byte ^= key;
-    }
-}
+/// A fragment below that is copied and unmasked in one pass; above it `memcpy` makes up for a second one.
+const SHORT_LEN: usize = 128;
 
 struct Decode {
     socket: Transport,
     storage: Vec<u8>,
     begin: usize,
     end: usize,
-    /// The fragments so far.
+    /// The message in fragments, or too long for the storage, as far as it has come.
     assembly: Vec<u8>,
+    assembled: usize,
     text: bool,
 }
 
-impl Decode {
-    #[cold]
-    fn read(&mut self, frame_len: usize) {
-        self.storage.copy_within(self.begin..self.end, 0);
-        (self.begin, self.end) = (0, self.end - self.begin);
-        if self.storage.len() < frame_len {
-            self.storage.resize(frame_len, 0);
-        }
-        while self.end < frame_len {
-            self.end += self.socket.read(&mut self.storage[self.end..]).expect("it never ends");
-        }
-    }
+struct Header {
+    first: u8,
+    key: [u8; 4],
+    len: usize,
+    payload_len: usize,
+}
 
-    /// The first byte of the next frame, how long its header is, and how long it is with its payload.
+impl Decode {
     #[inline]
-    fn header(&self) -> Option<(u8, usize, usize)> {
+    fn header(&self) -> Option<Header> {
         let bytes = &self.storage[self.begin..self.end];
         let &[first, second, ..] = bytes else { return None };
-        let (header_len, payload_len) = match second & 0x7F {
+        let (len, payload_len) = match second & 0x7F {
             126 => (8, usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?))),
             127 => (14, u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?) as usize),
             len => (6, usize::from(len)),
         };
-        Some((first, header_len, header_len + payload_len))
+        Some(Header { first, key: *bytes.get(len - 4..)?.first_chunk()?, len, payload_len })
+    }
+
+    #[cold]
+    fn read(&mut self) {
+        self.storage.copy_within(self.begin..self.end, 0);
+        (self.begin, self.end) = (0, self.end - self.begin);
+        self.end += self.socket.read(&mut self.storage[self.end..]).expect("it never ends");
+    }
+
+    /// The payload of a frame that does not fit into the storage: read to where it stays, and unmasked there.
+    #[cold]
+    fn assemble(&mut self, header: &Header) {
+        let begin = self.assembled;
+        let end = begin + header.payload_len;
+        let here = &self.storage[self.begin + header.len..self.end];
+        copy_masked(&mut self.assembly[begin..begin + here.len()], here, header.key);
+        let mut at = begin + here.len();
+        while at < end {
+            let most = end.min(at + READ_LEN);
+            let n = self.socket.read(&mut self.assembly[at..most]).expect("it never ends");
+            let mut key = header.key;
+            key.rotate_left((at - begin) % 4);
+            mask(&mut self.assembly[at..at + n], key);
+            at += n;
+        }
+        (self.begin, self.end, self.assembled) = (0, 0, end);
+    }
+
+    /// A message that was assembled.
+    fn take(&mut self, to: &mut impl Sink) {
+        let message = &self.assembly[..self.assembled];
+        if self.text {
+            simdutf8::basic::from_utf8(message).expect("valid text");
+        }
+        to.take(message);
+        self.assembled = 0;
     }
 }
 
@@ -109,45 +134,59 @@ impl Work for Decode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
         let mut left = messages;
         while left > 0 {
-            let (first, header_len, frame_len) = match self.header() {
-                Some(header) if header.2 <= self.end - self.begin => header,
-                Some((.., frame_len)) => {
-                    self.read(frame_len);
-                    continue;
-                }
-                None => {
-                    self.read(14);
-                    continue;
-                }
+            let Some(header) = self.header() else {
+                self.read();
+                continue;
             };
+            let whole = header.first & 0x80 > 0;
+            let frame_len = header.len + header.payload_len;
+            if frame_len > self.end - self.begin {
+                if frame_len <= self.storage.len() {
+                    self.read();
+                    continue;
+                }
+                self.text = header.first & 0x0F == 1;
+                self.assemble(&header);
+                if whole {
+                    self.take(to);
+                    left -= 1;
+                }
+                continue;
+            }
             let frame = &mut self.storage[self.begin..self.begin + frame_len];
             self.begin += frame_len;
-            let (header, payload) = frame.split_at_mut(header_len);
-            let key = *header.last_chunk().expect("a header ends with the key");
-            mask(payload, key);
-            match first {
-                0x82 => to.take(payload),
-                0x81 => to.take(simdutf8::basic::from_utf8(payload).expect("valid text").as_bytes()),
-                0x80 => {
-                    self.assembly.extend_from_slice(payload);
-                    if self.text {
-                        simdutf8::basic::from_utf8(&self.assembly).expect("valid text");
+            let payload = &mut frame[header.len..];
+            match header.first {
+                0x82 => {
+                    mask(payload, header.key);
+                    to.take(payload);
+                    left -= 1;
+                }
+                0x81 => {
+                    mask(payload, header.key);
+                    to.take(simdutf8::basic::from_utf8(payload).expect("valid text").as_bytes());
+                    left -= 1;
+                }
+                first @ (0x00..=0x02 | 0x80) => {
+                    if first & 0x0F != 0 {
+                        self.text = first == 0x01;
                     }
-                    to.take(&self.assembly);
-                    self.assembly.clear();
+                    let begin = self.assembled;
+                    self.assembled += payload.len();
+                    let message = &mut self.assembly[begin..self.assembled];
+                    if payload.len() < SHORT_LEN {
+                        copy_masked(message, payload, header.key);
+                    } else {
+                        mask(payload, header.key);
+                        message.copy_from_slice(payload);
+                    }
+                    if whole {
+                        self.take(to);
+                        left -= 1;
+                    }
                 }
-                0x00 => {
-                    self.assembly.extend_from_slice(payload);
-                    continue;
-                }
-                0x01 | 0x02 => {
-                    self.text = first == 0x01;
-                    self.assembly.extend_from_slice(payload);
-                    continue;
-                }
-                _ => continue,
+                _ => {}
             }
-            left -= 1;
         }
     }
 }
@@ -161,33 +200,64 @@ struct Encode {
 impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
         let data = &self.message.data[..];
-        let masked = self.message.role == Role::Client;
+        let masks = self.message.role == Role::Client;
         for _ in 0..messages {
-            let (mut header_len, short_len) = match data.len() {
-                len @ ..126 => (2, len as u8),
-                ..0x1_0000 => (4, 126),
-                _ => (10, 127),
-            };
-            let long_len = (data.len() as u64).to_be_bytes();
-            self.output[..2].copy_from_slice(&[0x82, short_len | u8::from(masked) << 7]);
-            self.output[2..header_len].copy_from_slice(&long_len[10 - header_len..]);
-            if masked {
+            let key = masks.then(|| {
                 self.key = self.key.wrapping_mul(0x915F_77F5).wrapping_add(1);
-                let key = self.key.to_ne_bytes();
-                self.output[header_len..header_len + 4].copy_from_slice(&key);
-                header_len += 4;
-                let payload = &mut self.output[header_len..header_len + data.len()];
-                payload.copy_from_slice(data);
-                mask(payload, key);
-                to.take(&self.output[..header_len + data.len()]);
-            } else if data.len() < 4 << 10 {
-                self.output[header_len..header_len + data.len()].copy_from_slice(data);
-                to.take(&self.output[..header_len + data.len()]);
-            } else {
-                to.take(&self.output[..header_len]);
-                to.take(data);
+                self.key.to_ne_bytes()
+            });
+            match short_frame(&mut self.output, data, key) {
+                Some(frame) => to.take(frame),
+                None => long_frame(&mut self.output, data, key, to),
             }
         }
+    }
+}
+
+/// A frame with a payload of 16 to 32 bytes: two copies of 16, which overlap where it has less than 32.
+#[inline(always)]
+fn short_frame<'o>(output: &'o mut [u8], data: &[u8], key: Option<[u8; 4]>) -> Option<&'o [u8]> {
+    let (first, last) = (data.first_chunk::<16>()?, data.last_chunk::<16>()?);
+    if data.len() > 32 || !data.len().is_multiple_of(4) {
+        return None;
+    }
+    let masked = if key.is_some() { 0x80 } else { 0 };
+    let (header, rest) = output.split_first_chunk_mut::<2>()?;
+    *header = [0x82, data.len() as u8 | masked];
+    let payload = match key {
+        Some(key) => {
+            let (of_frame, payload) = rest.split_first_chunk_mut::<4>()?;
+            *of_frame = key;
+            payload
+        }
+        None => rest,
+    };
+    let wide: [u8; 16] = std::array::from_fn(|at| key.map_or(0, |key| key[at % 4]));
+    let unmasked = payload.get_mut(..data.len())?;
+    *unmasked.first_chunk_mut::<16>()? = std::array::from_fn(|at| first[at] ^ wide[at]);
+    *unmasked.last_chunk_mut::<16>()? = std::array::from_fn(|at| last[at] ^ wide[at]);
+    let header_len = if key.is_some() { 6 } else { 2 };
+    output.get(..header_len + data.len())
+}
+
+fn long_frame(output: &mut [u8], data: &[u8], key: Option<[u8; 4]>, to: &mut impl Sink) {
+    let (mut header_len, short_len) = match data.len() {
+        len @ ..126 => (2, len as u8),
+        ..0x1_0000 => (4, 126),
+        _ => (10, 127),
+    };
+    let masked = if key.is_some() { 0x80 } else { 0 };
+    let long_len = (data.len() as u64).to_be_bytes();
+    output[..2].copy_from_slice(&[0x82, short_len | masked]);
+    output[2..header_len].copy_from_slice(&long_len[10 - header_len..]);
+    if let Some(key) = key {
+        output[header_len..header_len + 4].copy_from_slice(&key);
+        header_len += 4;
+        copy_masked(&mut output[header_len..header_len + data.len()], data, key);
+        to.take(&output[..header_len + data.len()]);
+    } else {
+        to.take(&output[..header_len]);
+        to.take(data);
     }
 }
 
