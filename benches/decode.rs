@@ -5,10 +5,10 @@ mod common;
 use std::hint::black_box;
 use std::time::Instant;
 
-use common::{Stream, ascii, binary, multi_byte, push_fragments, push_masked, size, throughput};
+use common::{Stream, ascii, binary, multi_byte, push_fragments, push_masked, receive, size, throughput};
 use criterion::Criterion;
 use sansocket::frame::Opcode;
-use sansocket::{Buffer, Config, Connection, Event};
+use sansocket::{Buffer, Config, Connection};
 
 fn main() {
     let mut c = common::criterion();
@@ -66,23 +66,4 @@ fn measure(c: &mut Criterion, name: &str, stream: &Stream) {
             start.elapsed().mul_f64(messages as f64 / (rounds * stream.messages) as f64)
         });
     });
-}
-
-fn receive(
-    connection: &mut Connection,
-    input: &mut Buffer,
-    mut bytes: &[u8],
-    mut on_message: impl FnMut(&[u8]),
-) {
-    while input.read_from(&mut bytes).expect("a slice has no errors") > 0 {
-        while let Some(event) = connection.next_event(input).expect("the stream is valid") {
-            match event {
-                Event::Text(text) => on_message(text.as_bytes()),
-                Event::Binary(data) => on_message(data),
-                _ => {}
-            }
-        }
-        let pongs = connection.output();
-        pongs.advance(pongs.len());
-    }
 }

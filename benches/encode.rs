@@ -4,7 +4,7 @@ mod common;
 
 use std::hint::black_box;
 
-use common::{binary, size, throughput};
+use common::{binary, send, size, throughput};
 use criterion::Criterion;
 use sansocket::frame::{Decoder, Limits};
 use sansocket::{Config, Connection, Message, Role};
@@ -38,13 +38,6 @@ fn measure(c: &mut Criterion, role: Role, len: usize, name: &str) {
     group.bench_function(name, |b| {
         b.iter(|| send(&mut connection, black_box(&message), |chunk| _ = black_box(chunk)));
     });
-}
-
-fn send(connection: &mut Connection, message: &Message, on_chunk: impl FnMut(&[u8])) {
-    connection.send(message).expect("there is room");
-    let output = connection.output();
-    output.chunks().for_each(on_chunk);
-    output.advance(output.len());
 }
 
 /// The other end finds the message in what was sent.

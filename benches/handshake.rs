@@ -5,20 +5,14 @@ mod common;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use common::REQUEST;
+use common::{RESPONSE, accept, bytes};
 use criterion::{Criterion, Throughput};
 use sansocket::frame::{MaskKey, MaskKeys};
-use sansocket::handshake::{client, server};
-use sansocket::{Buffer, Config, Connection, Output};
+use sansocket::handshake::client;
+use sansocket::{Buffer, Config, Connection};
 
-/// The nonce behind the key in [`REQUEST`].
+/// The nonce behind the key that the response answers.
 const NONCE: [u8; 16] = *b"the sample nonce";
-
-const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
-    Upgrade: websocket\r\n\
-    Connection: Upgrade\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
-    \r\n";
 
 fn main() {
     let mut c = common::criterion();
@@ -48,14 +42,6 @@ fn server(c: &mut Criterion) {
     });
 }
 
-fn accept(config: &Arc<Config>, input: &mut Buffer) -> Connection {
-    let mut handshake = server::Handshake::new(Arc::clone(config));
-    input.extend_from_slice(black_box(REQUEST));
-    let incoming = handshake.receive(input).expect("a valid request").expect("a whole request");
-    let server::Incoming::Upgrade(request) = incoming else { unreachable!("it asks for an upgrade") };
-    handshake.respond(request.accept()).expect("a valid response").expect("a connection")
-}
-
 fn client(c: &mut Criterion) {
     let config = Arc::new(Config::default());
     let request = client::Request::new("ws://example.com/chat?room=rust").expect("a valid URL");
@@ -79,12 +65,4 @@ fn connect(request: &client::Request, config: &Arc<Config>, input: &mut Buffer) 
     input.extend_from_slice(black_box(RESPONSE));
     let (connection, _) = handshake.receive(input).expect("a valid response").expect("a whole response");
     (sent, connection)
-}
-
-/// Takes everything out, as a write would.
-fn bytes(output: &mut Output) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(output.len());
-    output.chunks().for_each(|chunk| bytes.extend_from_slice(chunk));
-    output.advance(bytes.len());
-    bytes
 }

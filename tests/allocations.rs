@@ -15,7 +15,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use sansocket::frame::{Decoder, FrameHeader, MaskKey, MaskKeys, Opcode, copy_masked};
-use sansocket::{Buffer, CloseCode, Config, Connection, Event, Limits, ProtocolError, Role};
+use sansocket::{Buffer, CloseCode, Config, Connection, Event, Limits, Message, ProtocolError, Role};
 
 /// Counts for each thread by itself: the tests run side by side.
 struct Counting;
@@ -159,6 +159,79 @@ fn an_echo_of_fragments_with_pings_between_them_allocates_nothing() {
                 }
                 echoes_for_free(role, &wire, &format!("{opcode:?} in fragments of {len} bytes"));
             }
+        }
+    }
+}
+
+/// Reads `wire` as a socket would give it, and writes the Pongs at once.
+fn receive_and_pong(connection: &mut Connection, input: &mut Buffer, mut wire: &[u8]) {
+    while !wire.is_empty() {
+        input.read_from(&mut wire).unwrap();
+        while connection.next_event(input).unwrap().is_some() {}
+        let n = connection.output().len();
+        connection.output().advance(n);
+    }
+}
+
+/// A message in fragments of so many bytes, with a Ping before every fourth of them where they are long: where more
+/// than 16 come in one read, the last is kept aside, and that is one allocation a read.
+fn in_fragments(to: Role, kind: Opcode, payload: &[u8], fragment_len: usize, out: &mut Vec<u8>) {
+    let last = payload.len().div_ceil(fragment_len) - 1;
+    for (index, fragment) in payload.chunks(fragment_len).enumerate() {
+        if index % 4 == 3 && fragment_len >= 1 << 10 {
+            frame(to, Opcode::Ping, true, b"are you there?", out);
+        }
+        let opcode = if index == 0 { kind } else { Opcode::Continuation };
+        frame(to, opcode, index == last, fragment, out);
+    }
+}
+
+#[test]
+fn messages_of_every_size_and_shape_are_received_for_nothing() {
+    let text = "Grüße, 世界, здравствуй мир 🌍! ".repeat(20_000);
+    let cut = |len: usize| &text.as_bytes()[..(0..=len).rfind(|&end| text.is_char_boundary(end)).unwrap()];
+    for role in ROLES {
+        for len in [1 << 10, 64 << 10, 1 << 20] {
+            for (opcode, payload) in [(Opcode::Binary, &vec![b'x'; len][..]), (Opcode::Text, cut(len))] {
+                let mut whole = Vec::new();
+                (0..3).for_each(|_| frame(role, opcode, true, payload, &mut whole));
+                let mut wires = vec![whole];
+                for fragment_len in [64, 1 << 10] {
+                    let mut wire = Vec::new();
+                    (0..3).for_each(|_| in_fragments(role, opcode, payload, fragment_len, &mut wire));
+                    wires.push(wire);
+                }
+                for (shape, wire) in wires.iter().enumerate() {
+                    let (mut connection, mut input) = (connection(role, Config::default()), Buffer::new());
+                    receive_and_pong(&mut connection, &mut input, wire);
+                    let again = allocations(|| receive_and_pong(&mut connection, &mut input, wire));
+                    assert_eq!(again, 0, "{role:?}, {opcode:?} of {len} bytes, shape {shape}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_is_sent_for_nothing() {
+    for role in ROLES {
+        for len in [0, 16, 1 << 10, 16 << 10, 64 << 10] {
+            // A server refers to what is large; a client has to copy it, and an output that has been written keeps
+            // less than the largest.
+            if role == Role::Client && len > 16 << 10 {
+                continue;
+            }
+            let message = Message::from(vec![b'x'; len]);
+            // With the keys that a client has by default.
+            let mut connection = Connection::new(role, Config::default());
+            let mut send = || {
+                connection.send(&message).unwrap();
+                let n = connection.output().len();
+                connection.output().advance(n);
+            };
+            send();
+            let again = allocations(|| (0..100).for_each(|_| send()));
+            assert_eq!(again, 0, "{role:?}, {len} bytes");
         }
     }
 }

@@ -1,13 +1,15 @@
-//! What the benchmarks share: what is on the wire, and how long to measure.
+//! What the benchmarks share: what is on the wire, what is done with it, and how long to measure.
 
 #![allow(dead_code, unused_imports, reason = "no benchmark uses all of it")]
 
 mod wire;
+mod work;
 
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 pub(crate) use wire::{KEY, REQUEST, Stream, ascii, binary, multi_byte, push_fragments, push_masked, size};
+pub(crate) use work::{RESPONSE, accept, bytes, receive, send};
 
 /// With the command line's filter and options; short enough that all rows together take a few minutes.
 pub(crate) fn criterion() -> Criterion {

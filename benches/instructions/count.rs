@@ -1,0 +1,95 @@
+//! Counting under Callgrind, and the baseline.
+
+use std::process::{Command, ExitCode};
+use std::{env, fs};
+
+use crate::rows::{self, Row};
+
+/// A row may take so much more or less than its baseline, in percent.
+const TOLERANCE: f64 = 3.0;
+
+const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions/baseline.txt");
+
+/// What is counted: everything from the beginning of this function to its end.
+#[inline(never)]
+pub(crate) fn measured(row: &mut Row) {
+    row.run();
+}
+
+pub(crate) fn all(write: bool) -> ExitCode {
+    let rows = rows::all();
+    let counts: Vec<f64> = rows.iter().map(instructions).collect();
+    if write {
+        let mut baseline = format!("# {}\n", circumstances());
+        for (row, count) in rows.iter().zip(&counts) {
+            baseline += &format!("{}\t{count:.1}\n", row.name);
+        }
+        fs::write(BASELINE, &baseline).expect("the baseline can be written");
+        print!("{baseline}");
+        return ExitCode::SUCCESS;
+    }
+    let baseline = fs::read_to_string(BASELINE).expect("a baseline");
+    let mut lines = baseline.lines();
+    let before = lines.next().unwrap_or_default().trim_start_matches("# ");
+    let before_of = |name| {
+        let mut lines = baseline.lines().filter_map(|line| line.split_once('\t'));
+        lines.find(|(of, _)| *of == name).and_then(|(_, count)| count.parse::<f64>().ok())
+    };
+    println!("{:30} {:>10} {:>10} {:>8}", "instructions per message", "baseline", "now", "change");
+    let mut outside = 0;
+    for (row, count) in rows.iter().zip(&counts) {
+        let Some(before) = before_of(row.name) else {
+            println!("{:30} {:>10} {count:>10.1}  not in the baseline", row.name, "");
+            outside += 1;
+            continue;
+        };
+        let change = (count / before - 1.0) * 100.0;
+        let mark = if change.abs() > TOLERANCE { "  outside" } else { "" };
+        outside += usize::from(change.abs() > TOLERANCE);
+        println!("{:30} {before:>10.1} {count:>10.1} {change:>+7.1}%{mark}", row.name);
+    }
+    if outside == 0 {
+        return ExitCode::SUCCESS;
+    }
+    println!("\n{outside} rows are not within {TOLERANCE}% of the baseline.");
+    if before != circumstances() {
+        println!("That is no judgement: the baseline was made with {before}, this is {}.", circumstances());
+        return ExitCode::SUCCESS;
+    }
+    println!("If that is meant, or better: benches/instructions/run --write");
+    ExitCode::FAILURE
+}
+
+/// Of one message, after one run that warmed everything up.
+fn instructions(row: &Row) -> f64 {
+    let program = env::current_exe().expect("the path of this program");
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args([
+        "--tool=callgrind",
+        "--callgrind-out-file=/dev/null",
+        "--toggle-collect=*count::measured*",
+    ]);
+    let output = valgrind.arg(program).args(["--row", row.name]).output().expect("valgrind runs");
+    let report = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{report}");
+    let collected = report.lines().find_map(|line| line.split_once("Collected : "));
+    let (_, collected) = collected.expect("Callgrind says what it has collected");
+    let count: f64 = collected.trim().parse().expect("a number");
+    count / row.messages as f64
+}
+
+/// What else the count depends on. Valgrind passes on most of what the processor can do, and `memcpy` and the
+/// validation of text choose by that.
+fn circumstances() -> String {
+    let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    let output = Command::new(rustc).arg("--version").output().expect("rustc runs");
+    let version = String::from_utf8_lossy(&output.stdout);
+    format!("{}, {}{}", version.trim(), env::consts::ARCH, if has_avx2() { " with AVX2" } else { "" })
+}
+
+fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx2");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}

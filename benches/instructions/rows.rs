@@ -1,0 +1,102 @@
+//! What is counted.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use sansocket::frame::{Opcode, apply_mask};
+use sansocket::{Buffer, Config, Connection, Message, Role};
+
+use crate::common::{
+    KEY, RESPONSE, Stream, accept, ascii, binary, bytes, push_fragments, push_masked, receive, send,
+};
+
+/// How many messages a row has that does not come from a stream.
+const MESSAGES: u64 = 1000;
+
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// How many messages one run has.
+    pub(crate) messages: u64,
+    work: Box<dyn FnMut()>,
+}
+
+impl Row {
+    pub(crate) fn run(&mut self) {
+        (self.work)();
+    }
+}
+
+pub(crate) fn all() -> Vec<Row> {
+    let whole = |opcode, payload| Stream::of(payload, |to, payload| push_masked(to, opcode, true, payload));
+    let fragments =
+        |payload| Stream::of(payload, |to, payload| push_fragments(to, Opcode::Binary, payload, 64, None));
+    vec![
+        decode("decode binary 0 B", whole(Opcode::Binary, binary(0))),
+        decode("decode binary 16 B", whole(Opcode::Binary, binary(16))),
+        decode("decode binary 125 B", whole(Opcode::Binary, binary(125))),
+        decode("decode text ASCII 16 B", whole(Opcode::Text, ascii(16).into())),
+        decode("decode binary 1 KiB in 64 B", fragments(binary(1 << 10))),
+        encode("encode server 16 B", Role::Server),
+        encode("encode client 16 B", Role::Client),
+        mask("mask 125 B"),
+        handshake("handshake server"),
+    ]
+}
+
+fn decode(name: &'static str, stream: Stream) -> Row {
+    let messages = stream.messages;
+    let mut connection = Connection::server(Config::default());
+    let mut input = Buffer::new();
+    let mut arrived = 0;
+    receive(&mut connection, &mut input, &stream.bytes, |data| {
+        assert_eq!(data, stream.payload);
+        arrived += 1;
+    });
+    assert_eq!(arrived, messages, "{name}");
+    let work = move || receive(&mut connection, &mut input, &stream.bytes, |data| _ = black_box(data));
+    Row { name, messages, work: Box::new(work) }
+}
+
+fn encode(name: &'static str, role: Role) -> Row {
+    let message = Message::from(binary(16));
+    let mut connection = Connection::new(role, Config::default());
+    let frame_len = if role == Role::Client { 2 + 4 + 16 } else { 2 + 16 };
+    let mut written = 0;
+    send(&mut connection, &message, |chunk| written += chunk.len());
+    assert_eq!(written, frame_len, "{name}");
+    let work = move || {
+        for _ in 0..MESSAGES {
+            send(&mut connection, black_box(&message), |chunk| _ = black_box(chunk));
+        }
+    };
+    Row { name, messages: MESSAGES, work: Box::new(work) }
+}
+
+/// One byte behind an address that is a multiple of 64.
+fn mask(name: &'static str) -> Row {
+    let mut storage = binary(64 + 1 + 125);
+    let begin = storage.as_ptr().align_offset(64) + 1;
+    let plain = binary(125);
+    let mut masked = plain.clone();
+    apply_mask(&mut masked, KEY, 0);
+    assert!(plain.iter().zip(KEY.0.iter().cycle()).map(|(byte, key)| byte ^ key).eq(masked), "{name}");
+    let work = move || {
+        let payload = storage.split_at_mut(begin).1.split_at_mut(125).0;
+        for _ in 0..MESSAGES {
+            apply_mask(black_box(payload), black_box(KEY), 0);
+        }
+    };
+    Row { name, messages: MESSAGES, work: Box::new(work) }
+}
+
+fn handshake(name: &'static str) -> Row {
+    let config = Arc::<Config>::default();
+    let mut input = Buffer::new();
+    assert_eq!(bytes(accept(&config, &mut input).output()), RESPONSE);
+    let work = move || {
+        for _ in 0..MESSAGES {
+            accept(&config, &mut input).output().chunks().for_each(|chunk| _ = black_box(chunk));
+        }
+    };
+    Row { name, messages: MESSAGES, work: Box::new(work) }
+}
