@@ -24,7 +24,7 @@ impl Library for TokioWebsockets {
 
     fn includes(&self) -> &'static str {
         "`Stream::poll_next` over an `AsyncRead`, an owned `Message` each; `Sink::start_send` and `poll_flush`, \
-         keys of fastrand (predictable); `ServerBuilder::accept`"
+         keys of fastrand (predictable); `ServerBuilder::accept` with sha1_smol"
     }
 
     fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {

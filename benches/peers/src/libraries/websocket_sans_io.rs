@@ -14,8 +14,8 @@ use crate::wire::Stream;
 
 pub struct WebsocketSansIo;
 
-/// What the caller reads into.
-const READ_LEN: usize = 64 << 10;
+/// What the caller reads at a time.
+const READ_LEN: usize = 20 << 10;
 
 impl Library for WebsocketSansIo {
     fn name(&self) -> &'static str {
@@ -23,7 +23,7 @@ impl Library for WebsocketSansIo {
     }
 
     fn includes(&self) -> &'static str {
-        "`WebsocketFrameDecoder::add_data` over reads of 64 KiB, chunks appended to a `Vec` by the caller, as its \
+        "`WebsocketFrameDecoder::add_data` over reads of 20 KiB, chunks appended to a `Vec` by the caller, as its \
          example does, who also validates text (simdutf8); no rule is checked, no Ping answered; \
          `WebsocketFrameEncoder`, keys of fastrand (predictable), which the caller chooses"
     }

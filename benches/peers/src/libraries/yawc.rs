@@ -23,7 +23,7 @@ impl Library for Yawc {
     }
 
     fn includes(&self) -> &'static str {
-        "`WebSocket::next_frame` from an `AsyncRead`, an owned `Frame` each, validation of text switched on; \
+        "`WebSocket::next_frame` from an `AsyncRead`, an owned `Frame` each, its default buffers, validation of text switched on; \
          `Sink::start_send` and `poll_flush`, keys of rand's ChaCha12. Its handshake needs hyper"
     }
 
