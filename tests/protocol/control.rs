@@ -1,6 +1,6 @@
 //! Pings and Pongs: sections 5.5.2 and 5.5.3.
 
-use sansocket::{Buffer, CloseCode, Config, State};
+use sansocket::{Buffer, CloseCode, Config};
 
 use crate::common::*;
 
