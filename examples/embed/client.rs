@@ -10,7 +10,9 @@ use mio::event::Event as Readiness;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use sansocket::handshake::server::{Handshake, Incoming, Response};
-use sansocket::{Buffer, Config, Connection, Error, Event, State};
+use sansocket::{Buffer, Config, Connection, Error, Event, Output, State};
+
+use super::lent::Lent;
 
 /// How much is gathered before it is written.
 const GATHERED: usize = 64 << 10;
@@ -18,27 +20,8 @@ const GATHERED: usize = 64 << 10;
 /// How many reads one connection may have before the others have their turn.
 const READS: usize = 8;
 
-/// How many idle buffers are kept.
-const KEPT: usize = 16;
-
-/// How long the peer's end of a stream is awaited.
+/// How long the peer may take to read a refusal, and to end the stream.
 const ENDING: Duration = Duration::from_secs(5);
-
-/// What a connection needs only while it has something to do.
-#[derive(Default)]
-pub(crate) struct Lent {
-    #[expect(clippy::vec_box, reason = "they come from connections in their boxes, and go back so")]
-    inputs: Vec<Box<Buffer>>,
-    output: Vec<u8>,
-}
-
-impl Lent {
-    fn keep(&mut self, input: Box<Buffer>) {
-        if self.inputs.len() < KEPT {
-            self.inputs.push(input);
-        }
-    }
-}
 
 /// How a turn ended.
 pub(crate) enum Turn {
@@ -57,6 +40,8 @@ enum Written {
 }
 
 pub(crate) struct Client {
+    /// Its turn comes: it stands in the server's list.
+    pub(crate) is_listed: bool,
     socket: TcpStream,
     stage: Stage,
     /// Part of a message, or of the opening handshake, that waits for the rest.
@@ -69,9 +54,10 @@ pub(crate) struct Client {
     ended: bool,
 }
 
-#[expect(clippy::large_enum_variant, reason = "most are open, and have nothing on the heap")]
 enum Stage {
     Opening(Box<Handshake>),
+    /// The answer is an HTTP response, and the last thing that is said.
+    Refused(Output),
     Open(Connection),
     /// Everything has been said. A socket closed with unread bytes in it is reset, and a reset takes with it what the
     /// peer has not read: so the peer's end is awaited.
@@ -81,12 +67,12 @@ enum Stage {
 impl Client {
     pub(crate) fn new(socket: TcpStream, config: &Arc<Config>, now: Duration) -> Self {
         Self {
+            is_listed: false,
             socket,
             stage: Stage::Opening(Box::new(Handshake::new(Arc::clone(config)))),
             input: None,
             limit: Some(now + config.handshake_timeout),
-            // The request may have come with the connection.
-            readable: true,
+            readable: false,
             ended: false,
         }
     }
@@ -106,13 +92,16 @@ impl Client {
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let timer = match &self.stage {
             Stage::Open(connection) => connection.next_timeout(),
-            Stage::Opening(_) | Stage::Ending => None,
+            Stage::Opening(_) | Stage::Refused(_) | Stage::Ending => None,
         };
         [timer, self.limit].into_iter().flatten().min()
     }
 
     pub(crate) fn meet_deadline(&mut self, lent: &mut Lent, now: Duration) -> Turn {
-        if self.limit.is_some_and(|limit| limit <= now) {
+        // Silence counts only after a look: that something has arrived may still be on its way here.
+        self.readable = true;
+        let turn = self.turn(lent, now);
+        if matches!(turn, Turn::Ended) || self.limit.is_some_and(|limit| limit <= now) {
             return Turn::Ended;
         }
         if let Stage::Open(connection) = &mut self.stage {
@@ -123,23 +112,31 @@ impl Client {
 
     /// Reads and answers what has arrived, then writes all the answers at once.
     pub(crate) fn turn(&mut self, lent: &mut Lent, now: Duration) -> Turn {
-        let mut input = self.input.take().or_else(|| lent.inputs.pop()).unwrap_or_default();
-        if let Stage::Open(connection) = &mut self.stage {
-            connection.output().reuse(mem::take(&mut lent.output));
+        let mut input = self.input.take().unwrap_or_else(|| lent.input());
+        if let Some(output) = self.empty_output() {
+            output.reuse(lent.output());
         }
         let turn = self.take_turn(&mut input, now).unwrap_or(Turn::Ended);
-        if let Stage::Open(connection) = &mut self.stage {
-            lent.output = connection.output().reclaim();
+        if let Some(output) = self.empty_output() {
+            lent.keep_output(output.reclaim());
         }
         if matches!(turn, Turn::Ended) {
             input.clear();
         }
         if input.is_idle() {
-            lent.keep(input);
+            lent.keep_input(input);
         } else {
             self.input = Some(input);
         }
         turn
+    }
+
+    /// The output that takes storage before a turn and gives it back after one.
+    fn empty_output(&mut self) -> Option<&mut Output> {
+        match &mut self.stage {
+            Stage::Open(connection) => Some(connection.output()).filter(|output| output.is_empty()),
+            Stage::Opening(_) | Stage::Refused(_) | Stage::Ending => None,
+        }
     }
 
     /// An error is the end: the peer has gone, or got more than it takes.
@@ -148,23 +145,29 @@ impl Client {
         if self.write(now)? == Written::Part {
             return Ok(Turn::Waits);
         }
+        let mut at_end = false;
         for _ in 0..READS {
             if !self.readable || self.gathered() >= GATHERED {
                 break;
             }
             match self.read(input)? {
                 None => break,
-                Some(0) => match &mut self.stage {
-                    // The rest can still be written. What the end means is in `close_info`, for those who ask.
-                    Stage::Open(connection) => connection.receive_eof().unwrap_or_default(),
-                    Stage::Opening(_) | Stage::Ending => return Ok(Turn::Ended),
-                },
+                Some(0) => {
+                    if let Stage::Open(connection) = &mut self.stage {
+                        // The rest can still be written. What the end means is in `close_info`, for those who ask.
+                        connection.receive_eof().unwrap_or_default();
+                    }
+                    at_end = true;
+                    break;
+                }
                 Some(_) => self.receive(input, now)?,
             }
         }
         Ok(match self.write(now)? {
+            Written::Part => Turn::Waits,
+            Written::All if at_end => Turn::Ended,
             Written::All if self.readable => Turn::Unfinished,
-            Written::All | Written::Part => Turn::Waits,
+            Written::All => Turn::Waits,
         })
     }
 
@@ -173,8 +176,10 @@ impl Client {
         let room = input.spare();
         match self.socket.read(room) {
             Ok(n) => {
-                // A read that leaves room has emptied the socket, unless the end of the stream is next.
-                self.readable = n == room.len() || self.ended;
+                // A read that leaves room has emptied the socket, unless the end of the stream is next. (Windows tells
+                // of readiness again only after `WouldBlock`.)
+                self.ended |= n == 0;
+                self.readable = n == room.len() || self.ended || cfg!(windows);
                 input.commit(n);
                 Ok(Some(n))
             }
@@ -195,8 +200,9 @@ impl Client {
                 Err(_) => None,
             };
             let Some(mut connection) = opened else {
-                handshake.output().write_all_to(&mut self.socket)?;
-                return Ok(self.end(now)?);
+                self.stage = Stage::Refused(mem::take(handshake.output()));
+                input.clear();
+                return Ok(());
             };
             connection.handle_timeout(now);
             self.stage = Stage::Open(connection);
@@ -208,7 +214,7 @@ impl Client {
                 Err(Error::Protocol(_)) => Ok(()),
                 result => result,
             },
-            Stage::Opening(_) | Stage::Ending => {
+            Stage::Opening(_) | Stage::Refused(_) | Stage::Ending => {
                 input.clear();
                 Ok(())
             }
@@ -219,24 +225,31 @@ impl Client {
     fn gathered(&self) -> usize {
         match &self.stage {
             Stage::Open(connection) => connection.buffered_amount(),
-            Stage::Opening(_) | Stage::Ending => 0,
+            Stage::Opening(_) | Stage::Refused(_) | Stage::Ending => 0,
         }
     }
 
     fn write(&mut self, now: Duration) -> io::Result<Written> {
-        let Stage::Open(connection) = &mut self.stage else { return Ok(Written::All) };
-        while !connection.output().is_empty() {
-            match connection.output().write_to(&mut self.socket) {
+        let (output, patience, is_last) = match &mut self.stage {
+            Stage::Open(connection) => {
+                let (patience, is_last) =
+                    (connection.config().write_timeout, connection.state() == State::Closed);
+                (connection.output(), patience, is_last)
+            }
+            Stage::Refused(output) => (output, ENDING, true),
+            Stage::Opening(_) | Stage::Ending => return Ok(Written::All),
+        };
+        while !output.is_empty() {
+            match output.write_to(&mut self.socket) {
                 Ok(_) => self.limit = None,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let patience = connection.config().write_timeout;
                     self.limit.get_or_insert(now + patience);
                     return Ok(Written::Part);
                 }
                 Err(error) => return Err(error),
             }
         }
-        if connection.state() == State::Closed {
+        if is_last {
             self.end(now)?;
         }
         Ok(Written::All)

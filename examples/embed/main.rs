@@ -11,14 +11,18 @@
 //! whichever has something to do.
 
 mod client;
+mod lent;
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use client::{Client, Lent, Turn};
+use client::{Client, Turn};
+use lent::Lent;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use sansocket::Config;
@@ -30,16 +34,31 @@ const LISTENER: Token = Token(usize::MAX);
 /// How exactly deadlines are kept. Coarse, so that ten thousand of them are looked at once a second and not one by one.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How many connections are accepted before the others have their turn.
+const ACCEPTS: usize = 64;
+
 #[derive(Debug, Parser)]
 #[command(about = "A WebSocket echo server on a readiness loop")]
 struct Options {
     /// Where to listen; port 0 takes any that is free
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     bind: SocketAddr,
+    /// How many seconds apart the server looks whether a connection is alive
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    keepalive: u64,
+    /// How many seconds the server waits for a peer that takes nothing of what is written to it
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    write_timeout: u64,
 }
 
 fn main() -> io::Result<()> {
-    let mut server = Server::bind(Options::parse().bind)?;
+    let options = Options::parse();
+    let config = Config {
+        keepalive: Some(Duration::from_secs(options.keepalive)),
+        write_timeout: Duration::from_secs(options.write_timeout),
+        ..Config::default()
+    };
+    let mut server = Server::bind(options.bind, config)?;
     println!("embed: ws://{}/", server.listener.local_addr()?);
     server.run()
 }
@@ -47,11 +66,12 @@ fn main() -> io::Result<()> {
 struct Server {
     poll: Poll,
     listener: TcpListener,
-    /// Connections may be waiting to be accepted: readiness is told once.
-    waiting: bool,
+    /// When connections are accepted, if some may be waiting: readiness is told once.
+    next_accept: Option<Duration>,
     clients: Slab<Client>,
-    /// Those that had their turn and have more to read.
-    unfinished: Vec<usize>,
+    /// Those whose turn comes, each once: something happened, or they have more to read. The place of one that has ended
+    /// may be another's by then, for whom a turn too many does no harm.
+    listed: VecDeque<usize>,
     lent: Lent,
     config: Arc<Config>,
     origin: Instant,
@@ -61,18 +81,18 @@ struct Server {
 }
 
 impl Server {
-    fn bind(address: SocketAddr) -> io::Result<Self> {
+    fn bind(address: SocketAddr, config: Config) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut listener = TcpListener::bind(address)?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         Ok(Self {
             poll,
             listener,
-            waiting: false,
+            next_accept: None,
             clients: Slab::new(),
-            unfinished: Vec::new(),
+            listed: VecDeque::new(),
             lent: Lent::default(),
-            config: Arc::default(),
+            config: Arc::new(config),
             origin: Instant::now(),
             looked: Duration::ZERO,
             next_deadline: None,
@@ -89,24 +109,31 @@ impl Server {
             let now = self.now();
             for event in &events {
                 match event.token() {
-                    LISTENER => self.waiting = true,
+                    LISTENER => _ = self.next_accept.get_or_insert(now),
                     Token(key) => {
-                        // None: it has ended earlier in this round.
                         if let Some(client) = self.clients.get_mut(key) {
                             client.notice(event);
-                            self.turn(key, now);
+                            self.list(key);
                         }
                     }
                 }
             }
-            for key in std::mem::take(&mut self.unfinished) {
-                self.turn(key, now);
+            // Whoever is unfinished after it waits for the next round.
+            for _ in 0..self.listed.len() {
+                let Some(key) = self.listed.pop_front() else { break };
+                if let Some(client) = self.clients.get_mut(key) {
+                    client.is_listed = false;
+                    let turn = client.turn(&mut self.lent, now);
+                    self.settle(key, turn);
+                }
             }
-            // Silence counts only after a look at what has arrived.
             if self.deadline().is_some_and(|time| time <= now) {
                 self.look_at_deadlines(now);
             }
-            self.accept(now);
+            // Last, so that no event of this round is taken for one of a connection that has the place of another.
+            if self.next_accept.is_some_and(|time| time <= now) {
+                self.accept(now);
+            }
         }
     }
 
@@ -121,23 +148,24 @@ impl Server {
 
     /// How long there is nothing to do unless something arrives.
     fn patience(&self) -> Option<Duration> {
-        if self.unfinished.is_empty() {
-            self.deadline().map(|time| time.saturating_sub(self.now()))
-        } else {
-            Some(Duration::ZERO)
+        if !self.listed.is_empty() {
+            return Some(Duration::ZERO);
         }
+        let next = [self.deadline(), self.next_accept].into_iter().flatten().min();
+        next.map(|time| time.saturating_sub(self.now()))
     }
 
-    fn turn(&mut self, key: usize, now: Duration) {
-        let Some(client) = self.clients.get_mut(key) else { return };
-        let turn = client.turn(&mut self.lent, now);
-        self.settle(key, turn);
+    fn list(&mut self, key: usize) {
+        let is_new = |client: &mut Client| !mem::replace(&mut client.is_listed, true);
+        if self.clients.get_mut(key).is_some_and(is_new) {
+            self.listed.push_back(key);
+        }
     }
 
     fn settle(&mut self, key: usize, turn: Turn) {
         match turn {
             Turn::Waits => {}
-            Turn::Unfinished => self.unfinished.push(key),
+            Turn::Unfinished => self.list(key),
             Turn::Ended => {
                 self.clients.remove(key);
                 return;
@@ -166,23 +194,27 @@ impl Server {
     }
 
     fn accept(&mut self, now: Duration) {
-        while self.waiting {
+        for _ in 0..ACCEPTS {
             match self.listener.accept() {
                 Ok((socket, _)) => {
                     let slot = self.clients.vacant_entry();
                     let key = slot.key();
                     let mut client = Client::new(socket, &self.config, now);
                     if client.register(self.poll.registry(), Token(key)).is_ok() {
+                        let deadline = client.deadline();
                         slot.insert(client);
-                        self.turn(key, now);
+                        self.expect_deadline(deadline);
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.waiting = false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.next_accept = None;
+                    return;
+                }
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Descriptors or memory are short, until a connection ends: tried again with the next look.
+                // Descriptors or memory are short, until a connection ends.
                 Err(_) => {
-                    self.next_deadline = Some(now);
+                    self.next_accept = Some(now + TICK);
                     return;
                 }
             }

@@ -1,0 +1,41 @@
+//! Connections that end at any byte.
+
+use std::io::Write;
+
+use sansocket::frame::Opcode;
+
+use super::example_server::Server;
+use super::peer::{REQUEST, bare, frame, head, is_served, opened};
+use super::usage::{descriptors, descriptors_are};
+
+#[test]
+fn at_every_byte_of_the_request() {
+    let server = Server::start("embed", &[]);
+    let before = descriptors(&server);
+    for len in 0..=REQUEST.len() {
+        bare(&server).write_all(&REQUEST[..len]).unwrap();
+    }
+    is_served(&server);
+    descriptors_are(&server, before);
+}
+
+#[test]
+fn at_every_byte_of_a_message() {
+    let server = Server::start("embed", &[]);
+    let before = descriptors(&server);
+    let message = frame(Opcode::Text, true, &[b'x'; 126]);
+    for len in 0..=message.len() {
+        opened(&server).write_all(&message[..len]).unwrap();
+    }
+    is_served(&server);
+    descriptors_are(&server, before);
+}
+
+#[test]
+fn not_at_all_though_every_byte_comes_by_itself() {
+    let server = Server::start("embed", &[]);
+    let mut stream = bare(&server);
+    stream.set_nodelay(true).unwrap();
+    REQUEST.chunks(1).for_each(|byte| stream.write_all(byte).unwrap());
+    assert!(head(&mut stream).starts_with("HTTP/1.1 101 "));
+}

@@ -1,0 +1,141 @@
+//! Peers that take nothing, a server that is held up, a system that gives nothing more.
+
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use sansocket::frame::Opcode;
+
+use super::example_server::{Server, eventually};
+use super::peer::{bare, connect, frame, is_served, next, opened};
+use super::usage::{descriptors, descriptors_are, resident, rests};
+
+/// More than all the buffers between here and the server can be.
+const ENDLESS: usize = 512 << 20;
+
+/// What the server may hold for one such peer: a message that arrives, and one that waits to be written, each in room
+/// that grows by doubling.
+const HELD: usize = 80 << 20;
+
+/// Sends messages and reads nothing, until nothing more is taken while others are served. Says how much was.
+fn stuff(stream: &mut TcpStream, server: &Server, message: &[u8]) -> usize {
+    stream.set_nonblocking(true).unwrap();
+    let (mut sent, mut refusals) = (0, 0);
+    while refusals < 10 {
+        match stream.write(&message[sent % message.len()..]) {
+            Ok(n) => {
+                sent += n;
+                refusals = 0;
+                assert!(sent < ENDLESS, "it goes on reading");
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                is_served(server);
+                thread::sleep(Duration::from_millis(50));
+                refusals += 1;
+            }
+        }
+    }
+    sent
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_not_read_from() {
+    let server = Server::start("embed", &["--write-timeout", "600"]);
+    let idle = resident(&server);
+    for len in [0, 10, 64 << 10, 16 << 20] {
+        let mut stream = opened(&server);
+        let sent = stuff(&mut stream, &server, &frame(Opcode::Binary, true, &vec![0; len]));
+        let held = resident(&server).saturating_sub(idle);
+        println!("messages of {len}: {} KiB were taken, {} KiB are held", sent >> 10, held >> 10);
+        assert!(held < HELD, "{held} bytes held");
+        rests(&server);
+    }
+}
+
+#[test]
+fn a_peer_that_only_asks_is_answered_as_far_as_it_reads() {
+    let server = Server::start("embed", &["--write-timeout", "600"]);
+    let idle = resident(&server);
+    let mut stream = opened(&server);
+    stuff(&mut stream, &server, &frame(Opcode::Ping, true, &[b'?'; 125]));
+    let held = resident(&server).saturating_sub(idle);
+    assert!(held < HELD, "{held} bytes held");
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_given_up() {
+    let server = Server::start("embed", &["--write-timeout", "1"]);
+    let before = descriptors(&server);
+    let mut stream = opened(&server);
+    stream.set_nonblocking(true).unwrap();
+    let message = frame(Opcode::Binary, true, &[0; 64 << 10]);
+    let mut sent = 0;
+    eventually("the end of it", || {
+        loop {
+            match stream.write(&message[sent % message.len()..]) {
+                Ok(n) => sent += n,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(_) => return Some(()),
+            }
+        }
+    });
+    is_served(&server);
+    descriptors_are(&server, before);
+}
+
+#[test]
+fn a_server_that_is_held_up_loses_nothing() {
+    held_up(Duration::from_secs(1));
+}
+
+/// ```text
+/// cargo test --release --test embed -- --ignored
+/// ```
+#[test]
+#[ignore = "the same for five seconds"]
+fn a_server_that_is_held_up_for_long_loses_nothing() {
+    held_up(Duration::from_secs(5));
+}
+
+fn held_up(time: Duration) {
+    const MESSAGES: usize = 20_000;
+    let server = Server::start("embed", &[]);
+    let text = |i: usize| format!("{i} {}", ".".repeat(i % 500));
+    let peers: Vec<_> = (0..4)
+        .map(|_| {
+            let (mut reader, writer) = connect(&server).split();
+            let sender =
+                thread::spawn(move || (0..MESSAGES).for_each(|i| writer.send_text(&text(i)).unwrap()));
+            let receiver = thread::spawn(move || {
+                for i in 0..MESSAGES {
+                    assert_eq!(reader.read().unwrap().unwrap().as_text(), Some(&*text(i)));
+                }
+            });
+            [sender, receiver]
+        })
+        .collect();
+    server.signal("STOP");
+    thread::sleep(time);
+    assert!(!peers.iter().flatten().all(|peer| peer.is_finished()), "there was work left");
+    server.signal("CONT");
+    for peer in peers.into_iter().flatten() {
+        peer.join().unwrap();
+    }
+}
+
+#[test]
+fn a_server_out_of_descriptors_serves_on_and_recovers() {
+    let server = Server::start_with_descriptors(40, "embed");
+    let mut alice = connect(&server);
+    let crowd: Vec<TcpStream> = (0..100).map(|_| bare(&server)).collect();
+    for text in ["still", "served"] {
+        alice.send_text(text).unwrap();
+        assert_eq!(next(&mut alice).as_text(), Some(text));
+        rests(&server);
+    }
+    assert!(descriptors(&server) < crowd.len(), "most of them wait");
+    drop(crowd);
+    is_served(&server);
+}

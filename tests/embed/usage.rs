@@ -1,0 +1,55 @@
+//! What the server's process uses, as the system tells.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use super::example_server::{Server, eventually};
+
+fn proc(server: &Server, file: &str) -> PathBuf {
+    format!("/proc/{}/{file}", server.pid()).into()
+}
+
+/// How many descriptors it has.
+pub(crate) fn descriptors(server: &Server) -> usize {
+    fs::read_dir(proc(server, "fd")).unwrap().count()
+}
+
+/// Waits until it has no more than so many: all connections but those have ended.
+pub(crate) fn descriptors_are(server: &Server, count: usize) {
+    eventually(&format!("{count} descriptors, but {}", descriptors(server)), || {
+        (descriptors(server) == count).then_some(())
+    });
+}
+
+/// How much memory it holds, in bytes.
+pub(crate) fn resident(server: &Server) -> usize {
+    let status = fs::read_to_string(proc(server, "status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+/// How often it has been put to sleep, and how often it was made to pause: a server with nothing to do does neither.
+fn switches(server: &Server) -> io::Result<u64> {
+    let status = fs::read_to_string(proc(server, "status"))?;
+    let counts = status.lines().filter_map(|line| line.split_once("ctxt_switches:"));
+    Ok(counts.map(|(_, count)| count.trim().parse::<u64>().unwrap_or_default()).sum())
+}
+
+/// The time it has spent computing, in ticks of the system.
+fn ticks(server: &Server) -> u64 {
+    let stat = fs::read_to_string(proc(server, "stat")).unwrap();
+    // Behind the name, which may have spaces in it: "state" is field 3, "utime" 14, "stime" 15.
+    let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
+    fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
+}
+
+/// It has nothing to do, and does nothing: over two seconds it wakes a few times at most, which a loop that spins does
+/// thousands of times, and computes for hardly any time.
+pub(crate) fn rests(server: &Server) {
+    let before = (ticks(server), switches(server).unwrap());
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let after = (ticks(server), switches(server).unwrap());
+    let spent = (after.0 - before.0, after.1 - before.1);
+    assert!(spent.0 <= 5 && spent.1 <= 50, "{spent:?} ticks and switches, with nothing to do");
+}
