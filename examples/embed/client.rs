@@ -243,7 +243,7 @@ impl Client {
             match output.write_to(&mut self.socket) {
                 Ok(_) => self.limit = None,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.limit.get_or_insert(now + patience);
+                    self.limit.get_or_insert(now.saturating_add(patience));
                     return Ok(Written::Part);
                 }
                 Err(error) => return Err(error),

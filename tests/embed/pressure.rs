@@ -1,6 +1,6 @@
 //! Peers that take nothing, a server that is held up, a system that gives nothing more.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
@@ -123,6 +123,31 @@ fn held_up(time: Duration) {
     for peer in peers.into_iter().flatten() {
         peer.join().unwrap();
     }
+}
+
+/// More are ready at once than one look at the system tells of.
+///
+/// ```text
+/// cargo test --release --test embed -- --ignored
+/// ```
+#[test]
+#[ignore = "takes two thousand descriptors and twenty seconds"]
+fn a_server_that_was_held_up_gives_up_nobody_who_has_spoken_meanwhile() {
+    let server = Server::start("embed", &["--keepalive", "5"]);
+    let mut crowd: Vec<TcpStream> = (0..2000).map(|_| opened(&server)).collect();
+    let receives = |stream: &mut TcpStream, expected: &[u8]| {
+        let mut received = vec![0; expected.len()];
+        stream.read_exact(&mut received).unwrap();
+        assert_eq!(received, expected);
+    };
+    crowd.iter_mut().for_each(|stream| receives(stream, b"\x89\x00"));
+    server.signal("STOP");
+    for stream in &mut crowd {
+        stream.write_all(&frame(Opcode::Text, true, b"alive")).unwrap();
+    }
+    thread::sleep(Duration::from_secs(6));
+    server.signal("CONT");
+    crowd.iter_mut().for_each(|stream| receives(stream, b"\x81\x05alive"));
 }
 
 #[test]
