@@ -4,8 +4,9 @@ use std::mem;
 
 use sansocket::Buffer;
 
-/// How many idle buffers are kept.
-const KEPT: usize = 16;
+/// How many idle buffers are kept. One is in use at a time; more come back when messages that came in parts are whole, and
+/// each may keep room for a large one.
+const KEPT: usize = 4;
 
 /// Buffers to read into, and storage for what is written: a few for all connections.
 #[derive(Default)]

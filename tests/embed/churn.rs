@@ -76,6 +76,7 @@ fn hundreds_of_connections_leave_nothing_behind() {
 }
 
 /// ```text
+/// cargo build --release --examples
 /// cargo test --release --test embed -- --ignored
 /// ```
 #[test]

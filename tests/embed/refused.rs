@@ -58,6 +58,15 @@ fn a_message_beyond_the_limit_is_refused_by_its_header() {
 }
 
 #[test]
+fn a_request_that_never_comes_is_not_waited_for() {
+    let server = Server::start("embed", &[]);
+    let mut silent = bare(&server);
+    let mut half = bare(&server);
+    half.write_all(&REQUEST[..REQUEST.len() / 2]).unwrap();
+    assert_eq!([rest(&mut silent), rest(&mut half)], [b"", b""]);
+}
+
+#[test]
 fn the_head_of_an_answer_says_that_the_stream_ends() {
     let server = Server::start("embed", &[]);
     let mut stream = bare(&server);

@@ -45,11 +45,11 @@ fn ticks(server: &Server) -> u64 {
     fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
 }
 
-/// It has nothing to do, and does nothing: over two seconds it wakes a few times at most, which a loop that spins does
+/// It has nothing to do, and does nothing: over a second it wakes a few times at most, which a loop that spins does
 /// thousands of times, and computes for hardly any time.
 pub(crate) fn rests(server: &Server) {
     let before = (ticks(server), switches(server));
-    thread::sleep(Duration::from_secs(2));
+    thread::sleep(Duration::from_secs(1));
     let after = (ticks(server), switches(server));
     let spent = (after.0 - before.0, after.1 - before.1);
     assert!(spent.0 <= 5 && spent.1 <= 50, "{spent:?} ticks and switches, with nothing to do");
