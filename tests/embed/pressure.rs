@@ -21,9 +21,10 @@ const HELD: usize = 80 << 20;
 /// Sends messages and reads nothing, until nothing more is taken while others are served. Says how much was.
 fn stuff(stream: &mut TcpStream, server: &Server, message: &[u8]) -> usize {
     stream.set_nonblocking(true).unwrap();
+    let messages = message.repeat((64 << 10) / message.len() + 1);
     let (mut sent, mut refusals) = (0, 0);
     while refusals < 10 {
-        match stream.write(&message[sent % message.len()..]) {
+        match stream.write(&messages[sent % messages.len()..]) {
             Ok(n) => {
                 sent += n;
                 refusals = 0;
