@@ -97,7 +97,7 @@
 //! | `role`, `error` | who this end is; what can go wrong, by who is at fault |
 //! | `queue`, `buffer` | bytes in at the back, out at the front; what was received, lent out and consumed |
 //! | `utf8` | UTF-8 that arrives in pieces |
-//! | `frame/mod`, `mask`, `close` | one frame: its header, its masking, the body of a Close frame |
+//! | `frame/mod`, `mask`, `xor`, `close` | one frame: its header, its masking and the arithmetic of it, the body of a Close frame |
 //! | `frame/rules`, `decoder` | which frame may come next; frames out of bytes, below frame granularity |
 //! | `message`, `config` | messages that own their data; limits and times |
 //! | `connection/closing`, `timers`, `output` | the one state; time passed in; bytes to be written |

@@ -4,8 +4,6 @@ use bytes::Bytes;
 
 use super::{Connection, Keys, State};
 use crate::error::SendError;
-#[cfg(feature = "std")]
-use crate::frame::mask::thread_key;
 use crate::frame::{CloseCode, CloseFrame, FrameHeader, MaskKey, Opcode, copy_masked, short};
 use crate::message::{Message, Prepared};
 
@@ -291,7 +289,7 @@ impl Connection {
         match &mut self.keys {
             Keys::Unmasked => None,
             #[cfg(feature = "std")]
-            Keys::Thread => Some(thread_key()),
+            Keys::Thread => Some(MaskKey::random()),
             Keys::Custom(keys) => Some(keys.next_key()),
         }
     }

@@ -1,5 +1,15 @@
 //! Masking (RFC 6455 section 5.3): the key, the two ways to apply it, and where keys come from.
 
+#[cfg(feature = "std")]
+use core::cell::Cell;
+
+#[cfg(feature = "std")]
+use rand_chacha::ChaCha12Core;
+#[cfg(feature = "std")]
+use rand_chacha::rand_core::{SeedableRng, block::Generator};
+
+use super::xor::{self, InPlace, Key};
+
 /// The four bytes that a client chooses anew for every frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MaskKey(pub [u8; 4]);
@@ -10,6 +20,8 @@ impl MaskKey {
     ///
     /// "The masking key is a 32-bit value chosen at random by the client … the client MUST pick a fresh masking key from
     /// the set of allowed 32-bit values" (section 5.3): one for each frame, fragments and control frames included.
+    ///
+    /// After a `fork` without an `exec` both processes draw the same keys from the thread that forked; new threads do not.
     ///
     /// ```
     /// use sansocket::frame::{FrameHeader, MaskKey, Opcode, apply_mask};
@@ -25,27 +37,10 @@ impl MaskKey {
     /// assert_eq!(FrameHeader::decode(&frame), Ok(Some((header, 6))));
     /// ```
     #[cfg(feature = "std")]
+    #[inline]
     pub fn random() -> Self {
-        thread_key()
+        THREAD_KEYS.with(ThreadKeys::next)
     }
-
-    /// The key as it stands `offset` bytes into the payload.
-    fn rotated(self, offset: usize) -> [u8; 4] {
-        let mut key = self.0;
-        key.rotate_left(offset % 4);
-        key
-    }
-}
-
-/// How many bytes are masked at a time. LLVM makes vector instructions of a loop over a fixed number.
-const LANE: usize = 32;
-
-fn lane(key: [u8; 4]) -> [u8; LANE] {
-    let mut lane = [0; LANE];
-    for (to, from) in lane.iter_mut().zip(key.iter().cycle()) {
-        *to = *from;
-    }
-    lane
 }
 
 /// Masks or unmasks `payload` in place. `offset` is how many bytes of the frame's payload came before it.
@@ -61,37 +56,19 @@ fn lane(key: [u8; 4]) -> [u8; LANE] {
 /// apply_mask(back, key, 3);
 /// assert_eq!(&payload, b"Hello");
 /// ```
+#[inline]
 pub fn apply_mask(payload: &mut [u8], key: MaskKey, offset: usize) {
-    let key = key.rotated(offset);
-    let wide = lane(key);
-    let mut chunks = payload.chunks_exact_mut(LANE);
-    for chunk in &mut chunks {
-        for (byte, key) in chunk.iter_mut().zip(wide) {
-            *byte ^= key;
-        }
-    }
-    for (byte, key) in chunks.into_remainder().iter_mut().zip(wide) {
-        *byte ^= key;
-    }
+    xor::mask(payload, InPlace, Key::new(key.0).after(offset));
 }
 
 /// [`apply_mask`] from one place to another in one pass: `to` becomes `from`, masked or unmasked. Where the lengths
 /// differ, the shorter one counts.
+#[inline]
 pub fn copy_masked(to: &mut [u8], from: &[u8], key: MaskKey, offset: usize) {
     let len = to.len().min(from.len());
     let (to, _) = to.split_at_mut(len);
     let (from, _) = from.split_at(len);
-    let wide = lane(key.rotated(offset));
-    let mut to = to.chunks_exact_mut(LANE);
-    let mut from = from.chunks_exact(LANE);
-    for (to, from) in (&mut to).zip(&mut from) {
-        for ((to, from), key) in to.iter_mut().zip(from).zip(wide) {
-            *to = from ^ key;
-        }
-    }
-    for ((to, from), key) in to.into_remainder().iter_mut().zip(from.remainder()).zip(wide) {
-        *to = from ^ key;
-    }
+    xor::mask(to, from, Key::new(key.0).after(offset));
 }
 
 /// Where the masking keys of a client come from: asked once for every frame.
@@ -104,18 +81,47 @@ pub trait MaskKeys {
     fn next_key(&mut self) -> MaskKey;
 }
 
-/// ChaCha12 seeded by the operating system, one generator per thread.
+/// Keys of ChaCha12 seeded by the operating system, one generator per thread. What it generates at a time is kept where
+/// a key costs a load; it has no destructor, so that no state has to be checked first.
 #[cfg(feature = "std")]
-pub(crate) fn thread_key() -> MaskKey {
-    use core::cell::RefCell;
+struct ThreadKeys {
+    keys: [Cell<u32>; 64],
+    left: Cell<usize>,
+    generator: Cell<Option<ChaCha12Core>>,
+}
 
-    use rand_chacha::ChaCha12Rng;
-    use rand_chacha::rand_core::{Rng, SeedableRng};
+#[cfg(feature = "std")]
+std::thread_local! {
+    static THREAD_KEYS: ThreadKeys = const {
+        ThreadKeys { keys: [const { Cell::new(0) }; 64], left: Cell::new(0), generator: Cell::new(None) }
+    };
+}
 
-    std::thread_local! {
-        static GENERATOR: RefCell<ChaCha12Rng> = RefCell::new(ChaCha12Rng::from_seed(crate::frame::mask::os_random()));
+#[cfg(feature = "std")]
+impl ThreadKeys {
+    #[inline]
+    fn next(&self) -> MaskKey {
+        loop {
+            let left = self.left.get().wrapping_sub(1);
+            if let Some(key) = self.keys.get(left) {
+                self.left.set(left);
+                return MaskKey(key.get().to_ne_bytes());
+            }
+            self.refill();
+        }
     }
-    GENERATOR.with_borrow_mut(|generator| MaskKey(generator.next_u32().to_ne_bytes()))
+
+    #[cold]
+    fn refill(&self) {
+        let mut generator = self.generator.take().unwrap_or_else(|| ChaCha12Core::from_seed(os_random()));
+        let mut keys = [0; 64];
+        generator.generate(&mut keys);
+        self.generator.set(Some(generator));
+        for (to, key) in self.keys.iter().zip(keys) {
+            to.set(key);
+        }
+        self.left.set(keys.len());
+    }
 }
 
 /// Bytes from the operating system.
@@ -140,22 +146,70 @@ mod tests {
         payload.iter().enumerate().map(|(i, byte)| byte ^ key.0[(i + offset) % 4]).collect()
     }
 
+    /// Both ways of masking `len` bytes that begin `start` bytes behind a cache line, against the definition.
+    fn check(start: usize, len: usize, key: MaskKey, offset: usize) {
+        let mut storage: Vec<u8> = (0..=u8::MAX).chain(0..=250).cycle().take(start + len + 192).collect();
+        let start = start + (storage.as_ptr() as usize).wrapping_neg() % 64;
+        let payload = start..start + len;
+        let mut expected = storage.clone();
+        expected.splice(payload.clone(), byte_by_byte(&storage[payload.clone()], key, offset));
+
+        let mut to: Vec<u8> = expected.iter().map(|byte| !byte).collect();
+        let around = to.clone();
+        copy_masked(&mut to[payload.clone()], &storage[payload.clone()], key, offset);
+        assert_eq!(to[payload.clone()], expected[payload.clone()], "{start} {len} {key:?} {offset}");
+        assert_eq!(to[..payload.start], around[..payload.start], "nothing before it is written");
+        assert_eq!(to[payload.end..], around[payload.end..], "nothing behind it is written");
+
+        let before = storage.clone();
+        apply_mask(&mut storage[payload.clone()], key, offset);
+        assert_eq!(storage, expected, "{start} {len} {key:?} {offset}");
+        apply_mask(&mut storage[payload], key, offset);
+        assert_eq!(storage, before, "masking twice is masking not at all");
+    }
+
+    #[test]
+    fn section_5_3_holds_for_every_short_payload_wherever_it_lies() {
+        for len in 0..300 {
+            for start in 0..32 {
+                for offset in 0..4 {
+                    check(start, len, MaskKey([0x37, 0xFA, 0x21, 0x3D]), offset);
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn section_5_3_octet_i_is_xored_with_key_octet_i_mod_4(
-            payload in prop::collection::vec(any::<u8>(), 0..300), key: [u8; 4], offset in 0usize..9,
+            start in 0usize..64, len in 0usize..=2100, key: [u8; 4], offset: usize,
         ) {
-            let key = MaskKey(key);
-            let expected = byte_by_byte(&payload, key, offset);
-            let mut in_place = payload.clone();
-            apply_mask(&mut in_place, key, offset);
-            prop_assert_eq!(&in_place, &expected);
-            let mut copied = alloc::vec![0; payload.len()];
-            copy_masked(&mut copied, &payload, key, offset);
-            prop_assert_eq!(&copied, &expected);
-            apply_mask(&mut in_place, key, offset);
-            prop_assert_eq!(in_place, payload, "masking twice is masking not at all");
+            check(start, len, MaskKey(key), offset % (usize::MAX - len));
         }
+    }
+
+    #[test]
+    fn a_payload_is_masked_the_same_in_pieces() {
+        let key = MaskKey([0x37, 0xFA, 0x21, 0x3D]);
+        let payload: Vec<u8> = (0..=255).cycle().take(20_000).collect();
+        let expected = byte_by_byte(&payload, key, 0);
+        for cut in [0, 1, 2, 3, 5, 127, 130, 9_999, 19_999] {
+            let mut masked = payload.clone();
+            let (front, back) = masked.split_at_mut(cut);
+            apply_mask(front, key, 0);
+            apply_mask(back, key, cut);
+            assert_eq!(masked, expected, "{cut}");
+        }
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn keys_do_not_repeat_where_more_are_generated_nor_in_another_thread() {
+        let draw = || (0..200).map(|_| MaskKey::random()).collect::<Vec<_>>();
+        let mut keys = draw();
+        keys.extend(std::thread::spawn(draw).join().unwrap());
+        let distinct: std::collections::HashSet<_> = keys.iter().collect();
+        assert!(distinct.len() > 395, "chance alone repeats one now and then, not five");
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) mod decoder;
 pub(crate) mod mask;
 pub(crate) mod rules;
 pub(crate) mod short;
+mod xor;
 
 pub use close::{CloseCode, CloseFrame};
 pub use decoder::{Chunk, Decoder};

@@ -1,0 +1,143 @@
+//! The arithmetic of masking, in place and while copying: octet *i* is XORed with octet *i* mod 4 of the key.
+//!
+//! A payload is covered by its first block and its last, which overlap. Both are read before either is written; where
+//! octets are covered twice, the same is written twice. Nothing wider than the payload is read or written.
+//!
+//! ```text
+//!   1..=127 octets   ├── first ──┤           blocks of the greatest power of two that fits
+//!                          ├── last ───┤
+//!
+//!   from 128 on      ├── first ──┤           64 octets at a time, with AVX2 where the processor has it;
+//!                        ├ block ┼ block ┤   the blocks in between begin at multiples of 64
+//!                                ├── last ───┤
+//! ```
+//!
+//! A function is written once for both: masking in place is copying from [`InPlace`].
+
+/// Where the octets come from that are written, masked, to a slice of the same length.
+pub(super) trait Source: Copy {
+    /// All of them. `to` is what will be written.
+    fn octets<'a>(&'a self, to: &'a [u8]) -> &'a [u8];
+
+    /// Those after the first `len`.
+    fn after(self, len: usize) -> Self;
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct InPlace;
+
+impl Source for InPlace {
+    #[inline(always)]
+    fn octets<'a>(&'a self, to: &'a [u8]) -> &'a [u8] {
+        to
+    }
+
+    #[inline(always)]
+    fn after(self, _: usize) -> Self {
+        self
+    }
+}
+
+impl Source for &[u8] {
+    #[inline(always)]
+    fn octets<'a>(&'a self, _: &'a [u8]) -> &'a [u8] {
+        self
+    }
+
+    #[inline(always)]
+    fn after(self, len: usize) -> Self {
+        self.get(len..).unwrap_or_default()
+    }
+}
+
+/// The key twice, as a number whose lowest octet comes first.
+#[derive(Clone, Copy)]
+pub(super) struct Key(u64);
+
+impl Key {
+    #[inline(always)]
+    pub(super) fn new([a, b, c, d]: [u8; 4]) -> Self {
+        Self(u64::from_le_bytes([a, b, c, d, a, b, c, d]))
+    }
+
+    /// The key as it stands `len` octets later.
+    #[inline(always)]
+    pub(super) fn after(self, len: usize) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "less than four")]
+        let octets = (len % 4) as u32;
+        Self(self.0.rotate_right(8 * octets))
+    }
+
+    /// Words of eight octets, or one of less: LLVM makes vector instructions of these, and of nothing that is simpler.
+    #[inline(always)]
+    fn mask<const N: usize>(self, mut octets: [u8; N]) -> [u8; N] {
+        for octets in octets.chunks_mut(8) {
+            let mut word = [0; 8];
+            word.split_at_mut(octets.len()).0.copy_from_slice(octets);
+            let word = (u64::from_le_bytes(word) ^ self.0).to_le_bytes();
+            octets.copy_from_slice(word.split_at(octets.len()).0);
+        }
+        octets
+    }
+}
+
+/// Masks `from` into `to`: lengths up to 31 where it is called. `None` where nothing is to be done.
+#[inline(always)]
+pub(super) fn mask(to: &mut [u8], from: impl Source, key: Key) -> Option<()> {
+    match to.len() {
+        32.. => long(to, from, key),
+        16.. => Ends::<16>::masked(to, from, key)?.write(to),
+        8.. => Ends::<8>::masked(to, from, key)?.write(to),
+        4.. => Ends::<4>::masked(to, from, key)?.write(to),
+        2.. => Ends::<2>::masked(to, from, key)?.write(to),
+        _ => Ends::<1>::masked(to, from, key)?.write(to),
+    }
+}
+
+#[inline(never)]
+fn long(to: &mut [u8], from: impl Source, key: Key) -> Option<()> {
+    match to.len() {
+        128.. => blocks(to, from, key),
+        64.. => Ends::<64>::masked(to, from, key)?.write(to),
+        _ => Ends::<32>::masked(to, from, key)?.write(to),
+    }
+}
+
+/// A cache line, too: an aligned block never straddles two.
+const BLOCK: usize = 64;
+
+#[cfg_attr(feature = "std", multiversion::multiversion(targets("x86_64+avx2"), dispatcher = "direct"))]
+fn blocks<F: Source>(to: &mut [u8], from: F, key: Key) -> Option<()> {
+    let ends = Ends::<BLOCK>::masked(to, from, key)?;
+    let start = BLOCK - to.as_ptr() as usize % BLOCK;
+    let (key, mut from) = (key.after(start), from.after(start));
+    let mut rest = to.get_mut(start..)?;
+    while let Some((block, after)) = rest.split_first_chunk_mut::<BLOCK>() {
+        *block = key.mask(*from.octets(block).first_chunk()?);
+        (rest, from) = (after, from.after(BLOCK));
+    }
+    ends.write(to)
+}
+
+/// The first and the last `N` octets of a payload, masked and not yet written.
+struct Ends<const N: usize> {
+    first: [u8; N],
+    last: [u8; N],
+}
+
+impl<const N: usize> Ends<N> {
+    #[inline(always)]
+    fn masked(to: &[u8], from: impl Source, key: Key) -> Option<Self> {
+        let octets = from.octets(to);
+        let first = key.mask(*octets.first_chunk()?);
+        let last = key.after(octets.len() - N).mask(*octets.last_chunk()?);
+        Some(Self { first, last })
+    }
+
+    #[inline(always)]
+    fn write(self, to: &mut [u8]) -> Option<()> {
+        *to.first_chunk_mut()? = self.first;
+        *to.last_chunk_mut()? = self.last;
+        Some(())
+    }
+}
