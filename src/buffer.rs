@@ -7,7 +7,16 @@ use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
 
 /// How much is read at a time: a frame of 16 KiB with its header, and little enough to stay in a first-level cache.
-const READ_LEN: usize = 20 << 10;
+pub(crate) const READ_LEN: usize = 20 << 10;
+
+/// From this many missing bytes on, the rest of a frame is read by itself, so that the next one begins at the front.
+const REST_FROM: usize = 4 << 10;
+
+/// From this many missing bytes on, the rest of a binary frame is read to where its message is assembled.
+const DIRECT_FROM: usize = 64 << 10;
+
+/// How much is read there at a time: what is still in the first-level cache when it is unmasked.
+const DIRECT_LEN: usize = READ_LEN;
 
 /// The capacity that an idle buffer keeps, for assembling messages and for what was taken in at once. What was more is
 /// given back.
@@ -34,6 +43,8 @@ pub struct Buffer {
     received: Queue,
     /// From where to the front of the queue bytes have been handed out, until the next call.
     lent_from: usize,
+    /// How many bytes the frame at the front lacks, where that is known and it is waited for.
+    rest: usize,
     /// How much room `spare` has given for the next `commit`.
     room: usize,
     pub(crate) assembly: Assembly,
@@ -59,23 +70,47 @@ impl Buffer {
     /// For reads that are not [`std::io::Read`]: `recv`, `io_uring`, DMA.
     pub fn spare(&mut self) -> &mut [u8] {
         self.release();
+        if self.reads_directly() {
+            let spare = self.assembly.spare();
+            self.room = spare.len();
+            return spare;
+        }
         if self.received.is_empty() {
             self.received.reset(READ_LEN);
         }
-        let spare = self.received.spare(READ_LEN.saturating_sub(self.received.len()).max(1));
+        let spare = if self.rest >= REST_FROM {
+            let spare = self.received.spare(self.rest);
+            spare.split_at_mut(self.rest).0
+        } else {
+            self.received.spare(READ_LEN.saturating_sub(self.received.len()).max(1))
+        };
         self.room = spare.len();
         spare
     }
 
+    fn reads_directly(&self) -> bool {
+        self.assembly.missing >= DIRECT_FROM && self.received.is_empty()
+    }
+
     /// Takes in the first `n` bytes of what [`spare`](Self::spare) gave; more than it gave counts as all of it.
     pub fn commit(&mut self, n: usize) {
-        self.received.commit(n.min(core::mem::take(&mut self.room)));
+        let n = n.min(core::mem::take(&mut self.room));
+        if n == 0 {
+            return;
+        }
+        self.rest = 0;
+        if self.reads_directly() {
+            self.assembly.commit(n);
+        } else {
+            self.received.commit(n);
+        }
     }
 
     /// Takes in a copy of `bytes`.
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.release();
         self.room = 0;
+        self.rest = 0;
         self.received.extend(bytes);
     }
 
@@ -117,6 +152,7 @@ impl Buffer {
     pub fn clear(&mut self) {
         self.received.reset(READ_LEN);
         self.lent_from = 0;
+        self.rest = 0;
         self.assembly.clear();
     }
 
@@ -163,6 +199,31 @@ impl Buffer {
         }
     }
 
+    /// The frame at the front, which stays there, lacks so many bytes. Whether that is news.
+    pub(crate) fn await_rest(&mut self, missing: usize) -> bool {
+        core::mem::replace(&mut self.rest, missing) != missing
+    }
+
+    /// So many bytes of a binary frame are still to come, and nothing else will before them.
+    pub(crate) fn expect_binary(&mut self, missing: u64) {
+        self.assembly.missing = usize::try_from(missing).unwrap_or(usize::MAX);
+    }
+
+    /// How many bytes were read to where they belong, and are as they came.
+    pub(crate) fn read_directly(&self) -> usize {
+        self.assembly.raw
+    }
+
+    /// Unmasks them.
+    pub(crate) fn unmask_read_directly(&mut self, key: Option<MaskKey>, phase: usize) {
+        let raw = core::mem::take(&mut self.assembly.raw);
+        let binary = self.assembly.binary.as_mut_slice();
+        let before = binary.len() - raw;
+        if let (Some(key), Some(payload)) = (key, binary.get_mut(before..)) {
+            apply_mask(payload, key, phase);
+        }
+    }
+
     /// Moves the next `n` bytes to the message under way, and unmasks them as they go.
     pub(crate) fn assemble_binary(&mut self, n: usize, key: Option<MaskKey>, phase: usize) {
         let payload = self.received.as_slice().get(..n).unwrap_or_default();
@@ -201,6 +262,10 @@ impl core::fmt::Debug for Buffer {
 pub(crate) struct Assembly {
     pub(crate) text: String,
     pub(crate) binary: Queue,
+    /// How many bytes of the present frame, a binary one, can be read to behind `binary`.
+    missing: usize,
+    /// How many bytes at the end of `binary` are still masked.
+    raw: usize,
     /// Handed out: gone at the next `release`.
     pub(crate) taken: bool,
 }
@@ -214,8 +279,24 @@ impl Assembly {
         self.reset(RETAINED_LEN);
     }
 
+    /// Room for the rest of the frame: no more than has been received already, or than is read at once.
+    fn spare(&mut self) -> &mut [u8] {
+        let most = self.missing.min(DIRECT_LEN);
+        let spare = self.binary.spare(most);
+        let len = spare.len().min(most);
+        spare.get_mut(..len).unwrap_or_default()
+    }
+
+    fn commit(&mut self, n: usize) {
+        self.binary.commit(n);
+        self.missing -= n;
+        self.raw += n;
+    }
+
     fn reset(&mut self, retain: usize) {
         self.taken = false;
+        self.missing = 0;
+        self.raw = 0;
         self.binary.reset(retain);
         self.text.clear();
         if self.text.capacity() > retain {

@@ -6,7 +6,7 @@ use bytestring::ByteString;
 use super::outbound::Fin;
 use super::whole::Whole;
 use super::{Connection, State};
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, READ_LEN};
 use crate::error::ProtocolError;
 use crate::frame::CloseFrame;
 use crate::frame::decoder::{Part, Step};
@@ -221,10 +221,23 @@ impl Connection {
                 input.clear();
                 return self.closing.fault().map_or(Ok(None), Err);
             }
-            let part = match self.reader.read(input.unread(), &self.config.limits) {
+            if let Some(part) = self.receive_directly(input) {
+                if let Some(found) = self.give_assembled(input, part, by) {
+                    return Ok(Some(found));
+                }
+                continue;
+            }
+            let patience = if by == By::Message { READ_LEN } else { 0 };
+            let part = match self.reader.read(input.unread(), &self.config.limits, patience) {
                 Ok(Step::Part(part)) => part,
                 Ok(Step::More { consumed }) => {
                     input.consume(consumed);
+                    return Ok(None);
+                }
+                Ok(Step::Rest { missing }) => {
+                    if input.await_rest(missing) {
+                        self.timers.hear();
+                    }
                     return Ok(None);
                 }
                 Err(error) => {
@@ -259,7 +272,6 @@ impl Connection {
             input.lend_front(part.len);
             return found(false);
         }
-        let skipped = self.piecewise && by == By::Message;
         // A piece of binary data can be lent as it lies, unless some of the message was assembled before.
         if part.kind == Kind::Binary && by == By::Piece && input.assembly.is_empty() {
             if part.len == 0 && !ends_message {
@@ -271,23 +283,39 @@ impl Connection {
             return found(false);
         }
         self.assemble(input, part)?;
-        if skipped {
+        Ok(self.give_assembled(input, part, by))
+    }
+
+    /// What was read to where it belongs.
+    fn receive_directly(&mut self, input: &mut Buffer) -> Option<Part> {
+        let len = input.read_directly();
+        let part = if len > 0 { self.reader.take(len) } else { None }?;
+        self.timers.hear();
+        input.unmask_read_directly(part.header.mask, part.phase());
+        Some(part)
+    }
+
+    /// The message that has been assembled, if this was its end, or the piece of it.
+    fn give_assembled(&mut self, input: &mut Buffer, part: Part, by: By) -> Option<Found> {
+        let ends_message = part.ends_message;
+        if self.piecewise && by == By::Message {
             self.piecewise = !ends_message;
             input.assembly.clear();
-            return Ok(None);
+            return None;
         }
         let is_piece = by == By::Piece && (ends_message || !input.assembly.is_empty());
-        if is_piece || ends_message {
-            self.piecewise = !ends_message;
-            input.assembly.taken = true;
-            return found(true);
+        if !is_piece && !ends_message {
+            return None;
         }
-        Ok(None)
+        self.piecewise = !ends_message;
+        input.assembly.taken = true;
+        Some(Found { kind: part.kind, assembled: true, ends_message })
     }
 
     fn assemble(&mut self, input: &mut Buffer, part: Part) -> Result<(), ProtocolError> {
         if part.kind == Kind::Binary {
             input.assemble_binary(part.len, part.header.mask, part.phase());
+            input.expect_binary(self.reader.missing());
             return Ok(());
         }
         input.unmask(part.len, part.header.mask, part.phase());

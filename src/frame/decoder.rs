@@ -82,11 +82,12 @@ impl Decoder {
     }
 
     fn next_chunk<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Chunk<'b>>, ProtocolError> {
-        let part = match self.reader.read(input, &self.limits)? {
+        let part = match self.reader.read(input, &self.limits, 0)? {
             Step::More { consumed } => {
                 take(input, consumed);
                 return Ok(None);
             }
+            Step::Rest { .. } => return Ok(None),
             Step::Part(part) => part,
         };
         take(input, part.header_len);
@@ -121,6 +122,8 @@ fn take<'b>(input: &mut &'b mut [u8], n: usize) -> &'b mut [u8] {
 pub(crate) enum Step {
     /// Not enough. `consumed` bytes of it, a header, are dealt with.
     More { consumed: usize },
+    /// Part of a frame that is worth waiting for, which lacks so many bytes. Nothing is dealt with.
+    Rest { missing: usize },
     /// Payload, which the caller takes along with the header before it.
     Part(Part),
 }
@@ -169,8 +172,25 @@ impl Reader {
         self.frame.is_none() && self.rules.is_between_messages()
     }
 
-    /// Looks at the front of `input`. The caller must take exactly what the answer says before it asks again.
-    pub(crate) fn read(&mut self, input: &[u8], limits: &Limits) -> Result<Step, ProtocolError> {
+    /// How many bytes of the frame under way are still to come.
+    pub(crate) fn missing(&self) -> u64 {
+        self.frame.map_or(0, |(header, _, offset)| header.payload_len - offset)
+    }
+
+    /// The next `len` bytes of the frame under way, where the caller has received them by itself.
+    pub(crate) fn take(&mut self, len: usize) -> Option<Part> {
+        let (header, kind, offset) = self.frame?;
+        Some(self.part(header, kind, 0, offset, len))
+    }
+
+    /// Looks at the front of `input`. The caller must take exactly what the answer says before it asks again. A binary
+    /// message in one frame of up to `patience` bytes is waited for.
+    pub(crate) fn read(
+        &mut self,
+        input: &[u8],
+        limits: &Limits,
+        patience: usize,
+    ) -> Result<Step, ProtocolError> {
         let (header_len, header, kind, offset) = match self.frame {
             Some((header, kind, offset)) => (0, header, kind, offset),
             None => {
@@ -184,12 +204,23 @@ impl Reader {
         let missing = header.payload_len - offset;
         let len = usize::try_from(missing).map_or(arrived, |missing| missing.min(arrived));
         let ends_frame = len as u64 == missing;
+        if !ends_frame && header_len > 0 && header.fin && header.opcode == super::Opcode::Binary {
+            let rest = usize::try_from(missing).unwrap_or(usize::MAX) - len;
+            if input.len().saturating_add(rest) <= patience {
+                return Ok(Step::Rest { missing: rest });
+            }
+        }
         if !ends_frame && (len == 0 || header.opcode.is_control()) {
             self.frame = Some((header, kind, offset));
             return Ok(Step::More { consumed: header_len });
         }
-        self.frame = (!ends_frame).then_some((header, kind, offset + len as u64));
-        let ends_message = ends_frame && header.fin;
-        Ok(Step::Part(Part { header, kind, header_len, offset, len, ends_message }))
+        Ok(Step::Part(self.part(header, kind, header_len, offset, len)))
+    }
+
+    fn part(&mut self, header: FrameHeader, kind: Kind, header_len: usize, offset: u64, len: usize) -> Part {
+        let end = offset + len as u64;
+        let ends_frame = end >= header.payload_len;
+        self.frame = (!ends_frame).then_some((header, kind, end));
+        Part { header, kind, header_len, offset, len, ends_message: ends_frame && header.fin }
     }
 }
