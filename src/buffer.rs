@@ -6,8 +6,9 @@ use crate::frame::{MaskKey, apply_mask, copy_masked};
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
 
-/// How much is read at a time: a frame of 16 KiB with its header, and little enough to stay in a first-level cache.
-pub(crate) const READ_LEN: usize = 20 << 10;
+/// How much is read at a time: a frame of 16 KiB with its header and little more, so that what comes behind it is soon
+/// moved to the front, and all of it stays in a first-level cache.
+pub(crate) const READ_LEN: usize = 17 << 10;
 
 /// From this many missing bytes on, the rest of a frame is read by itself, so that the next one begins at the front.
 const REST_FROM: usize = 4 << 10;
@@ -35,7 +36,7 @@ const TRIMMED_LEN: usize = 64 << 10;
 /// and a connection needs one of its own only while part of a message, or of the opening handshake, is waiting in it.
 /// When a connection ends in an error of any kind, [`clear`](Self::clear) the buffer before another one uses it.
 ///
-/// Memory: nothing until the first read, then 20 KiB for reading (more only while a longer HTTP head arrives), and a
+/// Memory: nothing until the first read, then 17 KiB for reading (more only while a longer HTTP head arrives), and a
 /// message under assembly grows with what has been received of it, up to
 /// [`Limits::max_message_len`](crate::Limits::max_message_len); at most 2 MiB of that is kept for the next one.
 #[derive(Default)]
