@@ -476,3 +476,31 @@ fn section_4_a_head_of_20_megabytes_costs_as_much_as_the_limit() {
         assert!(peak <= 128 << 10, "client: {peak} bytes");
     }
 }
+
+#[test]
+fn an_opening_handshake_allocates_three_times() {
+    use sansocket::handshake::server::{Handshake, Incoming};
+
+    let config = std::sync::Arc::new(Config::default());
+    let mut input = Buffer::new();
+    input.spare();
+    // The head, where its headers stand in it, and the output; whatever the number of headers.
+    for headers in [0, 1, 90] {
+        let lines = "X-Header: of no consequence\r\n".repeat(headers);
+        let request = format!(
+            "GET /chat?room=rust HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+             Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Version: 13\r\n{lines}\
+             Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+        );
+        let accepted = allocations(|| {
+            let mut handshake = Handshake::new(std::sync::Arc::clone(&config));
+            input.read_from(&mut request.as_bytes()).unwrap();
+            let incoming = handshake.receive(&mut input).unwrap();
+            let Some(Incoming::Upgrade(request)) = incoming else { panic!("not a whole request") };
+            let mut connection = handshake.respond(request.accept()).unwrap().unwrap();
+            assert!(!connection.output().is_empty());
+        });
+        assert_eq!(accepted, 3, "{headers} headers");
+    }
+}

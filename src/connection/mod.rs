@@ -142,12 +142,6 @@ impl Connection {
         self
     }
 
-    /// Puts the answer to the opening handshake before everything else.
-    pub(crate) fn with_head(mut self, head: &[u8]) -> Self {
-        self.output.append(head.len()).copy_from_slice(head);
-        self
-    }
-
     /// Which end this is.
     #[inline]
     pub fn role(&self) -> Role {

@@ -7,10 +7,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
-use super::head::{Headers, Scanner, Writer};
+use super::head::{Headers, Scanner, StatusLine, Writer};
 use super::url::Url;
-use super::{ACCEPT_LEN, BASE64, accept_key, extensions, is_free_header, is_token, lists_token};
+use super::{ACCEPT_LEN, accept_key, extensions, is_free_header, is_token, lists_token};
 use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::connection::{Connection, Keys, Output};
@@ -53,7 +54,7 @@ impl Request {
         let url = Url::parse(url).map_err(HandshakeError::BadUrl)?;
         let mut request = Self { subprotocols: Vec::new(), headers: Vec::new(), fault: None, url };
         if let Some(credentials) = request.url.credentials.take() {
-            let value = format!("Basic {}", BASE64.encode(credentials));
+            let value = format!("Basic {}", BASE64_STANDARD.encode(credentials));
             request.headers.push(("Authorization".into(), value));
         }
         Ok(request)
@@ -115,8 +116,8 @@ impl Request {
         self.fault.clone().map_or(Ok(()), Err)
     }
 
-    fn to_bytes(&self, key: &str) -> Vec<u8> {
-        let mut head = Writer::new(&[b"GET ", self.url.resource.as_bytes(), b" HTTP/1.1"]);
+    fn write(&self, key: &str, head: &mut Writer<'_>) {
+        head.line(&[b"GET ", self.url.resource.as_bytes(), b" HTTP/1.1"]);
         head.header("Host", self.url.authority().as_bytes());
         head.header("Upgrade", b"websocket");
         head.header("Connection", b"Upgrade");
@@ -128,7 +129,7 @@ impl Request {
         for (name, value) in &self.headers {
             head.header(name, value.as_bytes());
         }
-        head.finish(&[])
+        head.line(&[]);
     }
 }
 
@@ -207,10 +208,9 @@ impl Handshake {
         keys: Keys,
     ) -> Result<Self, HandshakeError> {
         request.check()?;
-        let key = BASE64.encode(nonce);
-        let head = request.to_bytes(&key);
+        let key = BASE64_STANDARD.encode(nonce);
         let mut output = Output::default();
-        output.append(head.len()).copy_from_slice(&head);
+        Writer::append(&mut output, |head| request.write(&key, head));
         Ok(Self {
             config,
             scanner: Scanner::default(),
@@ -276,11 +276,11 @@ impl Handshake {
 
     /// The headers of a response that opens the connection.
     fn response(&mut self, input: &mut Buffer) -> Result<Option<Headers>, HandshakeError> {
-        let (headers, status, minor_version) = loop {
-            let Some(head) = self.scanner.take(input, &self.config)? else { return Ok(None) };
-            let response = Headers::of_response(head, &self.scanner)?;
-            if !matches!(response.1, 100 | 102..=199) {
-                break response;
+        let (headers, StatusLine { status, minor_version }) = loop {
+            let head = self.scanner.take(input, &self.config, Headers::of_response)?;
+            let Some((headers, line)) = head else { return Ok(None) };
+            if !matches!(line.status, 100 | 102..=199) {
+                break (headers, line);
             }
             // "A client MUST be able to parse one or more 1xx responses received prior to a final response" (RFC 9110
             // section 15.2). More than a few are a way to keep somebody busy.

@@ -1,9 +1,10 @@
 //! `Sec-WebSocket-Extensions` from bytes (RFC 6455 section 9.1).
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::is_token;
+use super::{is_token, token_len};
 
 /// An extension as offered or accepted: its name and its parameters in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,28 +27,64 @@ pub struct Extension<'a> {
 /// assert_eq!(parse(b"permessage-deflate; ="), None);
 /// ```
 pub fn parse(value: &[u8]) -> Option<Vec<Extension<'_>>> {
-    let mut rest = Cursor(value);
     let mut extensions = Vec::new();
+    read(value, |part| match part {
+        Part::Name(name) => extensions.push(Extension { name: text(name), params: Vec::new() }),
+        Part::Param(name, value) => {
+            if let Some(extension) = extensions.last_mut() {
+                extension.params.push((text(name), value.map(owned_text)));
+            }
+        }
+    })?;
+    Some(extensions)
+}
+
+/// Whether [`parse`] gives anything, at less expense.
+pub(super) fn are_valid(value: &[u8]) -> bool {
+    read(value, |_| ()).is_some()
+}
+
+enum Part<'a> {
+    Name(&'a [u8]),
+    /// Of the extension named before it.
+    Param(&'a [u8], Option<Cow<'a, [u8]>>),
+}
+
+/// A token as text.
+fn text(token: &[u8]) -> &str {
+    core::str::from_utf8(token).unwrap_or_default()
+}
+
+fn owned_text(token: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match token {
+        Cow::Borrowed(token) => Cow::Borrowed(text(token)),
+        Cow::Owned(token) => Cow::Owned(String::from_utf8(token).unwrap_or_default()),
+    }
+}
+
+fn read<'a>(value: &'a [u8], mut found: impl FnMut(Part<'a>)) -> Option<()> {
+    let mut rest = Cursor(value);
+    let mut any = false;
     loop {
         // "#rule": elements may be empty and then count for nothing.
         rest.skip_space();
         if !rest.is_empty() && rest.peek() != Some(b',') {
-            extensions.push(extension(&mut rest)?);
+            any = true;
+            read_extension(&mut rest, &mut found)?;
         }
         if rest.is_empty() {
-            return (!extensions.is_empty()).then_some(extensions);
+            return any.then_some(());
         }
         rest.take(b',')?;
     }
 }
 
-fn extension<'a>(rest: &mut Cursor<'a>) -> Option<Extension<'a>> {
-    let name = rest.token()?;
-    let mut params = Vec::new();
+fn read_extension<'a>(rest: &mut Cursor<'a>, found: &mut impl FnMut(Part<'a>)) -> Option<()> {
+    found(Part::Name(rest.token()?));
     loop {
         rest.skip_space();
         if rest.peek() != Some(b';') {
-            return Some(Extension { name, params });
+            return Some(());
         }
         rest.take(b';')?;
         rest.skip_space();
@@ -60,7 +97,7 @@ fn extension<'a>(rest: &mut Cursor<'a>) -> Option<Extension<'a>> {
         } else {
             None
         };
-        params.push((name, value));
+        found(Part::Param(name, value));
     }
 }
 
@@ -88,16 +125,15 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn token(&mut self) -> Option<&'a str> {
-        let end = self.0.iter().position(|byte| !is_token(&[*byte])).unwrap_or(self.0.len());
-        let (token, rest) = self.0.split_at(end);
+    fn token(&mut self) -> Option<&'a [u8]> {
+        let (token, rest) = self.0.split_at(token_len(self.0));
         self.0 = rest;
-        core::str::from_utf8(token).ok().filter(|token| !token.is_empty())
+        (!token.is_empty()).then_some(token)
     }
 
     /// "When using the quoted-string syntax variant, the value after quoted-string unescaping MUST conform to the
     /// 'token' ABNF."
-    fn value(&mut self) -> Option<Cow<'a, str>> {
+    fn value(&mut self) -> Option<Cow<'a, [u8]>> {
         if self.peek() != Some(b'"') {
             return self.token().map(Cow::Borrowed);
         }
@@ -116,8 +152,7 @@ impl<'a> Cursor<'a> {
                 byte => value.push(byte),
             }
         }
-        let value = is_token(&value).then_some(value)?;
-        alloc::string::String::from_utf8(value).ok().map(Cow::Owned)
+        is_token(&value).then_some(Cow::Owned(value))
     }
 }
 

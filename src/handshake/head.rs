@@ -3,14 +3,18 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec;
+#[cfg(feature = "http")]
 use alloc::vec::Vec;
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use crate::buffer::Buffer;
 use crate::config::Config;
+use crate::connection::Output;
 use crate::error::HandshakeError;
 
-/// Waits for the empty line that ends a head, and looks at no byte twice while it does.
+/// Waits for the empty line that ends a head, and looks at no byte twice while it does. A head is parsed at the first
+/// look, which is enough for most, and once its end has been found.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
     scanned: usize,
@@ -46,21 +50,33 @@ impl Scanner {
     }
 
     /// How many headers the head has, once it is all there.
-    fn headers(&self) -> usize {
+    pub(super) fn headers(&self) -> usize {
         self.lines.saturating_sub(1)
     }
 
     /// The head at the front of `input`, which is taken off it.
-    pub(super) fn take(
+    pub(super) fn take<T>(
         &mut self,
         input: &mut Buffer,
         config: &Config,
-    ) -> Result<Option<Box<[u8]>>, HandshakeError> {
+        parse: impl Fn(&[u8], usize) -> Option<(Headers, T)>,
+    ) -> Result<Option<(Headers, T)>, HandshakeError> {
         input.release();
-        let Some(len) = self.scan(input.unread(), config)? else { return Ok(None) };
-        let head = input.unread().get(..len).unwrap_or_default().into();
-        input.consume(len);
-        Ok(Some(head))
+        let bytes = input.unread();
+        // A head that is all there at the first look, and without fault, needs no search for its end.
+        let at_once = (self.scanned == 0 && bytes.first().is_some_and(u8::is_ascii_graphic))
+            .then(|| parse(bytes.get(..config.max_head_len).unwrap_or(bytes), FEW.min(config.max_headers)));
+        let parsed = match at_once.flatten() {
+            Some(parsed) => parsed,
+            None => {
+                let Some(len) = self.scan(bytes, config)? else { return Ok(None) };
+                parse(bytes.get(..len).unwrap_or_default(), self.headers())
+                    .filter(|(headers, _)| headers.head.len() == len)
+                    .ok_or(HandshakeError::MalformedHead)?
+            }
+        };
+        input.consume(parsed.0.head.len());
+        Ok(Some(parsed))
     }
 }
 
@@ -85,61 +101,83 @@ pub(super) struct RequestLine {
     pub(super) minor_version: u8,
 }
 
+/// A status line: the status, and the version after the `1.`.
+pub(super) struct StatusLine {
+    pub(super) status: u16,
+    pub(super) minor_version: u8,
+}
+
+/// How many headers are parsed without memory being asked for.
+const FEW: usize = 100;
+
+type Slot<'a> = MaybeUninit<httparse::Header<'a>>;
+
 impl Headers {
-    /// Parses the head of a request.
-    pub(super) fn of_request(
-        head: Box<[u8]>,
-        scanner: &Scanner,
-    ) -> Result<(Self, RequestLine), HandshakeError> {
-        let mut headers = vec![httparse::EMPTY_HEADER; scanner.headers()];
-        let mut request = httparse::Request::new(&mut headers);
-        let parsed = request.parse(&head).map_err(|_| HandshakeError::MalformedHead)?;
-        let (Some(method), Some(target), Some(minor_version)) =
-            (request.method, request.path, request.version)
-        else {
-            return Err(HandshakeError::MalformedHead);
-        };
-        if parsed != httparse::Status::Complete(head.len()) {
-            return Err(HandshakeError::MalformedHead);
-        }
-        let line = RequestLine {
-            method: place(&head, method.as_bytes()),
-            target: place(&head, target.as_bytes()),
-            minor_version,
-        };
-        let lines = lines(&head, request.headers);
-        Ok((Self { head, lines }, line))
+    /// Parses the head of a request with at most `max` headers; what follows it is left alone.
+    pub(super) fn of_request(bytes: &[u8], max: usize) -> Option<(Self, RequestLine)> {
+        with_slots(max, |slots| {
+            let mut request = httparse::Request::new(&mut []);
+            let parsed = request.parse_with_uninit_headers(bytes, slots);
+            let headers = Self::new(bytes, parsed, request.headers)?;
+            let line = RequestLine {
+                method: place(bytes, request.method?.as_bytes()),
+                target: place(bytes, request.path?.as_bytes()),
+                minor_version: request.version?,
+            };
+            Some((headers, line))
+        })
     }
 
-    /// Parses the head of a response; gives its status and the version after the `1.`.
-    pub(super) fn of_response(head: Box<[u8]>, scanner: &Scanner) -> Result<(Self, u16, u8), HandshakeError> {
-        let mut headers = vec![httparse::EMPTY_HEADER; scanner.headers()];
-        let mut response = httparse::Response::new(&mut headers);
-        let parsed = response.parse(&head).map_err(|_| HandshakeError::MalformedHead)?;
-        let (Some(status), Some(minor_version)) = (response.code, response.version) else {
-            return Err(HandshakeError::MalformedHead);
-        };
-        if parsed != httparse::Status::Complete(head.len()) {
-            return Err(HandshakeError::MalformedHead);
+    /// The same for the head of a response.
+    pub(super) fn of_response(bytes: &[u8], max: usize) -> Option<(Self, StatusLine)> {
+        with_slots(max, |slots| {
+            let mut response = httparse::Response::new(&mut []);
+            let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+                &mut response,
+                bytes,
+                slots,
+            );
+            let headers = Self::new(bytes, parsed, response.headers)?;
+            Some((headers, StatusLine { status: response.code?, minor_version: response.version? }))
+        })
+    }
+
+    fn new(bytes: &[u8], parsed: httparse::Result<usize>, headers: &[httparse::Header<'_>]) -> Option<Self> {
+        let Ok(httparse::Status::Complete(len)) = parsed else { return None };
+        let head = bytes.get(..len)?;
+        // The parser takes a single LF for the end of a line; see `Scanner::scan`.
+        let ends_line = |end: usize| head.get(..end).is_some_and(|lines| lines.ends_with(b"\r\n"));
+        let all_end = headers.iter().all(|header| ends_line(place(head, header.name.as_bytes()).start));
+        if !all_end || !head.ends_with(b"\r\n\r\n") {
+            return None;
         }
-        let lines = lines(&head, response.headers);
-        Ok((Self { head, lines }, status, minor_version))
+        let line = |header: &httparse::Header<'_>| Line {
+            name: place(head, header.name.as_bytes()),
+            value: place(head, header.value),
+        };
+        Some(Self { lines: headers.iter().map(line).collect(), head: head.into() })
     }
 
     /// The value of the first header of that name, if it is UTF-8. Names are compared without regard to ASCII case.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        let (_, value) = self.fields().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()))?;
         core::str::from_utf8(value).ok()
     }
 
     /// The values of all headers of that name, as they were sent.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let named = move |(known, _): &(&[u8], _)| known.eq_ignore_ascii_case(name.as_bytes());
+        self.fields().filter(named).map(|(_, value)| value)
     }
 
     /// All headers in their order, as they were sent, without the white space around values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.lines.iter().map(|line| (self.text(&line.name), self.bytes(&line.value)))
+    }
+
+    /// The same, the names as bytes: to compare them, nobody has to know that they are UTF-8.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.lines.iter().map(|line| (self.bytes(&line.name), self.bytes(&line.value)))
     }
 
     /// The one header of that name.
@@ -174,12 +212,13 @@ impl core::fmt::Debug for Headers {
     }
 }
 
-fn lines(head: &[u8], headers: &[httparse::Header<'_>]) -> Box<[Line]> {
-    let line = |header: &httparse::Header<'_>| Line {
-        name: place(head, header.name.as_bytes()),
-        value: place(head, header.value),
-    };
-    headers.iter().map(line).collect()
+/// Room for the parser to write headers to.
+fn with_slots<'a, T>(count: usize, parse: impl FnOnce(&mut [Slot<'a>]) -> T) -> T {
+    let mut few = [const { Slot::uninit() }; FEW];
+    match few.get_mut(..count) {
+        Some(slots) => parse(slots),
+        None => parse(&mut vec![Slot::new(httparse::EMPTY_HEADER); count]),
+    }
 }
 
 /// Where in `head` its `part` stands.
@@ -188,31 +227,52 @@ fn place(head: &[u8], part: &[u8]) -> Range<usize> {
     start..start + part.len()
 }
 
-/// A head under construction. Whoever writes a line has checked what is in it.
-pub(super) struct Writer(Vec<u8>);
+/// A head under construction, written twice: the first time only its length counts, and then there is as much room.
+/// Whoever writes a line has checked what is in it.
+#[derive(Default)]
+pub(super) struct Writer<'a> {
+    room: &'a mut [u8],
+    len: usize,
+}
 
-impl Writer {
-    pub(super) fn new(first_line: &[&[u8]]) -> Self {
-        let mut writer = Self(Vec::with_capacity(256));
-        writer.line(first_line);
-        writer
+impl Writer<'_> {
+    /// Puts what `write` writes behind everything in `output`.
+    pub(super) fn append(output: &mut Output, write: impl Fn(&mut Writer<'_>)) {
+        let len = Self::len(&write);
+        write(&mut Writer { room: output.append(len), len: 0 });
+    }
+
+    /// The same in memory of its own.
+    #[cfg(feature = "http")]
+    pub(super) fn to_vec(write: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
+        let mut bytes = vec![0; Self::len(&write)];
+        write(&mut Writer { room: &mut bytes, len: 0 });
+        bytes
+    }
+
+    fn len(write: impl Fn(&mut Writer<'_>)) -> usize {
+        let mut counter = Writer::default();
+        write(&mut counter);
+        counter.len
     }
 
     pub(super) fn header(&mut self, name: &str, value: &[u8]) {
         self.line(&[name.as_bytes(), b": ", value]);
     }
 
-    pub(super) fn finish(mut self, body: &[u8]) -> Vec<u8> {
-        self.line(&[]);
-        self.0.extend_from_slice(body);
-        self.0
+    pub(super) fn line(&mut self, parts: &[&[u8]]) {
+        for part in parts {
+            self.bytes(part);
+        }
+        self.bytes(b"\r\n");
     }
 
-    fn line(&mut self, parts: &[&[u8]]) {
-        for part in parts {
-            self.0.extend_from_slice(part);
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.len += bytes.len();
+        if let Some((to, room)) = core::mem::take(&mut self.room).split_at_mut_checked(bytes.len()) {
+            to.copy_from_slice(bytes);
+            self.room = room;
         }
-        self.0.extend_from_slice(b"\r\n");
     }
 }
 

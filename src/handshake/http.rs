@@ -41,7 +41,6 @@
 //! Both directions go through the bytes of a head, so that the rules are those of [`server`] and [`client`] and stand in one
 //! place.
 
-use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -49,7 +48,7 @@ use http::{HeaderMap, Version};
 
 use super::client::{self, Handshake};
 use super::head::{Headers, Scanner, Writer};
-use super::server::{self, HttpRequest, Incoming, Request, Response};
+use super::server::{HttpRequest, Incoming, Request, Response};
 use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::connection::Connection;
@@ -62,15 +61,14 @@ impl<B> TryFrom<&http::Request<B>> for Incoming {
     ///
     /// # Errors
     ///
-    /// What [`server::Handshake::receive`] refuses, but for the limits of the head, which were somebody else's to keep.
+    /// What [`server::Handshake::receive`](super::server::Handshake::receive) refuses, but for the limits of the head, which were somebody else's to keep.
     /// A version other than HTTP/1.1 is [`MalformedHead`](HandshakeError::MalformedHead).
     fn try_from(request: &http::Request<B>) -> Result<Self, HandshakeError> {
         let method = request.method().as_str().as_bytes();
         let target = request.uri().to_string();
         let first = [method, b" ", target.as_bytes(), b" ", version(request.version())?];
-        let (head, scanner, _) = split(head(&first, request.headers()))?;
-        let (headers, line) = Headers::of_request(head, &scanner)?;
-        server::incoming(HttpRequest::new(headers, line)?)
+        let (headers, line) = parse(&head(&first, request.headers()), Headers::of_request)?;
+        Incoming::new(HttpRequest::new(headers, line)?)
     }
 }
 
@@ -100,13 +98,13 @@ impl TryFrom<Response> for http::Response<Vec<u8>> {
     /// As [`server::Handshake::respond`].
     fn try_from(response: Response) -> Result<Self, HandshakeError> {
         response.check()?;
-        let (head, scanner, body) = split(response.to_bytes())?;
-        let (headers, status, _) = Headers::of_response(head, &scanner)?;
-        let mut builder = http::Response::builder().status(status);
+        let head = Writer::to_vec(|head| response.write_head(head));
+        let (headers, line) = parse(&head, Headers::of_response)?;
+        let mut builder = http::Response::builder().status(line.status);
         for (name, value) in headers.iter() {
             builder = builder.header(name, value);
         }
-        builder.body(body).map_err(|_| HandshakeError::BadHeader)
+        builder.body(response.into_body()).map_err(|_| HandshakeError::BadHeader)
     }
 }
 
@@ -118,8 +116,8 @@ impl Handshake {
     ///
     /// [`BadHeader`](HandshakeError::BadHeader) for a header that the `http` crate does not take.
     pub fn http_request(&mut self) -> Result<http::Request<()>, HandshakeError> {
-        let (head, scanner, _) = split(self.output().chunks().flatten().copied().collect())?;
-        let (headers, line) = Headers::of_request(head, &scanner)?;
+        let head: Vec<u8> = self.output().chunks().flatten().copied().collect();
+        let (headers, line) = parse(&head, Headers::of_request)?;
         let mut builder = http::Request::get(headers.text(&line.target));
         for (name, value) in headers.iter() {
             builder = builder.header(name, value);
@@ -155,18 +153,22 @@ fn version(version: Version) -> Result<&'static [u8], HandshakeError> {
 
 /// The bytes of a head.
 fn head(first_line: &[&[u8]], headers: &HeaderMap) -> Vec<u8> {
-    let mut head = Writer::new(first_line);
-    for (name, value) in headers {
-        head.header(name.as_str(), value.as_bytes());
-    }
-    head.finish(&[])
+    Writer::to_vec(|head| {
+        head.line(first_line);
+        for (name, value) in headers {
+            head.header(name.as_str(), value.as_bytes());
+        }
+        head.line(&[]);
+    })
 }
 
-/// A head, what is known of its lines, and what follows it.
-fn split(bytes: Vec<u8>) -> Result<(Box<[u8]>, Scanner, Vec<u8>), HandshakeError> {
+/// What is in a head.
+fn parse<T>(
+    head: &[u8],
+    parse: impl Fn(&[u8], usize) -> Option<(Headers, T)>,
+) -> Result<(Headers, T), HandshakeError> {
     let unlimited = Config { max_head_len: usize::MAX, max_headers: usize::MAX, ..Config::default() };
-    let mut scanner = Scanner::default();
-    let len = scanner.scan(&bytes, &unlimited)?.ok_or(HandshakeError::MalformedHead)?;
-    let (head, body) = bytes.split_at(len.min(bytes.len()));
-    Ok((head.into(), scanner, body.to_vec()))
+    let mut input = Buffer::new();
+    input.extend_from_slice(head);
+    Scanner::default().take(&mut input, &unlimited, parse)?.ok_or(HandshakeError::MalformedHead)
 }

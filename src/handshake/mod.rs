@@ -31,24 +31,17 @@ pub mod extensions;
 mod head;
 #[cfg(feature = "http")]
 pub mod http;
+mod opening;
 mod request;
 mod response;
 pub mod server;
 mod url;
 
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use base64::prelude::BASE64_STANDARD;
 use sha1::{Digest, Sha1};
 
 pub use head::Headers;
-
-/// Canonical when writing. When reading, the padding bits may be set: they are in the key of the RFC's own example
-/// (erratum 3150).
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
-);
 
 /// The length of a `Sec-WebSocket-Accept` value.
 const ACCEPT_LEN: usize = 28;
@@ -67,21 +60,42 @@ pub fn accept_key(key: &[u8]) -> [u8; ACCEPT_LEN] {
         Sha1::new().chain_update(key).chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
     let mut accept = [0; ACCEPT_LEN];
     // Twenty bytes make exactly 28 characters: this cannot fail.
-    let written = BASE64.encode_slice(digest, &mut accept);
+    let written = BASE64_STANDARD.encode_slice(digest, &mut accept);
     debug_assert_eq!(written, Ok(ACCEPT_LEN));
     accept
 }
 
-/// Whether a `Sec-WebSocket-Key` is the base64 form of 16 bytes.
+/// Whether a `Sec-WebSocket-Key` is the base64 form of 16 bytes. The padding bits may be set: they are in the key of
+/// the RFC's own example (erratum 3150).
 fn is_nonce(key: &[u8]) -> bool {
-    let mut nonce = [0; 18];
-    key.len() == 24 && BASE64.decode_slice(key, &mut nonce) == Ok(16)
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let Some(digits) = key.strip_suffix(b"==").and_then(|digits| <&[u8; 22]>::try_from(digits).ok()) else {
+        return false;
+    };
+    // To the end, whatever comes: that way, all of them are looked at together.
+    digits.iter().fold(true, |all, byte| all & is_digit(byte))
 }
 
 /// RFC 9110 section 5.6.2, the characters of header names and subprotocols.
 fn is_token(bytes: &[u8]) -> bool {
-    let separator = |byte| b"\"(),/:;<=>?@[\\]{}".contains(byte);
-    !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_graphic() && !separator(byte))
+    !bytes.is_empty() && token_len(bytes) == bytes.len()
+}
+
+/// How many bytes at the front could be a token.
+fn token_len(bytes: &[u8]) -> usize {
+    #[expect(clippy::indexing_slicing, reason = "at compile time")]
+    const TOKEN: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut rest: &[u8] =
+            b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        while let [byte, after @ ..] = rest {
+            table[*byte as usize] = true;
+            rest = after;
+        }
+        table
+    };
+    let is_token = |byte: &u8| TOKEN.get(usize::from(*byte)).copied().unwrap_or_default();
+    bytes.iter().position(|byte| !is_token(byte)).unwrap_or(bytes.len())
 }
 
 /// RFC 9110 section 5.5: no control character may stand in a header value; CR and LF would end it.
@@ -102,8 +116,12 @@ fn is_free_header(name: &str, value: &str) -> bool {
 
 /// The elements of a comma-separated list (RFC 9110 section 5.6.1), over all lines of the header.
 fn list<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-    let elements = headers.all(name).flat_map(|value| value.split(|&byte| byte == b','));
-    elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+    headers.all(name).flat_map(elements)
+}
+
+/// Those in one line of it.
+fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
 fn lists_token(headers: &Headers, name: &str, token: &str) -> bool {

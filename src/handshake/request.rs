@@ -1,12 +1,11 @@
 //! What a client asks for, and whether section 4.2.1 lets it.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use super::extensions::{self, Extension};
 use super::head::{Headers, RequestLine};
 use super::response::Response;
-use super::{ACCEPT_LEN, accept_key, is_nonce, is_token, list, lists_token};
+use super::{ACCEPT_LEN, list};
 use crate::error::HandshakeError;
 
 /// An HTTP request: its head.
@@ -16,36 +15,33 @@ pub struct HttpRequest {
     method: core::ops::Range<usize>,
     path: core::ops::Range<usize>,
     query: Option<core::ops::Range<usize>>,
-    is_http_1_1: bool,
+    pub(super) is_http_1_1: bool,
 }
 
 impl HttpRequest {
+    #[inline]
     pub(super) fn new(headers: Headers, line: RequestLine) -> Result<Self, HandshakeError> {
         let (authority, target) =
-            split_target(headers.text(&line.target)).ok_or(HandshakeError::BadTarget)?;
+            split_target(headers.bytes(&line.target)).ok_or(HandshakeError::BadTarget)?;
         if let Some((authority, port)) = authority {
             // "MUST send a field value for Host that is identical to that authority component" (RFC 9112 section 3.2):
             // whoever reads one and whoever reads the other are to agree.
             let host = headers.sole("Host")?;
-            let host = host.strip_suffix(port.as_bytes()).unwrap_or(host);
+            let host = host.strip_suffix(port).unwrap_or(host);
             let authority = authority.strip_suffix(port).unwrap_or(authority);
-            if !host.eq_ignore_ascii_case(authority.as_bytes()) {
+            if !host.eq_ignore_ascii_case(authority) {
                 return Err(HandshakeError::Invalid("Host"));
             }
         }
         let start = line.target.end - target.len();
-        let path_len = target.find('?').unwrap_or(target.len());
+        let path_len = target.iter().position(|&byte| byte == b'?').unwrap_or(target.len());
         let path = start..start + path_len;
         let query = (path_len < target.len()).then_some(path.end + 1..line.target.end);
         Ok(Self { headers, method: line.method, path, query, is_http_1_1: line.minor_version == 1 })
     }
 
-    /// Whether any header says that this is meant to be an opening handshake, be it a broken one.
-    pub(super) fn speaks_websocket(&self) -> bool {
-        let prefixed =
-            |name: &str| name.get(..14).is_some_and(|name| name.eq_ignore_ascii_case("sec-websocket-"));
-        lists_token(&self.headers, "Upgrade", "websocket")
-            || self.headers.iter().any(|(name, _)| prefixed(name))
+    pub(super) fn is_get(&self) -> bool {
+        self.headers.bytes(&self.method) == b"GET"
     }
 
     /// The method, such as `GET`.
@@ -121,23 +117,27 @@ impl HttpRequest {
     }
 }
 
-/// The authority, if there is one, with the port that goes without saying, and the resource name of a request target: an
-/// absolute path, or the path of an `http:` URI (section 4.1).
-fn split_target(target: &str) -> Option<(Option<(&str, &str)>, &str)> {
-    let after = |scheme: &str| {
+/// An authority, and the port that goes without saying.
+type Authority<'a> = (&'a [u8], &'static [u8]);
+
+/// The authority, if there is one, and the resource name of a request target: an absolute path, or the path of an `http:`
+/// URI (section 4.1).
+fn split_target(target: &[u8]) -> Option<(Option<Authority<'_>>, &[u8])> {
+    let after = |scheme: &[u8]| {
         let (start, rest) = target.split_at_checked(scheme.len())?;
         start.eq_ignore_ascii_case(scheme).then_some(rest)
     };
-    let http = after("http://").map(|rest| (rest, ":80"));
-    let (authority, resource) = match http.or_else(|| after("https://").map(|rest| (rest, ":443"))) {
+    let http = after(b"http://").map(|rest| (rest, &b":80"[..]));
+    let (authority, resource) = match http.or_else(|| after(b"https://").map(|rest| (rest, &b":443"[..]))) {
         Some((rest, port)) => {
-            let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+            let end = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
+            let (authority, resource) = rest.split_at(end);
             (Some((authority, port)), resource)
         }
         None => (None, target),
     };
-    let absolute = authority.map_or(resource.starts_with('/'), |(authority, _)| !authority.is_empty());
-    let valid = absolute && target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    let absolute = authority.map_or(resource.starts_with(b"/"), |(authority, _)| !authority.is_empty());
+    let valid = absolute && target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
     valid.then_some((authority, resource))
 }
 
@@ -147,6 +147,7 @@ fn split_target(target: &str) -> Option<(Option<(&str, &str)>, &str)> {
 pub struct Request {
     http: HttpRequest,
     accept: [u8; ACCEPT_LEN],
+    has_subprotocols: bool,
 }
 
 impl core::ops::Deref for Request {
@@ -158,47 +159,8 @@ impl core::ops::Deref for Request {
 }
 
 impl Request {
-    /// The rules of section 4.2.1, in its order, the version first among the `Sec-WebSocket` ones: what another version
-    /// asks of the others is not known.
-    pub(super) fn new(http: HttpRequest) -> Result<Self, HandshakeError> {
-        let headers = &http.headers;
-        if http.method() != "GET" {
-            return Err(HandshakeError::MethodNotGet);
-        }
-        if !http.is_http_1_1 {
-            return Err(HandshakeError::MalformedHead);
-        }
-        if headers.has("Transfer-Encoding") || headers.all("Content-Length").any(|len| len != b"0") {
-            return Err(HandshakeError::UnexpectedBody);
-        }
-        if headers.sole("Host")?.is_empty() {
-            return Err(HandshakeError::Invalid("Host"));
-        }
-        for (name, token) in [("Upgrade", "websocket"), ("Connection", "upgrade")] {
-            if !headers.has(name) {
-                return Err(HandshakeError::Missing(name));
-            }
-            if !lists_token(headers, name, token) {
-                return Err(HandshakeError::Invalid(name));
-            }
-        }
-        match headers.sole("Sec-WebSocket-Version") {
-            Ok(b"13") => {}
-            Ok(_) | Err(HandshakeError::Missing(_)) => return Err(HandshakeError::UnsupportedVersion),
-            Err(error) => return Err(error),
-        }
-        let key = headers.sole("Sec-WebSocket-Key")?;
-        if !is_nonce(key) {
-            return Err(HandshakeError::Invalid("Sec-WebSocket-Key"));
-        }
-        if headers.all("Origin").count() > 1 {
-            return Err(HandshakeError::Duplicate("Origin"));
-        }
-        check_subprotocols(headers)?;
-        if headers.all("Sec-WebSocket-Extensions").any(|value| extensions::parse(value).is_none()) {
-            return Err(HandshakeError::Invalid("Sec-WebSocket-Extensions"));
-        }
-        Ok(Self { accept: accept_key(key), http })
+    pub(super) fn new(http: HttpRequest, accept: [u8; ACCEPT_LEN], has_subprotocols: bool) -> Self {
+        Self { http, accept, has_subprotocols }
     }
 
     /// The subprotocols that the client offers, the one it likes best first.
@@ -213,7 +175,13 @@ impl Request {
 
     /// The answer that opens the connection.
     pub fn accept(&self) -> Response {
-        let offered = self.subprotocols().map(String::from).collect();
+        let mut offered = String::new();
+        if self.has_subprotocols {
+            for name in self.subprotocols() {
+                offered.push_str(name);
+                offered.push(',');
+            }
+        }
         Response::accepting(self.accept, offered)
     }
 
@@ -221,17 +189,4 @@ impl Request {
     pub fn reject(&self, status: u16) -> Response {
         self.http.respond(status)
     }
-}
-
-/// "1#token", and "each all unique strings" (section 4.1).
-fn check_subprotocols(headers: &Headers) -> Result<(), HandshakeError> {
-    const NAME: &str = "Sec-WebSocket-Protocol";
-    if !headers.has(NAME) {
-        return Ok(());
-    }
-    let mut names: Vec<&[u8]> = list(headers, NAME).collect();
-    let valid = !names.is_empty() && names.iter().all(|name| is_token(name));
-    names.sort_unstable();
-    let unique = names.windows(2).all(|pair| pair.first() != pair.last());
-    if valid && unique { Ok(()) } else { Err(HandshakeError::Invalid(NAME)) }
 }

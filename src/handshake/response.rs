@@ -19,7 +19,8 @@ pub struct Response {
     status: u16,
     /// What opens the connection, if this does.
     accept: Option<[u8; ACCEPT_LEN]>,
-    offered: Vec<String>,
+    /// The subprotocols to choose from, a comma behind each.
+    offered: String,
     subprotocol: Option<String>,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -33,7 +34,7 @@ impl Response {
         Self {
             status,
             accept: None,
-            offered: Vec::new(),
+            offered: String::new(),
             subprotocol: None,
             headers: Vec::new(),
             body: Vec::new(),
@@ -43,7 +44,7 @@ impl Response {
     }
 
     /// The answer that opens a connection.
-    pub(super) fn accepting(accept: [u8; ACCEPT_LEN], offered: Vec<String>) -> Self {
+    pub(super) fn accepting(accept: [u8; ACCEPT_LEN], offered: String) -> Self {
         Self { accept: Some(accept), offered, fault: None, ..Self::plain(101) }
     }
 
@@ -78,11 +79,23 @@ impl Response {
     /// [`Rejected`](HandshakeError::Rejected) for an answer that opens none, and what [`Handshake::respond`] refuses to
     /// send.
     pub fn connection(&self, config: impl Into<Arc<Config>>) -> Result<Connection, HandshakeError> {
+        self.check_opens()?;
+        Ok(self.open(config.into()))
+    }
+
+    /// Whether it can be sent and opens a connection.
+    pub(super) fn check_opens(&self) -> Result<(), HandshakeError> {
         self.check()?;
-        if self.accept.is_none() {
-            return Err(HandshakeError::Rejected(self.status));
+        if self.accept.is_some() { Ok(()) } else { Err(HandshakeError::Rejected(self.status)) }
+    }
+
+    /// The connection that is open with this.
+    pub(super) fn open(&self, config: Arc<Config>) -> Connection {
+        let connection = Connection::server(config);
+        match &self.subprotocol {
+            Some(subprotocol) => connection.with_subprotocol(Some(subprotocol)),
+            None => connection,
         }
-        Ok(Connection::server(config).with_subprotocol(self.subprotocol.as_deref()))
     }
 
     /// The status.
@@ -94,7 +107,7 @@ impl Response {
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
-        if self.accept.is_none() || !self.offered.contains(&name) {
+        if self.accept.is_none() || !self.offered.split_terminator(',').any(|offered| offered == name) {
             self.fault.get_or_insert(HandshakeError::BadSubprotocol);
         }
         self.subprotocol = Some(name);
@@ -135,27 +148,19 @@ impl Response {
         self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
     }
 
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let status = alloc::format!("{}", self.status);
-        let mut head =
-            Writer::new(&[b"HTTP/1.1 ", status.as_bytes(), b" ", reason_phrase(self.status).as_bytes()]);
+    /// The head, the empty line included, and the body as far as it is sent.
+    pub(super) fn write(&self, to: &mut Writer<'_>) {
+        self.write_head(to);
+        if !self.is_head {
+            to.bytes(&self.body);
+        }
+    }
+
+    pub(super) fn write_head(&self, head: &mut Writer<'_>) {
         if let Some(accept) = &self.accept {
-            head.header("Upgrade", b"websocket");
-            head.header("Connection", b"Upgrade");
-            head.header("Sec-WebSocket-Accept", accept);
+            head.line(&[OPENING, accept]);
         } else {
-            let length = alloc::format!("{}", self.body.len());
-            // "A sender of Upgrade MUST also send an 'Upgrade' connection option" (RFC 9110 section 7.8).
-            let connection: &[u8] = if self.has("Upgrade") { b"close, Upgrade" } else { b"close" };
-            head.header("Connection", connection);
-            // "A server MUST NOT send a Content-Length header field in any response with a status code of … 204 (No
-            // Content)" (RFC 9110 section 8.6).
-            if self.status != 204 {
-                head.header("Content-Length", length.as_bytes());
-            }
-            if !self.body.is_empty() && !self.has("Content-Type") {
-                head.header("Content-Type", b"text/plain; charset=utf-8");
-            }
+            self.write_closing(head);
         }
         if let Some(subprotocol) = &self.subprotocol {
             head.header("Sec-WebSocket-Protocol", subprotocol.as_bytes());
@@ -163,13 +168,38 @@ impl Response {
         for (name, value) in &self.headers {
             head.header(name, value.as_bytes());
         }
-        head.finish(if self.is_head { &[] } else { &self.body })
+        head.line(&[]);
+    }
+
+    /// The beginning of an answer that opens no connection.
+    fn write_closing(&self, head: &mut Writer<'_>) {
+        let status = alloc::format!("{}", self.status);
+        head.line(&[b"HTTP/1.1 ", status.as_bytes(), b" ", reason_phrase(self.status).as_bytes()]);
+        // "A sender of Upgrade MUST also send an 'Upgrade' connection option" (RFC 9110 section 7.8).
+        let connection: &[u8] = if self.has("Upgrade") { b"close, Upgrade" } else { b"close" };
+        head.header("Connection", connection);
+        // "A server MUST NOT send a Content-Length header field in any response with a status code of … 204 (No
+        // Content)" (RFC 9110 section 8.6).
+        if self.status != 204 {
+            head.header("Content-Length", alloc::format!("{}", self.body.len()).as_bytes());
+        }
+        if !self.body.is_empty() && !self.has("Content-Type") {
+            head.header("Content-Type", b"text/plain; charset=utf-8");
+        }
+    }
+
+    #[cfg(feature = "http")]
+    pub(super) fn into_body(self) -> Vec<u8> {
+        if self.is_head { Vec::new() } else { self.body }
     }
 }
 
+/// What every answer begins with that opens a connection.
+const OPENING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: ";
+
 fn reason_phrase(status: u16) -> &'static str {
     match status {
-        101 => "Switching Protocols",
         200 => "OK",
         301 => "Moved Permanently",
         302 => "Found",

@@ -2,7 +2,8 @@
 
 use alloc::sync::Arc;
 
-use super::head::{Headers, Scanner};
+use super::head::{Headers, Scanner, Writer};
+use super::opening::Fields;
 pub use super::request::{HttpRequest, Request};
 pub use super::response::Response;
 use crate::buffer::Buffer;
@@ -35,6 +36,16 @@ pub enum Incoming {
 }
 
 impl Incoming {
+    /// Tells one from the other: whatever speaks of WebSocket is to be an opening handshake, and no broken one.
+    pub(super) fn new(http: HttpRequest) -> Result<Self, HandshakeError> {
+        let fields = Fields::of(http.headers());
+        if !fields.speak_websocket() {
+            return Ok(Self::Http(http));
+        }
+        let (accept, has_subprotocols) = (fields.check(&http)?, fields.has_subprotocols);
+        Ok(Self::Upgrade(Request::new(http, accept, has_subprotocols)))
+    }
+
     /// What the application answers to either.
     #[cfg(feature = "std")]
     pub(crate) fn answer(
@@ -87,8 +98,12 @@ impl Handshake {
     /// [`BadStatus`](HandshakeError::BadStatus): what the response was built from cannot be sent, and no byte of it was
     /// written. Another response may be tried.
     pub fn respond(&mut self, response: Response) -> Result<Option<Connection>, HandshakeError> {
-        match response.connection(Arc::clone(&self.config)) {
-            Ok(connection) => Ok(Some(connection.with_head(&response.to_bytes()))),
+        match response.check_opens() {
+            Ok(()) => {
+                let mut connection = response.open(Arc::clone(&self.config));
+                Writer::append(connection.output(), |head| response.write(head));
+                Ok(Some(connection))
+            }
             Err(HandshakeError::Rejected(_)) => {
                 self.write(&response);
                 Ok(None)
@@ -103,17 +118,11 @@ impl Handshake {
     }
 
     fn write(&mut self, response: &Response) {
-        let bytes = response.to_bytes();
-        self.output.append(bytes.len()).copy_from_slice(&bytes);
+        Writer::append(&mut self.output, |head| response.write(head));
     }
 
     fn incoming(&mut self, input: &mut Buffer) -> Result<Option<Incoming>, HandshakeError> {
-        let Some(head) = self.scanner.take(input, &self.config)? else { return Ok(None) };
-        let (headers, line) = Headers::of_request(head, &self.scanner)?;
-        incoming(HttpRequest::new(headers, line)?).map(Some)
+        let head = self.scanner.take(input, &self.config, Headers::of_request)?;
+        head.map(|(headers, line)| Incoming::new(HttpRequest::new(headers, line)?)).transpose()
     }
-}
-
-pub(super) fn incoming(http: HttpRequest) -> Result<Incoming, HandshakeError> {
-    if http.speaks_websocket() { Request::new(http).map(Incoming::Upgrade) } else { Ok(Incoming::Http(http)) }
 }

@@ -1,0 +1,180 @@
+//! What makes a request an opening handshake: section 4.2.1.
+
+use alloc::vec::Vec;
+
+use super::head::Headers;
+use super::request::HttpRequest;
+use super::{ACCEPT_LEN, accept_key, elements, extensions, is_nonce, is_token, list};
+use crate::error::HandshakeError;
+
+/// The headers that section 4.2.1 speaks of, all found in one pass.
+#[derive(Default)]
+pub(super) struct Fields<'a> {
+    host: Field<'a>,
+    upgrade: Listed,
+    connection: Listed,
+    version: Field<'a>,
+    key: Field<'a>,
+    origin: Field<'a>,
+    has_body: bool,
+    pub(super) has_subprotocols: bool,
+    has_bad_extensions: bool,
+    has_websocket_header: bool,
+}
+
+/// A header that may come once.
+#[derive(Clone, Copy, Default)]
+enum Field<'a> {
+    #[default]
+    Missing,
+    Sole(&'a [u8]),
+    Duplicate,
+}
+
+/// A list, and whether the one token is in it that counts.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Listed {
+    #[default]
+    Missing,
+    Without,
+    With,
+}
+
+impl<'a> Fields<'a> {
+    #[inline]
+    pub(super) fn of(headers: &'a Headers) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in headers.fields() {
+            fields.add(name, value);
+        }
+        fields
+    }
+
+    fn add(&mut self, name: &[u8], value: &'a [u8]) {
+        if is(name, b"host") {
+            self.host.add(value);
+        } else if is(name, b"origin") {
+            self.origin.add(value);
+        } else if is(name, b"upgrade") {
+            self.upgrade.add(value, b"websocket");
+        } else if is(name, b"connection") {
+            self.connection.add(value, b"upgrade");
+        } else if is(name, b"transfer-encoding") {
+            self.has_body = true;
+        } else if is(name, b"content-length") {
+            self.has_body |= value != b"0";
+        } else if let Some((prefix, rest)) = name.split_at_checked(14) {
+            if is(prefix, b"sec-websocket-") {
+                self.add_websocket(rest, value);
+            }
+        }
+    }
+
+    /// A header whose name begins with `Sec-WebSocket-` and ends with `name`.
+    fn add_websocket(&mut self, name: &[u8], value: &'a [u8]) {
+        self.has_websocket_header = true;
+        if is(name, b"key") {
+            self.key.add(value);
+        } else if is(name, b"version") {
+            self.version.add(value);
+        } else if is(name, b"protocol") {
+            self.has_subprotocols = true;
+        } else if is(name, b"extensions") {
+            self.has_bad_extensions |= !extensions::are_valid(value);
+        }
+    }
+
+    /// Whether any of them says that this is meant to be an opening handshake, be it a broken one.
+    pub(super) fn speak_websocket(&self) -> bool {
+        self.has_websocket_header || self.upgrade == Listed::With
+    }
+
+    /// The rules of section 4.2.1, in its order, the version first among the `Sec-WebSocket` ones: what another version
+    /// asks of the others is not known. Gives the `Sec-WebSocket-Accept` that answers.
+    pub(super) fn check(&self, http: &HttpRequest) -> Result<[u8; ACCEPT_LEN], HandshakeError> {
+        if !http.is_get() {
+            return Err(HandshakeError::MethodNotGet);
+        }
+        if !http.is_http_1_1 {
+            return Err(HandshakeError::MalformedHead);
+        }
+        if self.has_body {
+            return Err(HandshakeError::UnexpectedBody);
+        }
+        if self.host.sole("Host")?.is_empty() {
+            return Err(HandshakeError::Invalid("Host"));
+        }
+        self.upgrade.check("Upgrade")?;
+        self.connection.check("Connection")?;
+        match self.version.sole("Sec-WebSocket-Version") {
+            Ok(b"13") => {}
+            Ok(_) | Err(HandshakeError::Missing(_)) => return Err(HandshakeError::UnsupportedVersion),
+            Err(error) => return Err(error),
+        }
+        let key = self.key.sole("Sec-WebSocket-Key")?;
+        if !is_nonce(key) {
+            return Err(HandshakeError::Invalid("Sec-WebSocket-Key"));
+        }
+        if let Field::Duplicate = self.origin {
+            return Err(HandshakeError::Duplicate("Origin"));
+        }
+        if self.has_subprotocols {
+            check_subprotocols(http.headers())?;
+        }
+        if self.has_bad_extensions {
+            return Err(HandshakeError::Invalid("Sec-WebSocket-Extensions"));
+        }
+        Ok(accept_key(key))
+    }
+}
+
+/// Whether a name is the `known` one, which is in lower case. The length is known to the compiler and no byte ends the
+/// search early: that way, all of them are compared together.
+fn is<const N: usize>(name: &[u8], known: &[u8; N]) -> bool {
+    let same = |name: &[u8; N]| {
+        name.iter().zip(known).fold(true, |same, (a, b)| same & (a.to_ascii_lowercase() == *b))
+    };
+    <&[u8; N]>::try_from(name).is_ok_and(same)
+}
+
+impl<'a> Field<'a> {
+    fn add(&mut self, value: &'a [u8]) {
+        *self = if let Self::Missing = self { Self::Sole(value) } else { Self::Duplicate };
+    }
+
+    fn sole(self, name: &'static str) -> Result<&'a [u8], HandshakeError> {
+        match self {
+            Self::Missing => Err(HandshakeError::Missing(name)),
+            Self::Sole(value) => Ok(value),
+            Self::Duplicate => Err(HandshakeError::Duplicate(name)),
+        }
+    }
+}
+
+impl Listed {
+    fn add(&mut self, value: &[u8], token: &[u8]) {
+        if elements(value).any(|element| element.eq_ignore_ascii_case(token)) {
+            *self = Self::With;
+        } else if *self == Self::Missing {
+            *self = Self::Without;
+        }
+    }
+
+    fn check(self, name: &'static str) -> Result<(), HandshakeError> {
+        match self {
+            Self::Missing => Err(HandshakeError::Missing(name)),
+            Self::Without => Err(HandshakeError::Invalid(name)),
+            Self::With => Ok(()),
+        }
+    }
+}
+
+/// "1#token", and "each all unique strings" (section 4.1).
+fn check_subprotocols(headers: &Headers) -> Result<(), HandshakeError> {
+    const NAME: &str = "Sec-WebSocket-Protocol";
+    let mut names: Vec<&[u8]> = list(headers, NAME).collect();
+    let valid = !names.is_empty() && names.iter().all(|name| is_token(name));
+    names.sort_unstable();
+    let unique = names.windows(2).all(|pair| pair.first() != pair.last());
+    if valid && unique { Ok(()) } else { Err(HandshakeError::Invalid(NAME)) }
+}
