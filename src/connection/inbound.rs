@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::common::Whole;
 use super::outbound::Fin;
-use super::whole::Whole;
 use super::{Connection, State};
 use crate::buffer::{Buffer, READ_LEN};
 use crate::error::ProtocolError;
-use crate::frame::CloseFrame;
 use crate::frame::decoder::{Part, Step};
 use crate::frame::rules::Kind;
+use crate::frame::{CloseFrame, MaskKey};
 use crate::message::Message;
 use crate::utf8;
 
@@ -64,6 +64,24 @@ impl Found {
     /// Whether this is a message or a piece of one, rather than a control frame.
     pub fn is_data(self) -> bool {
         matches!(self.kind, Kind::Text | Kind::Binary)
+    }
+}
+
+/// What goes from the front of the buffer to the message under way.
+#[derive(Clone, Copy)]
+pub(super) struct Fragment {
+    pub(super) kind: Kind,
+    pub(super) key: Option<MaskKey>,
+    /// Where in its frame it is, as far as masking cares.
+    pub(super) phase: usize,
+    pub(super) len: usize,
+    pub(super) ends_message: bool,
+}
+
+impl From<Part> for Fragment {
+    fn from(part: Part) -> Self {
+        let Part { kind, header, len, ends_message, .. } = part;
+        Self { kind, key: header.mask, phase: part.phase(), len, ends_message }
     }
 }
 
@@ -222,10 +240,19 @@ impl Connection {
                 return self.closing.fault().map_or(Ok(None), Err);
             }
             if let Some(part) = self.receive_directly(input) {
-                if let Some(found) = self.give_assembled(input, part, by) {
+                if let Some(found) = self.give_assembled(input, part.into(), by) {
                     return Ok(Some(found));
                 }
                 continue;
+            }
+            if by == By::Message {
+                if let Some(fragment) = self.admit_whole_fragment(input) {
+                    self.assemble(input, fragment)?;
+                    if let Some(found) = self.give_assembled(input, fragment, by) {
+                        return Ok(Some(found));
+                    }
+                    continue;
+                }
             }
             let patience = if by == By::Message { READ_LEN } else { 0 };
             let part = match self.reader.read(input.unread(), &self.config.limits, patience) {
@@ -282,8 +309,8 @@ impl Connection {
             input.lend_front(part.len);
             return found(false);
         }
-        self.assemble(input, part)?;
-        Ok(self.give_assembled(input, part, by))
+        self.assemble(input, part.into())?;
+        Ok(self.give_assembled(input, part.into(), by))
     }
 
     /// What was read to where it belongs.
@@ -296,8 +323,8 @@ impl Connection {
     }
 
     /// The message that has been assembled, if this was its end, or the piece of it.
-    fn give_assembled(&mut self, input: &mut Buffer, part: Part, by: By) -> Option<Found> {
-        let ends_message = part.ends_message;
+    fn give_assembled(&mut self, input: &mut Buffer, last: Fragment, by: By) -> Option<Found> {
+        let Fragment { kind, ends_message, .. } = last;
         if self.piecewise && by == By::Message {
             self.piecewise = !ends_message;
             input.assembly.clear();
@@ -309,18 +336,19 @@ impl Connection {
         }
         self.piecewise = !ends_message;
         input.assembly.taken = true;
-        Some(Found { kind: part.kind, assembled: true, ends_message })
+        Some(Found { kind, assembled: true, ends_message })
     }
 
-    fn assemble(&mut self, input: &mut Buffer, part: Part) -> Result<(), ProtocolError> {
-        if part.kind == Kind::Binary {
-            input.assemble_binary(part.len, part.header.mask, part.phase());
+    fn assemble(&mut self, input: &mut Buffer, fragment: Fragment) -> Result<(), ProtocolError> {
+        let Fragment { kind, key, phase, len, ends_message } = fragment;
+        if kind == Kind::Binary {
+            input.assemble_binary(len, key, phase);
             input.expect_binary(self.reader.missing());
             return Ok(());
         }
-        input.unmask(part.len, part.header.mask, part.phase());
-        let valid = input.assemble_text(part.len, &mut self.carry);
-        if valid.is_err() || (part.ends_message && !self.carry.is_empty()) {
+        input.unmask(len, key, phase);
+        let valid = input.assemble_text(len, &mut self.carry);
+        if valid.is_err() || (ends_message && !self.carry.is_empty()) {
             return Err(self.fail(ProtocolError::InvalidUtf8));
         }
         Ok(())

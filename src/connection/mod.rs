@@ -1,11 +1,11 @@
 //! The protocol as a value: bytes in and events out, messages in and bytes out (RFC 6455 sections 5.4 to 7).
 
 mod closing;
+mod common;
 mod inbound;
 mod outbound;
 mod output;
 mod timers;
-mod whole;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

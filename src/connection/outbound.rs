@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Connection, Keys, State};
 use crate::error::SendError;
-use crate::frame::{CloseCode, CloseFrame, FrameHeader, MaskKey, Opcode, copy_masked, short};
+use crate::frame::{CloseCode, CloseFrame, FrameHeader, MaskKey, Opcode, common, copy_masked};
 use crate::message::{Message, Prepared};
 
 /// From this length on a shared payload is referenced instead of copied: a clone of a `Bytes` and a slice more in the
@@ -207,7 +207,9 @@ impl Connection {
 
     #[inline]
     fn send_copied(&mut self, opcode: Opcode, data: &[u8]) -> Result<(), SendError> {
-        if self.sends_messages && data.len() <= short::MAX_PAYLOAD_LEN && self.check_room(data.len()).is_ok()
+        if self.sends_messages
+            && data.len() <= common::SHORT_PAYLOAD_LEN
+            && self.check_room(data.len()).is_ok()
         {
             let key = self.next_key();
             self.output.append_short(opcode, key, data);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 
-use crate::frame::{FrameHeader, MaskKey, Opcode, short};
+use crate::frame::{FrameHeader, MaskKey, Opcode, common};
 use crate::queue::Queue;
 
 /// What an output that has been written out keeps of its storage.
@@ -238,7 +238,7 @@ impl Output {
     /// Queues a frame with a short payload.
     #[inline]
     pub(crate) fn append_short(&mut self, opcode: Opcode, key: Option<MaskKey>, payload: &[u8]) {
-        self.append_up_to(|to| short::encode(to, opcode, key, payload));
+        self.append_up_to(|to| common::encode_short(to, opcode, key, payload));
     }
 
     /// Queues the header of a frame whose payload follows.

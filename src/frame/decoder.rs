@@ -1,7 +1,7 @@
 //! Frames out of bytes, below frame granularity: a payload need never be whole in memory.
 
 use super::rules::{Kind, Limits, Rules};
-use super::{CloseFrame, FrameHeader, apply_mask};
+use super::{CloseFrame, FrameHeader, Opcode, apply_mask};
 use crate::error::ProtocolError;
 use crate::role::Role;
 use crate::utf8::Carry;
@@ -143,7 +143,7 @@ pub(crate) struct Part {
 impl Part {
     /// Whether this is a message all by itself.
     pub(crate) fn is_whole_message(&self) -> bool {
-        self.ends_message && self.offset == 0 && self.header.opcode != super::Opcode::Continuation
+        self.ends_message && self.offset == 0 && self.header.opcode != Opcode::Continuation
     }
 
     /// Where in the frame this is, as far as masking cares.
@@ -170,6 +170,22 @@ impl Reader {
     /// Whether neither a frame nor a message is under way.
     pub(crate) fn is_between_messages(&self) -> bool {
         self.frame.is_none() && self.rules.is_between_messages()
+    }
+
+    /// Lets in a data frame that has arrived as a whole, masked as this end wants it and without reserved bits. `None`, and
+    /// nothing has happened, if it comes inside another or breaks a rule.
+    #[inline]
+    pub(crate) fn admit_whole(
+        &mut self,
+        opcode: Opcode,
+        fin: bool,
+        len: u64,
+        limits: &Limits,
+    ) -> Option<Kind> {
+        if self.frame.is_some() {
+            return None;
+        }
+        self.rules.admit_data(opcode, fin, len, limits).ok()
     }
 
     /// How many bytes of the frame under way are still to come.
@@ -204,7 +220,7 @@ impl Reader {
         let missing = header.payload_len - offset;
         let len = usize::try_from(missing).map_or(arrived, |missing| missing.min(arrived));
         let ends_frame = len as u64 == missing;
-        if !ends_frame && header_len > 0 && header.fin && header.opcode == super::Opcode::Binary {
+        if !ends_frame && header_len > 0 && header.fin && header.opcode == Opcode::Binary {
             let rest = usize::try_from(missing).unwrap_or(usize::MAX) - len;
             if input.len().saturating_add(rest) <= patience {
                 return Ok(Step::Rest { missing: rest });

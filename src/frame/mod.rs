@@ -16,10 +16,10 @@
 //! ```
 
 pub(crate) mod close;
+pub(crate) mod common;
 pub(crate) mod decoder;
 pub(crate) mod mask;
 pub(crate) mod rules;
-pub(crate) mod short;
 mod xor;
 
 pub use close::{CloseCode, CloseFrame};

@@ -70,29 +70,34 @@ impl Rules {
             (Role::Client, Some(_)) => return Err(ProtocolError::Masked),
             _ => {}
         }
-        let message = match (header.opcode, self.message) {
-            (Opcode::Close, _) => return Ok(Kind::Close),
-            (Opcode::Ping, _) => return Ok(Kind::Ping),
-            (Opcode::Pong, _) => return Ok(Kind::Pong),
+        match header.opcode {
+            Opcode::Close => Ok(Kind::Close),
+            Opcode::Ping => Ok(Kind::Ping),
+            Opcode::Pong => Ok(Kind::Pong),
+            data => self.admit_data(data, header.fin, header.payload_len, limits),
+        }
+    }
+
+    /// The same for a data frame that is masked as it should be and has no reserved bit set.
+    #[inline]
+    pub(crate) fn admit_data(
+        &mut self,
+        opcode: Opcode,
+        fin: bool,
+        payload_len: u64,
+        limits: &Limits,
+    ) -> Result<Kind, ProtocolError> {
+        let message = match (opcode, self.message) {
             (Opcode::Continuation, Some(message)) => message,
             (Opcode::Continuation, None) => return Err(ProtocolError::NothingToContinue),
             (_, Some(_)) => return Err(ProtocolError::InterleavedMessage),
             (Opcode::Text, None) => Message { kind: Kind::Text, len: 0, fragments: 0 },
-            (Opcode::Binary, None) => Message { kind: Kind::Binary, len: 0, fragments: 0 },
+            (_, None) => Message { kind: Kind::Binary, len: 0, fragments: 0 },
         };
-        self.count(header, message, limits)
-    }
-
-    fn count(
-        &mut self,
-        header: &FrameHeader,
-        message: Message,
-        limits: &Limits,
-    ) -> Result<Kind, ProtocolError> {
-        if header.payload_len > limits.max_frame_len {
+        if payload_len > limits.max_frame_len {
             return Err(ProtocolError::FrameTooLong);
         }
-        let len = message.len.saturating_add(header.payload_len);
+        let len = message.len.saturating_add(payload_len);
         if len > limits.max_message_len {
             return Err(ProtocolError::MessageTooLong);
         }
@@ -100,7 +105,7 @@ impl Rules {
         if fragments > limits.max_fragments {
             return Err(ProtocolError::TooManyFragments);
         }
-        self.message = (!header.fin).then_some(Message { kind: message.kind, len, fragments });
+        self.message = (!fin).then_some(Message { kind: message.kind, len, fragments });
         Ok(message.kind)
     }
 }
