@@ -207,23 +207,19 @@ impl Connection {
 
     #[inline]
     fn send_copied(&mut self, opcode: Opcode, data: &[u8]) -> Result<(), SendError> {
-        if self.sends_messages
-            && data.len() <= common::SHORT_PAYLOAD_LEN
-            && self.check_room(data.len()).is_ok()
-        {
+        self.check_message(data.len())?;
+        if data.len() > common::SHORT_PAYLOAD_LEN {
+            self.append_long(opcode, data);
+        } else {
             let key = self.next_key();
             self.output.append_short(opcode, key, data);
-            return Ok(());
         }
-        self.send_long(opcode, data)
+        Ok(())
     }
 
-    /// Any length, and whatever stands against it.
-    fn send_long(&mut self, opcode: Opcode, data: &[u8]) -> Result<(), SendError> {
-        self.check_message(data.len())?;
+    fn append_long(&mut self, opcode: Opcode, data: &[u8]) {
         let header = self.header(opcode, Fin::Final, data.len());
         self.append_frame(&header, data);
-        Ok(())
     }
 
     fn send_fragment(&mut self, kind: Opcode, data: &[u8], fin: Fin) -> Result<(), SendError> {
@@ -253,7 +249,14 @@ impl Connection {
         Ok(())
     }
 
+    #[inline]
     fn check_message(&self, len: usize) -> Result<(), SendError> {
+        if self.sends_messages { self.check_room(len) } else { self.check_against_fragments(len) }
+    }
+
+    /// What stands against a message where something does.
+    #[cold]
+    fn check_against_fragments(&self, len: usize) -> Result<(), SendError> {
         self.check(len)?;
         if self.sending.is_some() { Err(SendError::MessageUnderWay) } else { Ok(()) }
     }

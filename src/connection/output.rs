@@ -1,6 +1,5 @@
 //! What waits to be written.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
@@ -28,8 +27,10 @@ const SLICES: usize = 32;
 #[derive(Default)]
 pub struct Output {
     run: Queue,
-    /// Payloads that are not in the run, each with the position in the stream where it begins.
-    references: VecDeque<(u64, Bytes)>,
+    /// Payloads that are not in the run, each with the position in the stream where it begins. The first `gone` of them have
+    /// been written.
+    references: Vec<(u64, Bytes)>,
+    gone: usize,
     /// Positions in the stream of everything ever sent: of the first byte still held here, of what has been written,
     /// behind the last byte queued, and behind the Pong that was queued last.
     front: u64,
@@ -61,7 +62,7 @@ impl Output {
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut run = self.run.as_slice();
         let mut position = self.front;
-        let mut references = self.references.iter();
+        let mut references = self.waiting_references().iter();
         let mut next = references.next();
         core::iter::from_fn(move || {
             let chunk = match next {
@@ -90,9 +91,8 @@ impl Output {
         self.front = self.queued;
         self.note_written(self.front);
         self.run.reset(RETAINED_LEN);
-        self.references.clear();
-        if self.references.capacity() > RETAINED_REFERENCES {
-            self.references.shrink_to(RETAINED_REFERENCES);
+        if !self.references.is_empty() {
+            self.forget_references();
         }
     }
 
@@ -156,7 +156,8 @@ impl Output {
         if self.held() > 0 {
             return Vec::new();
         }
-        self.references = VecDeque::new();
+        self.references = Vec::new();
+        self.gone = 0;
         core::mem::take(&mut self.run).into_storage()
     }
 
@@ -209,15 +210,30 @@ impl Output {
         distance(self.front, self.queued)
     }
 
+    #[inline]
+    fn waiting_references(&self) -> &[(u64, Bytes)] {
+        self.references.get(self.gone..).unwrap_or_default()
+    }
+
+    /// All of them have been written.
+    fn forget_references(&mut self) {
+        self.references.clear();
+        if self.references.capacity() > RETAINED_REFERENCES {
+            self.references.shrink_to(RETAINED_REFERENCES);
+        }
+        self.gone = 0;
+    }
+
     /// Drops up to `n` bytes of the first piece, and says how many.
     fn drop_front(&mut self, n: usize) -> usize {
-        let dropped = match self.references.front_mut() {
+        let dropped = match self.references.get_mut(self.gone) {
             Some((at, bytes)) if *at == self.front => {
                 let dropped = n.min(bytes.len());
                 bytes.advance(dropped);
                 *at += dropped as u64;
                 if bytes.is_empty() {
-                    self.references.pop_front();
+                    *bytes = Bytes::new();
+                    self.gone += 1;
                 }
                 dropped
             }
@@ -232,6 +248,11 @@ impl Output {
             }
         };
         self.front += dropped as u64;
+        // Once for every so many, so that each is moved about once.
+        if self.gone > RETAINED_REFERENCES && self.gone > self.references.len() / 2 {
+            self.references.drain(..self.gone);
+            self.gone = 0;
+        }
         dropped
     }
 
@@ -270,7 +291,7 @@ impl Output {
     pub(crate) fn append_reference(&mut self, bytes: Bytes) {
         let len = bytes.len() as u64;
         if len > 0 {
-            self.references.push_back((self.queued, bytes));
+            self.references.push((self.queued, bytes));
             self.queued += len;
         }
     }
