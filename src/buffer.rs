@@ -14,10 +14,13 @@ pub(crate) const READ_LEN: usize = 17 << 10;
 const REST_FROM: usize = 4 << 10;
 
 /// From this many missing bytes on, the rest of a binary frame is read to where its message is assembled.
-const DIRECT_FROM: usize = 64 << 10;
+const DIRECT_FROM: usize = 20 << 10;
 
 /// How much is read there at a time: what is still in the first-level cache when it is unmasked.
-const DIRECT_LEN: usize = READ_LEN;
+const DIRECT_LEN: usize = 32 << 10;
+
+/// How many times what has been received there the storage may then be.
+const GROWTH: usize = 4;
 
 /// The capacity that an idle buffer keeps, for assembling messages and for what was taken in at once. What was more is
 /// given back.
@@ -36,7 +39,8 @@ const TRIMMED_LEN: usize = 64 << 10;
 /// and a connection needs one of its own only while part of a message, or of the opening handshake, is waiting in it.
 /// When a connection ends in an error of any kind, [`clear`](Self::clear) the buffer before another one uses it.
 ///
-/// Memory: nothing until the first read, then 17 KiB for reading (more only while a longer HTTP head arrives), and a
+/// Memory: nothing until the first read, then 17 KiB for reading, twice that where a frame begins in the middle (more only while a longer HTTP head
+/// arrives), and a
 /// message under assembly grows with what has been received of it, up to
 /// [`Limits::max_message_len`](crate::Limits::max_message_len); at most 2 MiB of that is kept for the next one.
 #[derive(Default)]
@@ -77,7 +81,7 @@ impl Buffer {
             return spare;
         }
         if self.received.is_empty() {
-            self.received.reset(READ_LEN);
+            self.received.reset(2 * READ_LEN);
         }
         let spare = if self.rest >= REST_FROM {
             let spare = self.received.spare(self.rest);
@@ -280,9 +284,15 @@ impl Assembly {
         self.reset(RETAINED_LEN);
     }
 
-    /// Room for the rest of the frame: no more than has been received already, or than is read at once.
+    /// Room for what is read next of the frame. Storage grows with what has been received, up to what is needed.
     fn spare(&mut self) -> &mut [u8] {
         let most = self.missing.min(DIRECT_LEN);
+        let received = self.binary.len();
+        if self.binary.room() < most {
+            let needed = received.saturating_add(self.missing);
+            self.binary
+                .grow_to(needed.min(received.saturating_mul(GROWTH)).max(received.saturating_add(most)));
+        }
         let spare = self.binary.spare(most);
         let len = spare.len().min(most);
         spare.get_mut(..len).unwrap_or_default()

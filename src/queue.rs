@@ -97,12 +97,27 @@ impl Queue {
     #[cold]
     fn make_room(&mut self, min: usize) {
         let needed = self.len().saturating_add(min);
-        if needed > self.storage.len() {
-            self.storage.resize(needed.max(self.storage.len().saturating_mul(2)), 0);
+        // Content is moved within its storage only into a gap of its own size: each byte about once, however little is
+        // taken from the front at a time.
+        if needed > self.storage.len() || self.start < self.len() {
+            self.grow_to(needed.max(self.storage.len().saturating_mul(2)));
         }
         self.storage.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
+    }
+
+    /// How many bytes fit behind the content as it is.
+    pub(crate) fn room(&self) -> usize {
+        self.storage.len() - self.end
+    }
+
+    /// Storage of at least `len` bytes, and no more than that if it grows.
+    pub(crate) fn grow_to(&mut self, len: usize) {
+        if let Some(more) = len.checked_sub(self.storage.len()) {
+            self.storage.reserve_exact(more);
+            self.storage.resize(len, 0);
+        }
     }
 
     /// Appends the first `n` bytes of what `spare` gave.

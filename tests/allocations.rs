@@ -372,7 +372,7 @@ fn a_large_message_gives_its_memory_back() {
                 echo(&mut connection, &mut input, &small);
             });
             // The message, and its echo.
-            assert!((2 * LEN..=5 * LEN).contains(&peak), "{role:?} {opcode:?}: {peak} bytes");
+            assert!((LEN..=5 * LEN).contains(&peak), "{role:?} {opcode:?}: {peak} bytes");
             assert!(kept <= 2 << 20, "{role:?} {opcode:?}: {kept} bytes kept");
         }
     }

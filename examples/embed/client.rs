@@ -17,8 +17,9 @@ use super::lent::Lent;
 /// How much is gathered before it is written.
 const GATHERED: usize = 64 << 10;
 
-/// How many reads one connection may have before the others have their turn.
-const READS: usize = 8;
+/// How many bytes one connection may read before the others have their turn: so many that a long message is put together
+/// in one go, while it is in the caches and others are not.
+const TURN: usize = 1 << 20;
 
 /// How long the peer may take to read a refusal, and to end the stream.
 const ENDING: Duration = Duration::from_secs(5);
@@ -145,11 +146,8 @@ impl Client {
         if self.write(now)? == Written::Part {
             return Ok(Turn::Waits);
         }
-        let mut at_end = false;
-        for _ in 0..READS {
-            if !self.readable || self.gathered() >= GATHERED {
-                break;
-            }
+        let (mut taken, mut at_end) = (0, false);
+        while self.readable && taken < TURN && self.gathered() < GATHERED {
             match self.read(input)? {
                 None => break,
                 Some(0) => {
@@ -160,7 +158,10 @@ impl Client {
                     at_end = true;
                     break;
                 }
-                Some(_) => self.receive(input, now)?,
+                Some(n) => {
+                    taken += n;
+                    self.receive(input, now)?;
+                }
             }
         }
         Ok(match self.write(now)? {
@@ -277,8 +278,14 @@ fn answer(incoming: &Incoming) -> Response {
 
 /// What this server is there for.
 fn echo(connection: &mut Connection, input: &mut Buffer) -> Result<(), Error> {
-    while let Some(event) = connection.next_event(input)? {
-        match event {
+    while let Some(found) = connection.advance(input)? {
+        if found.is_assembled() {
+            // A long one goes out from where it was put together.
+            let message = connection.take(input, found)?;
+            connection.send(&message)?;
+            continue;
+        }
+        match connection.lend(input, found)? {
             Event::Text(text) => connection.send_text(text)?,
             Event::Binary(data) => connection.send_binary(data)?,
             _ => {} // Pings and the closing handshake are answered already

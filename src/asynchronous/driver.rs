@@ -267,7 +267,7 @@ impl<I: Io> Driver<I> {
     ) -> Poll<Result<Option<Message>, Error>> {
         while let Some(found) = ready!(self.poll_next(cx, input, Connection::advance_message))? {
             // A fault in it is met again by `poll_next`, which tells the peer before it tells us.
-            if let Ok(message) = self.connection.own(input.buffer(), found) {
+            if let Ok(message) = self.connection.take(input.buffer(), found) {
                 return Poll::Ready(Ok(Some(message)));
             }
         }

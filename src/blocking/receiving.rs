@@ -72,7 +72,7 @@ impl<L: Link, S: Stream> Receiving<L, S> {
         match self.next(deadline, Connection::advance_message)? {
             Waited::Received(found) => {
                 let Self { transport, input, .. } = self;
-                let message = transport.link.with(|connection| connection.own(input, found));
+                let message = transport.link.with(|connection| connection.take(input, found));
                 transport.end_at(message).map(Waited::Received)
             }
             Waited::Elapsed => Ok(Waited::Elapsed),

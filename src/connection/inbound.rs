@@ -61,6 +61,12 @@ impl From<Whole> for Found {
 }
 
 impl Found {
+    /// Whether this was put together from more than one read or frame, as what is long always is, so that to
+    /// [take](Connection::take) it costs no copy.
+    pub fn is_assembled(self) -> bool {
+        self.assembled
+    }
+
     /// Whether this is a message or a piece of one, rather than a control frame.
     pub fn is_data(self) -> bool {
         matches!(self.kind, Kind::Text | Kind::Binary)
@@ -150,7 +156,7 @@ impl Connection {
     /// As [`next_event`](Self::next_event).
     pub fn next_message(&mut self, input: &mut Buffer) -> Result<Option<Message>, ProtocolError> {
         match self.advance_message(input)? {
-            Some(found) => self.own(input, found).map(Some),
+            Some(found) => self.take(input, found).map(Some),
             None => Ok(None),
         }
     }
@@ -163,7 +169,13 @@ impl Connection {
         }
     }
 
-    pub(crate) fn own(&mut self, input: &mut Buffer, found: Found) -> Result<Message, ProtocolError> {
+    /// The other second half: what [`advance`](Self::advance) found, owned, once. What was assembled is moved out, what
+    /// arrived in one read is copied; of a control frame, the payload.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn take(&mut self, input: &mut Buffer, found: Found) -> Result<Message, ProtocolError> {
         let assembly = &mut input.assembly;
         Ok(match (found.kind, found.assembled) {
             (Kind::Text, true) => Message::Text(core::mem::take(&mut assembly.text).into()),

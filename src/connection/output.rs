@@ -8,7 +8,7 @@ use crate::frame::{FrameHeader, MaskKey, Opcode, common};
 use crate::queue::Queue;
 
 /// What an output that has been written out keeps of its storage.
-const RETAINED_LEN: usize = 64 << 10;
+const RETAINED_LEN: usize = 2 << 20;
 
 /// The same for references, which a room full of news can make thousands.
 const RETAINED_REFERENCES: usize = 16;
