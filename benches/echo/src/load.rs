@@ -1,0 +1,140 @@
+//! The load: one thread, many connections, prepared bytes.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::Outcome;
+use crate::running::Running;
+use crate::traffic::{Batch, Traffic};
+
+/// A server that says nothing for so long has lost something.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much is read at a time.
+const READ: usize = 256 << 10;
+
+pub struct Load<'a> {
+    poll: Poll,
+    events: Events,
+    connections: Vec<Connection>,
+    traffic: &'a Traffic,
+    room: Vec<u8>,
+}
+
+/// What a turn has brought.
+#[derive(Default)]
+pub struct Exchanged {
+    pub messages: u64,
+    pub elapsed: Duration,
+    /// Of each batch, from the first write to the last read.
+    pub latencies: Vec<Duration>,
+}
+
+struct Connection {
+    stream: TcpStream,
+    /// Which batch is in flight, and how much of it has been sent and come back.
+    batch: usize,
+    sent: usize,
+    received: usize,
+    begun: Instant,
+}
+
+impl<'a> Load<'a> {
+    pub fn connect(server: &Running, connections: usize, traffic: &'a Traffic) -> Outcome<Self> {
+        let poll = Poll::new()?;
+        let mut all = Vec::new();
+        for index in 0..connections {
+            let mut stream = TcpStream::from_std(server.connect()?);
+            poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
+            let batch = index % traffic.batches.len();
+            all.push(Connection { stream, batch, sent: 0, received: 0, begun: Instant::now() });
+        }
+        Ok(Self { poll, events: Events::with_capacity(1024), connections: all, traffic, room: vec![0; READ] })
+    }
+
+    /// Sends batch after batch on every connection, for so long at least; all of them have come back in the end.
+    pub fn run(&mut self, duration: Duration) -> Outcome<Exchanged> {
+        let mut exchanged = Exchanged::default();
+        let start = Instant::now();
+        for connection in &mut self.connections {
+            connection.begin(self.traffic)?;
+        }
+        let mut busy = self.connections.len();
+        while busy > 0 {
+            match self.poll.poll(&mut self.events, Some(PATIENCE)) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                result => result?,
+            }
+            if self.events.is_empty() {
+                return Err(format!("nothing comes back on {busy} connections").into());
+            }
+            for event in &self.events {
+                let Some(connection) = self.connections.get_mut(event.token().0) else { continue };
+                if event.is_writable() {
+                    connection.write(self.traffic)?;
+                }
+                if event.is_readable() && connection.read(self.traffic, &mut self.room)? {
+                    exchanged.latencies.push(connection.begun.elapsed());
+                    connection.batch = (connection.batch + 1) % self.traffic.batches.len();
+                    if start.elapsed() < duration {
+                        connection.begin(self.traffic)?;
+                    } else {
+                        busy -= 1;
+                    }
+                }
+            }
+        }
+        exchanged.elapsed = start.elapsed();
+        exchanged.messages = (exchanged.latencies.len() * self.traffic.messages_a_batch) as u64;
+        Ok(exchanged)
+    }
+}
+
+impl Connection {
+    fn begin(&mut self, traffic: &Traffic) -> io::Result<()> {
+        self.begun = Instant::now();
+        (self.sent, self.received) = (0, 0);
+        self.write(traffic)
+    }
+
+    fn write(&mut self, traffic: &Traffic) -> io::Result<()> {
+        let Batch { sent, .. } = &traffic.batches[self.batch];
+        while self.sent < sent.len() {
+            match self.stream.write(&sent[self.sent..]) {
+                Ok(n) => self.sent += n,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the batch is back.
+    fn read(&mut self, traffic: &Traffic, room: &mut [u8]) -> Outcome<bool> {
+        let Batch { expected, .. } = &traffic.batches[self.batch];
+        loop {
+            let n = match self.stream.read(room) {
+                Ok(0) => return Err("the server has ended the connection".into()),
+                Ok(n) => n,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if expected.get(self.received..self.received + n) != Some(&room[..n]) {
+                return Err("what came back is not what was sent".into());
+            }
+            self.received += n;
+            if self.received == expected.len() {
+                return Ok(true);
+            }
+            // A read that leaves room has emptied the socket.
+            if n < room.len() {
+                return Ok(false);
+            }
+        }
+    }
+}

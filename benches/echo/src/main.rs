@@ -1,0 +1,138 @@
+//! Echo servers over loopback: our examples, other crates' documented echo servers, and a loop that only reads and
+//! writes back, which is the least that can be done.
+//!
+//! ```text
+//! cargo run --release --manifest-path benches/echo/Cargo.toml
+//! cargo run --release --manifest-path benches/echo/Cargo.toml -- --cells "64 KiB" --servers embed,yawc
+//! cargo run --release --manifest-path benches/echo/Cargo.toml -- --server before=old/embed --servers embed
+//! cargo run --release --manifest-path benches/echo/Cargo.toml -- --idle 5000
+//! ```
+//!
+//! On Linux. It builds our examples (release), starts all servers on one core and loads them from another, one at a time:
+//! they take short turns in random order, so that what disturbs the machine disturbs all alike. Every byte that comes
+//! back is compared with what was sent. The figures are medians over the turns; compare only those of one run.
+
+mod cells;
+mod load;
+mod machine;
+mod measure;
+mod report;
+mod running;
+mod serve;
+mod servers;
+mod traffic;
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+
+use cells::Cell;
+use machine::Cores;
+use measure::Effort;
+use report::Report;
+use running::Running;
+use servers::Choice;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+const USAGE: &str = "\
+Options:
+  --cells TEXT[;TEXT…]        only cells whose names contain one of these, such as \"16 B, 1 connection\"
+  --servers NAME[,NAME…]      only these, beside raw
+  --server NAME=PROGRAM       one more of our servers; PROGRAM --bind ADDRESS says ws://ADDRESS/ in its first line
+  --examples DIRECTORY        where our examples are, already built
+  --quick                     check what everybody sends back, and measure only roughly
+  --idle N                    instead: the memory of N connections on which nothing happens
+  --markdown FILE             write the tables there, too
+  --json FILE                 write the numbers there, for programs
+  --help                      show this
+Or: serve NAME --bind ADDRESS  be one of the servers";
+
+struct Options {
+    cells: Vec<String>,
+    choice: Choice,
+    effort: Effort,
+    idle: Option<usize>,
+    markdown: Option<PathBuf>,
+    json: Option<PathBuf>,
+}
+
+fn main() -> Outcome<()> {
+    let mut arguments = lexopt::Parser::from_env();
+    let Some(options) = options(&mut arguments)? else { return Ok(()) };
+    let servers = options.choice.servers()?;
+    machine::raise_descriptors()?;
+    let cores = Cores::of_this_machine()?;
+    cores.move_to(cores.servers)?;
+    let mut running = servers.iter().map(Running::start).collect::<Outcome<Vec<_>>>()?;
+    cores.move_to(cores.load)?;
+
+    let mut report = Report::new(servers, options.effort, &cores);
+    if let Some(connections) = options.idle {
+        report.idle = measure::idle(&running, connections)?;
+    } else {
+        for cell in Cell::all().filter(|cell| wanted(&cell.name(), &options.cells)) {
+            eprintln!("{}", cell.name());
+            let figures = measure::measure(&cell, &mut running, options.effort);
+            report.cells.push((cell, figures));
+        }
+    }
+    let markdown = report.markdown();
+    print!("{markdown}");
+    if let Some(file) = options.markdown {
+        fs::write(file, markdown)?;
+    }
+    if let Some(file) = options.json {
+        fs::write(file, report.json())?;
+    }
+    match report.failures() {
+        0 => Ok(()),
+        failures => Err(format!("{failures} failed").into()),
+    }
+}
+
+fn wanted(name: &str, filters: &[String]) -> bool {
+    filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
+}
+
+/// `None`: there is nothing left to do.
+fn options(arguments: &mut lexopt::Parser) -> Outcome<Option<Options>> {
+    use lexopt::prelude::*;
+
+    let mut options = Options {
+        cells: Vec::new(),
+        choice: Choice::default(),
+        effort: Effort::FULL,
+        idle: None,
+        markdown: None,
+        json: None,
+    };
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Value(word) if word == "serve" => {
+                serve::run(arguments)?;
+                return Ok(None);
+            }
+            Long("cells") => options.cells = list(arguments, ';')?,
+            Long("servers") => options.choice.names = list(arguments, ',')?,
+            Long("server") => options.choice.add(&arguments.value()?.string()?)?,
+            Long("examples") => options.choice.examples = Some(arguments.value()?.into()),
+            Long("quick") => options.effort = Effort::QUICK,
+            Long("idle") => options.idle = Some(arguments.value()?.parse()?),
+            Long("markdown") => options.markdown = Some(arguments.value()?.into()),
+            Long("json") => options.json = Some(arguments.value()?.into()),
+            Long("help") => {
+                println!("{USAGE}");
+                return Ok(None);
+            }
+            _ => return Err(argument.unexpected().into()),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn list(arguments: &mut lexopt::Parser, separator: char) -> Result<Vec<String>, lexopt::Error> {
+    use lexopt::ValueExt;
+
+    Ok(arguments.value()?.string()?.split(separator).map(str::to_owned).collect())
+}

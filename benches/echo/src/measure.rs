@@ -1,0 +1,141 @@
+//! Whose turn it is, and what the turns have brought.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::cells::Cell;
+use crate::load::Load;
+use crate::machine::Usage;
+use crate::running::Running;
+use crate::servers::Protocol;
+use crate::traffic::Traffic;
+
+/// How long it is measured.
+#[derive(Clone, Copy)]
+pub struct Effort {
+    pub rounds: usize,
+    pub turn: Duration,
+}
+
+impl Effort {
+    pub const FULL: Self = Self { rounds: 11, turn: Duration::from_millis(60) };
+    pub const QUICK: Self = Self { rounds: 1, turn: Duration::from_millis(5) };
+
+    fn warm_up(self) -> Duration {
+        self.turn / 4
+    }
+}
+
+/// With fewer samples a share of them says nothing.
+const ENOUGH_TICKS: u64 = 20;
+
+/// A server in a cell: medians over its turns, in nanoseconds.
+pub struct Figures {
+    /// CPU time of the server for a message; half of the turns are between the outer two.
+    pub cpu: [f64; 3],
+    /// The part of it in user space, from 0 to 1; `None` where the samples are too few.
+    pub user: Option<f64>,
+    pub messages_a_second: f64,
+    /// Of a batch: with one message in flight, the time until it is back.
+    pub median_latency: f64,
+    pub p99_latency: f64,
+}
+
+/// By server; what went wrong instead, where something did.
+pub type Row = Vec<Result<Figures, String>>;
+
+#[derive(Default)]
+struct Turns {
+    cpu: Vec<f64>,
+    rates: Vec<f64>,
+    medians: Vec<f64>,
+    p99s: Vec<f64>,
+    user_ticks: u64,
+    system_ticks: u64,
+    failure: Option<String>,
+}
+
+/// The servers take turns, in another order each round. Each turn has connections of its own.
+pub fn measure(cell: &Cell, servers: &mut [Running], effort: Effort) -> Row {
+    let traffics = [Protocol::WebSocket, Protocol::Bytes].map(|protocol| Traffic::new(cell, protocol));
+    let mut order: Vec<usize> = (0..servers.len()).collect();
+    let mut all: Vec<Turns> = servers.iter().map(|_| Turns::default()).collect();
+    for _ in 0..effort.rounds {
+        fastrand::shuffle(&mut order);
+        for &index in &order {
+            let (server, turns) = (&servers[index], &mut all[index]);
+            let traffic = &traffics[usize::from(server.protocol == Protocol::Bytes)];
+            if turns.failure.is_none() {
+                turns.failure = turns.add(cell, server, traffic, effort).err().map(|error| error.to_string());
+            }
+        }
+    }
+    all.into_iter().map(Turns::figures).collect()
+}
+
+impl Turns {
+    fn add(&mut self, cell: &Cell, server: &Running, traffic: &Traffic, effort: Effort) -> Outcome<()> {
+        let mut load = Load::connect(server, cell.connections, traffic)?;
+        load.run(effort.warm_up())?;
+        let before = settled(server)?;
+        let exchanged = load.run(effort.turn)?;
+        let used = settled(server)?.since(before);
+        let messages = exchanged.messages as f64;
+        self.cpu.push(used.cpu.as_nanos() as f64 / messages);
+        self.rates.push(messages / exchanged.elapsed.as_secs_f64());
+        self.user_ticks += used.user_ticks;
+        self.system_ticks += used.system_ticks;
+        let latencies: Vec<f64> = exchanged.latencies.iter().map(|time| time.as_nanos() as f64).collect();
+        let sorted = sorted(latencies);
+        self.medians.push(quantile(&sorted, 0.5));
+        self.p99s.push(quantile(&sorted, 0.99));
+        Ok(())
+    }
+
+    fn figures(self) -> Result<Figures, String> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let cpu = sorted(self.cpu);
+        let ticks = self.user_ticks + self.system_ticks;
+        let median = |values| quantile(&sorted(values), 0.5);
+        Ok(Figures {
+            cpu: [0.25, 0.5, 0.75].map(|share| quantile(&cpu, share)),
+            user: (ticks >= ENOUGH_TICKS).then(|| self.user_ticks as f64 / ticks as f64),
+            messages_a_second: median(self.rates),
+            median_latency: median(self.medians),
+            p99_latency: median(self.p99s),
+        })
+    }
+}
+
+/// What a server has used when it has come to rest: the books of a process that runs are a little behind.
+fn settled(server: &Running) -> Outcome<Usage> {
+    thread::sleep(Duration::from_millis(1));
+    Ok(server.usage()?)
+}
+
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
+}
+
+/// By server: resident memory for each connection on which one message was echoed, in bytes.
+pub fn idle(servers: &[Running], connections: usize) -> Outcome<Vec<u64>> {
+    let cell = Cell { size: 16, connections, mode: crate::cells::Mode::PingPong };
+    let mut all = Vec::new();
+    for server in servers {
+        let traffic = Traffic::new(&cell, server.protocol);
+        let before = server.resident()?;
+        let mut load = Load::connect(server, connections, &traffic)?;
+        load.run(Duration::ZERO)?;
+        all.push(server.resident()?.saturating_sub(before) / connections.max(1) as u64);
+    }
+    Ok(all)
+}

@@ -1,0 +1,158 @@
+//! The tables.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::cells::{Cell, Mode};
+use crate::machine::Cores;
+use crate::measure::{Effort, Figures, Row};
+use crate::servers::{FLOOR, Server};
+
+pub struct Report {
+    pub cells: Vec<(Cell, Row)>,
+    /// By server, bytes for each connection; empty if that was not asked for.
+    pub idle: Vec<u64>,
+    servers: Vec<Server>,
+    heading: String,
+}
+
+impl Report {
+    pub fn new(servers: Vec<Server>, effort: Effort, cores: &Cores) -> Self {
+        let Effort { rounds, turn } = effort;
+        let place = if cores.servers == cores.load {
+            "servers and load on the only core there is"
+        } else {
+            "servers on one core, load on another"
+        };
+        let heading = format!(
+            "Medians of {rounds} turns of {turn:?} each, in random order; {place}. CPU is what the server used for a\n\
+             message, user and system; its user part is sampled. Compare only what is from one run.\n"
+        );
+        Self { cells: Vec::new(), idle: Vec::new(), servers, heading }
+    }
+
+    pub fn failures(&self) -> usize {
+        self.cells.iter().flat_map(|(_, row)| row).filter(|result| result.is_err()).count()
+    }
+
+    pub fn markdown(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out).expect("a string takes everything");
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        if self.idle.is_empty() {
+            writeln!(out, "{}", self.heading)?;
+        } else {
+            writeln!(out, "| server | memory of an idle connection, bytes |\n|---|---:|")?;
+            for (server, bytes) in self.servers.iter().zip(&self.idle) {
+                writeln!(out, "| {} | {bytes} |", server.name)?;
+            }
+            writeln!(out)?;
+        }
+        let mut cells = self.cells.iter().peekable();
+        while let Some((cell, row)) = cells.next() {
+            let mut columns = vec![(cell, row)];
+            while let Some((other, row)) = cells.next_if(|(other, _)| other.table() == cell.table()) {
+                columns.push((other, row));
+            }
+            self.write_table(out, &columns)?;
+        }
+        writeln!(out, "| server | what it is |\n|---|---|")?;
+        for server in &self.servers {
+            writeln!(out, "| {} | {} |", server.name, server.about)?;
+        }
+        Ok(())
+    }
+
+    fn write_table(&self, out: &mut String, columns: &[(&Cell, &Row)]) -> std::fmt::Result {
+        writeln!(out, "### {}\n", columns[0].0.table())?;
+        let (mut names, mut line) = ("| server |".to_owned(), "|---|".to_owned());
+        for (cell, _) in columns {
+            let mode = match cell.mode {
+                Mode::PingPong => "ping-pong".to_owned(),
+                Mode::Pipelined => format!("{} in flight", cell.in_flight()),
+            };
+            write!(names, " {mode}: CPU ns | / {FLOOR} | user | messages/s |")?;
+            line += "---:|---:|---:|---:|";
+            if cell.mode == Mode::PingPong {
+                names += " p50 µs | p99 µs |";
+                line += "---:|---:|";
+            }
+        }
+        writeln!(out, "{names}\n{line}")?;
+        for (index, server) in self.servers.iter().enumerate() {
+            write!(out, "| {} |", server.name)?;
+            for (cell, row) in columns {
+                self.write_figures(out, cell, &row[index], row)?;
+            }
+            writeln!(out)?;
+        }
+        writeln!(out)
+    }
+
+    fn write_figures(
+        &self,
+        out: &mut String,
+        cell: &Cell,
+        result: &Result<Figures, String>,
+        row: &Row,
+    ) -> std::fmt::Result {
+        let figures = match result {
+            Ok(figures) => figures,
+            Err(failure) => {
+                let empty = if cell.mode == Mode::PingPong { " | | | | |" } else { " | | |" };
+                return write!(out, " {failure} |{empty}");
+            }
+        };
+        let [_, cpu, _] = figures.cpu;
+        let ratio = self.floor(row).map_or("–".to_owned(), |floor| format!("{:.2}", cpu / floor));
+        let user = figures.user.map_or("–".to_owned(), |user| format!("{:.0} %", user * 100.0));
+        write!(out, " {cpu:.0} | {ratio} | {user} | {:.0} |", figures.messages_a_second)?;
+        if cell.mode == Mode::PingPong {
+            let (median, p99) = (figures.median_latency / 1e3, figures.p99_latency / 1e3);
+            write!(out, " {median:.0} | {p99:.0} |")?;
+        }
+        Ok(())
+    }
+
+    /// What the least that can be done took in the same cell.
+    fn floor(&self, row: &Row) -> Option<f64> {
+        let place = self.servers.iter().position(|server| server.name == FLOOR)?;
+        row.get(place)?.as_ref().ok().map(|figures| figures.cpu[1])
+    }
+
+    pub fn json(&self) -> String {
+        let cells = self.cells.iter().map(|(cell, row)| {
+            let results = self.servers.iter().zip(row).map(|(server, result)| json_of(server, result));
+            json!({
+                "name": cell.name(),
+                "size": cell.size,
+                "connections": cell.connections,
+                "in_flight": cell.in_flight(),
+                "servers": results.collect::<Vec<_>>(),
+            })
+        });
+        let idle = self.servers.iter().zip(&self.idle);
+        let idle = idle.map(|(server, bytes)| json!({ "name": server.name, "bytes": bytes }));
+        let report = json!({ "cells": cells.collect::<Vec<_>>(), "idle": idle.collect::<Vec<_>>() });
+        format!("{report:#}\n")
+    }
+}
+
+fn json_of(server: &Server, result: &Result<Figures, String>) -> Value {
+    match result {
+        Err(failure) => json!({ "name": server.name, "failure": failure }),
+        Ok(figures) => json!({
+            "name": server.name,
+            "cpu_nanoseconds": figures.cpu[1],
+            "cpu_quartiles": [figures.cpu[0], figures.cpu[2]],
+            "user_share": figures.user,
+            "messages_a_second": figures.messages_a_second,
+            "median_latency_nanoseconds": figures.median_latency,
+            "p99_latency_nanoseconds": figures.p99_latency,
+        }),
+    }
+}

@@ -1,0 +1,76 @@
+//! A server as a process.
+
+use std::io::{self, BufRead, BufReader};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use sansocket::blocking;
+
+use crate::Outcome;
+use crate::machine::{self, Usage};
+use crate::servers::{Protocol, Server};
+
+/// No server needs so long to start.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// It ends with this value.
+pub struct Running {
+    child: Child,
+    address: SocketAddr,
+    pub protocol: Protocol,
+}
+
+impl Running {
+    /// On a free port, which the server tells in its first line.
+    pub fn start(server: &Server) -> Outcome<Self> {
+        let mut command = server.command();
+        command.args(["--bind", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| format!("{}: {error}", server.name))?;
+        let stdout = child.stdout.take().ok_or("a piped output is there")?;
+        let mut running = Self { child, address: ([127, 0, 0, 1], 0).into(), protocol: server.protocol };
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || -> io::Result<()> {
+            let mut stdout = BufReader::new(stdout);
+            let mut line = String::new();
+            stdout.read_line(&mut line)?;
+            sender.send(line).ok();
+            // Whatever else it says is not to fill the pipe.
+            io::copy(&mut stdout, &mut io::sink()).map(drop)
+        });
+        let line = lines.recv_timeout(PATIENCE).unwrap_or_default();
+        let address = line.trim().rsplit_once("://").map(|(_, rest)| rest.trim_end_matches('/'));
+        running.address = address
+            .and_then(|address| address.parse().ok())
+            .ok_or_else(|| format!("{} does not say where it listens: {line:?}", server.name))?;
+        Ok(running)
+    }
+
+    /// A connection that is open.
+    pub fn connect(&self) -> Outcome<TcpStream> {
+        let stream = match self.protocol {
+            Protocol::WebSocket => blocking::connect(&format!("ws://{}/", self.address))?.into_parts().0,
+            Protocol::Bytes => TcpStream::connect(self.address)?,
+        };
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    }
+
+    pub fn usage(&self) -> io::Result<Usage> {
+        Usage::of(self.child.id())
+    }
+
+    pub fn resident(&self) -> io::Result<u64> {
+        machine::resident(self.child.id())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

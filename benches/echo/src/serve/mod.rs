@@ -1,0 +1,118 @@
+//! Being one of the servers: bytes read and written back, and what each peer's documentation shows.
+
+mod fastwebsockets;
+mod http;
+mod libraries;
+mod raw;
+mod sinks;
+
+use std::error::Error;
+use std::net::TcpListener;
+
+use tokio::net::TcpStream;
+use tokio::runtime;
+
+use crate::Outcome;
+use crate::servers::FLOOR;
+
+/// How a connection ends is nobody's business here; what comes back is, and the load looks at that.
+type Ended = Result<(), Box<dyn Error + Send + Sync>>;
+
+pub struct Served {
+    pub name: &'static str,
+    /// In one line.
+    pub about: &'static str,
+    run: fn(TcpListener) -> Outcome<()>,
+}
+
+pub const ALL: [Served; 11] = [
+    Served {
+        name: FLOOR,
+        about: "reads of 64 KiB, written back as they are: no WebSocket at all",
+        run: raw::run,
+    },
+    Served {
+        name: "tungstenite",
+        about: "tokio-tungstenite: `while let Some(m) = ws.next().await { ws.send(m).await }`",
+        run: |listener| on_tokio(listener, |stream| libraries::tungstenite(stream, sinks::one_by_one)),
+    },
+    Served {
+        name: "tungstenite-forward",
+        about: "tokio-tungstenite: `read.forward(write)`, its example of an echo server",
+        run: |listener| on_tokio(listener, |stream| libraries::tungstenite(stream, sinks::forward)),
+    },
+    Served {
+        name: "tungstenite-feed",
+        about: "tokio-tungstenite: `feed` for all that is there, then `flush`",
+        run: |listener| on_tokio(listener, |stream| libraries::tungstenite(stream, sinks::gathered)),
+    },
+    Served {
+        name: "fastwebsockets",
+        about: "its example: `FragmentCollector`, `read_frame`, `write_frame`, behind hyper",
+        run: |listener| on_tokio(listener, fastwebsockets::serve),
+    },
+    Served {
+        name: "tokio-websockets",
+        about: "its example: `next`, `send`",
+        run: |listener| on_tokio(listener, |stream| libraries::tokio_websockets(stream, sinks::one_by_one)),
+    },
+    Served {
+        name: "tokio-websockets-feed",
+        about: "`feed` for all that is there, then `flush`",
+        run: |listener| on_tokio(listener, |stream| libraries::tokio_websockets(stream, sinks::gathered)),
+    },
+    Served {
+        name: "sockudo-ws",
+        about: "its example: `next`, `send`",
+        run: |listener| on_tokio(listener, |stream| libraries::sockudo_ws(stream, sinks::one_by_one)),
+    },
+    Served {
+        name: "sockudo-ws-feed",
+        about: "`feed` for all that is there, then `flush`",
+        run: |listener| on_tokio(listener, |stream| libraries::sockudo_ws(stream, sinks::gathered)),
+    },
+    Served {
+        name: "yawc",
+        about: "its example: `next`, `send`, behind hyper",
+        run: |listener| on_tokio(listener, |stream| libraries::yawc(stream, sinks::one_by_one)),
+    },
+    Served {
+        name: "yawc-feed",
+        about: "`feed` for all that is there, then `flush`, behind hyper",
+        run: |listener| on_tokio(listener, |stream| libraries::yawc(stream, sinks::gathered)),
+    },
+];
+
+/// `serve NAME --bind ADDRESS`.
+pub fn run(arguments: &mut lexopt::Parser) -> Outcome<()> {
+    use lexopt::prelude::*;
+
+    let (mut server, mut address) = (None, None);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Value(name) => server = ALL.iter().find(|server| name == server.name),
+            Long("bind") => address = Some(arguments.value()?.string()?),
+            _ => return Err(argument.unexpected().into()),
+        }
+    }
+    let server = server.ok_or("no such server")?;
+    let listener = TcpListener::bind(address.ok_or("--bind ADDRESS is missing")?)?;
+    println!("{}: ws://{}/", server.name, listener.local_addr()?);
+    (server.run)(listener)
+}
+
+/// A runtime of one thread for all of them: there is one core for each, and more threads would only cost.
+fn on_tokio<F>(listener: TcpListener, serve: fn(TcpStream) -> F) -> Outcome<()>
+where
+    F: Future<Output = Ended> + Send + 'static,
+{
+    listener.set_nonblocking(true)?;
+    runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            tokio::spawn(serve(stream));
+        }
+    })
+}

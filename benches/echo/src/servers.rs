@@ -1,0 +1,127 @@
+//! Which servers there are, and how they are started.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::serve;
+
+/// The least that can be done; the ratios are to it.
+pub const FLOOR: &str = "raw";
+
+/// Those of the crate itself, with their options.
+const EXAMPLES: [(&str, &[&str], &str); 4] = [
+    ("embed", &[], "our example: the core in a readiness loop of one thread"),
+    ("echo", &["--plain"], "our example: the blocking shell, a thread for each connection"),
+    ("echo_tokio", &[], "our example: the tokio shell, a runtime of one thread"),
+    ("echo_smol", &[], "our example: the futures-io shell, on smol"),
+];
+
+const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    WebSocket,
+    /// What is written comes back, without a handshake.
+    Bytes,
+}
+
+pub struct Server {
+    pub name: String,
+    /// In one line.
+    pub about: String,
+    pub protocol: Protocol,
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Server {
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        command
+    }
+}
+
+/// What the command line says about them.
+#[derive(Default)]
+pub struct Choice {
+    /// All, if there are none.
+    pub names: Vec<String>,
+    pub examples: Option<PathBuf>,
+    more: Vec<Server>,
+}
+
+impl Choice {
+    /// `NAME=PROGRAM`.
+    pub fn add(&mut self, text: &str) -> Result<(), String> {
+        let (name, program) = text.split_once('=').ok_or("NAME=PROGRAM is expected")?;
+        self.more.push(Server {
+            name: name.into(),
+            about: program.into(),
+            protocol: Protocol::WebSocket,
+            program: program.into(),
+            arguments: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// Builds our examples, if they are among those chosen and no place of theirs was named.
+    pub fn servers(self) -> Outcome<Vec<Server>> {
+        let ours = EXAMPLES.iter().map(|(name, ..)| *name);
+        let names: Vec<&str> = ours.chain(serve::ALL.iter().map(|server| server.name)).collect();
+        if let Some(unknown) = self.names.iter().find(|name| !names.contains(&name.as_str())) {
+            return Err(format!("no server is called {unknown}; there are {}", names.join(", ")).into());
+        }
+        let chosen = |name: &str| self.names.is_empty() || self.names.iter().any(|chosen| chosen == name);
+
+        let this = env::current_exe()?;
+        let of_this = |served: &serve::Served| Server {
+            name: served.name.into(),
+            about: served.about.into(),
+            protocol: if served.name == FLOOR { Protocol::Bytes } else { Protocol::WebSocket },
+            program: this.clone(),
+            arguments: vec!["serve".into(), served.name.into()],
+        };
+        let (floor, peers): (Vec<_>, Vec<_>) = serve::ALL.iter().partition(|served| served.name == FLOOR);
+        let mut servers: Vec<Server> = floor.into_iter().map(of_this).collect();
+        servers.extend(self.more);
+        if EXAMPLES.iter().any(|(name, ..)| chosen(name)) {
+            let examples = match self.examples {
+                Some(directory) => directory,
+                None => build_examples()?,
+            };
+            for (name, arguments, about) in EXAMPLES.iter().filter(|(name, ..)| chosen(name)) {
+                servers.push(Server {
+                    name: (*name).into(),
+                    about: (*about).into(),
+                    protocol: Protocol::WebSocket,
+                    program: examples.join(name),
+                    arguments: arguments.iter().map(|&argument| argument.into()).collect(),
+                });
+            }
+        }
+        servers.extend(peers.into_iter().filter(|served| chosen(served.name)).map(of_this));
+        Ok(servers)
+    }
+}
+
+/// In release, with the features that they need. Gives the directory that they are in.
+fn build_examples() -> Outcome<PathBuf> {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--release", "--features", "tokio,futures-io", "--manifest-path", MANIFEST]);
+    command.args(["--message-format", "json-render-diagnostics"]);
+    command.args(EXAMPLES.iter().flat_map(|(name, ..)| ["--example", name]));
+    let output = command.stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err("our examples cannot be built".into());
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut programs = messages.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
+    let program = programs.next().ok_or("cargo does not say where the examples are")?;
+    Ok(program.parent().map(Path::to_owned).unwrap_or_default())
+}

@@ -1,0 +1,65 @@
+//! The bytes of a cell, prepared: what is sent, and what has to come back.
+
+use sansocket::frame::{FrameHeader, MaskKey, Opcode, apply_mask};
+
+use crate::cells::Cell;
+use crate::servers::Protocol;
+
+/// So many batches differ, as far as they fit into so many bytes: an answer to another one does not pass.
+const BATCHES: usize = 8;
+const BYTES: usize = 4 << 20;
+
+/// Messages that are in flight together on one connection.
+pub struct Batch {
+    pub sent: Vec<u8>,
+    pub expected: Vec<u8>,
+}
+
+/// What a connection sends over and over, from wherever in it the connection begins.
+pub struct Traffic {
+    pub batches: Vec<Batch>,
+    pub messages_a_batch: usize,
+}
+
+impl Traffic {
+    pub fn new(cell: &Cell, protocol: Protocol) -> Self {
+        let mut random = fastrand::Rng::with_seed(1);
+        let count = (BYTES / (cell.size * cell.in_flight())).clamp(2, BATCHES);
+        let batches = (0..count).map(|_| Batch::new(cell, protocol, &mut random)).collect();
+        Self { batches, messages_a_batch: cell.in_flight() }
+    }
+}
+
+impl Batch {
+    fn new(cell: &Cell, protocol: Protocol, random: &mut fastrand::Rng) -> Self {
+        let (mut sent, mut expected) = (Vec::new(), Vec::new());
+        for _ in 0..cell.in_flight() {
+            let mut payload = vec![0; cell.size];
+            random.fill(&mut payload);
+            push_frame(&mut expected, None, &payload);
+            push_frame(&mut sent, Some(MaskKey(random.u32(..).to_ne_bytes())), &payload);
+        }
+        if protocol == Protocol::Bytes {
+            expected.clone_from(&sent);
+        }
+        Self { sent, expected }
+    }
+}
+
+fn push_frame(to: &mut Vec<u8>, mask: Option<MaskKey>, payload: &[u8]) {
+    let header = FrameHeader {
+        fin: true,
+        rsv1: false,
+        opcode: Opcode::Binary,
+        mask,
+        payload_len: payload.len() as u64,
+    };
+    let mut start = [0; FrameHeader::MAX_LEN];
+    let len = header.encode(&mut start);
+    to.extend_from_slice(&start[..len]);
+    let begin = to.len();
+    to.extend_from_slice(payload);
+    if let Some(key) = mask {
+        apply_mask(&mut to[begin..], key, 0);
+    }
+}
