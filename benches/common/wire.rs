@@ -81,13 +81,20 @@ pub(crate) fn multi_byte(len: usize) -> String {
 
 /// Appends a frame as a client sends it.
 pub(crate) fn push_masked(to: &mut Vec<u8>, opcode: Opcode, fin: bool, payload: &[u8]) {
-    let header = FrameHeader { fin, rsv1: false, opcode, mask: Some(KEY), payload_len: payload.len() as u64 };
+    push_frame(to, opcode, fin, Some(KEY), payload);
+}
+
+/// Appends a frame.
+pub(crate) fn push_frame(to: &mut Vec<u8>, opcode: Opcode, fin: bool, mask: Option<MaskKey>, payload: &[u8]) {
+    let header = FrameHeader { fin, rsv1: false, opcode, mask, payload_len: payload.len() as u64 };
     let mut start = [0; FrameHeader::MAX_LEN];
     let header_len = header.encode(&mut start);
     to.extend(start.iter().take(header_len));
     let begin = to.len();
     to.extend_from_slice(payload);
-    apply_mask(to.split_at_mut(begin).1, KEY, 0);
+    if let Some(key) = mask {
+        apply_mask(to.split_at_mut(begin).1, key, 0);
+    }
 }
 
 /// A message in fragments, with a Ping before every so many of them.

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display};
 
+use crate::wire::size;
+
 const SIZES: [usize; 4] = [16, 1 << 10, 64 << 10, 1 << 20];
 const CONNECTIONS: [usize; 3] = [1, 32, 500];
 
@@ -62,14 +64,5 @@ impl Cell {
 
     pub fn name(&self) -> String {
         format!("{}, {}", self.table(), self.mode)
-    }
-}
-
-/// A length as people write it.
-fn size(len: usize) -> String {
-    match len {
-        _ if len >= 1 << 20 => format!("{} MiB", len >> 20),
-        _ if len >= 1 << 10 => format!("{} KiB", len >> 10),
-        _ => format!("{len} B"),
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/echo/Cargo.toml
-//! cargo run --release --manifest-path benches/echo/Cargo.toml -- --cells "64 KiB" --servers embed,yawc
+//! cargo run --release --manifest-path benches/echo/Cargo.toml -- --cells "64 KiB;1 MiB" --servers embed,yawc
 //! cargo run --release --manifest-path benches/echo/Cargo.toml -- --server before=old/embed --servers embed
 //! cargo run --release --manifest-path benches/echo/Cargo.toml -- --idle 5000
 //! ```
@@ -21,10 +21,15 @@ mod running;
 mod serve;
 mod servers;
 mod traffic;
+#[path = "../../common/wire.rs"]
+#[expect(dead_code, reason = "the other benchmarks use the rest of it")]
+mod wire;
 
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cells::Cell;
 use machine::Cores;
@@ -64,7 +69,8 @@ fn main() -> Outcome<()> {
     machine::raise_descriptors()?;
     let cores = Cores::of_this_machine()?;
     cores.move_to(cores.servers)?;
-    let mut running = servers.iter().map(Running::start).collect::<Outcome<Vec<_>>>()?;
+    let stopped = stopped()?;
+    let running = servers.iter().map(Running::start).collect::<Outcome<Vec<_>>>()?;
     cores.move_to(cores.load)?;
 
     let mut report = Report::new(servers, options.effort, &cores);
@@ -73,7 +79,7 @@ fn main() -> Outcome<()> {
     } else {
         for cell in Cell::all().filter(|cell| wanted(&cell.name(), &options.cells)) {
             eprintln!("{}", cell.name());
-            let figures = measure::measure(&cell, &mut running, options.effort);
+            let figures = measure::measure(&cell, &running, options.effort, &stopped)?;
             report.cells.push((cell, figures));
         }
     }
@@ -89,6 +95,14 @@ fn main() -> Outcome<()> {
         0 => Ok(()),
         failures => Err(format!("{failures} failed").into()),
     }
+}
+
+/// Whether somebody wants this to end: the servers end with it only if it ends by itself.
+fn stopped() -> Result<Arc<AtomicBool>, ctrlc::Error> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&stopped);
+    ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))?;
+    Ok(stopped)
 }
 
 fn wanted(name: &str, filters: &[String]) -> bool {

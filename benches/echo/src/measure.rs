@@ -1,5 +1,6 @@
 //! Whose turn it is, and what the turns have brought.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -57,13 +58,16 @@ struct Turns {
 }
 
 /// The servers take turns, in another order each round. Each turn has connections of its own.
-pub fn measure(cell: &Cell, servers: &mut [Running], effort: Effort) -> Row {
+pub fn measure(cell: &Cell, servers: &[Running], effort: Effort, stopped: &AtomicBool) -> Outcome<Row> {
     let traffics = [Protocol::WebSocket, Protocol::Bytes].map(|protocol| Traffic::new(cell, protocol));
     let mut order: Vec<usize> = (0..servers.len()).collect();
     let mut all: Vec<Turns> = servers.iter().map(|_| Turns::default()).collect();
     for _ in 0..effort.rounds {
         fastrand::shuffle(&mut order);
         for &index in &order {
+            if stopped.load(Ordering::Relaxed) {
+                return Err("stopped".into());
+            }
             let (server, turns) = (&servers[index], &mut all[index]);
             let traffic = &traffics[usize::from(server.protocol == Protocol::Bytes)];
             if turns.failure.is_none() {
@@ -71,7 +75,7 @@ pub fn measure(cell: &Cell, servers: &mut [Running], effort: Effort) -> Row {
             }
         }
     }
-    all.into_iter().map(Turns::figures).collect()
+    Ok(all.into_iter().map(Turns::figures).collect())
 }
 
 impl Turns {

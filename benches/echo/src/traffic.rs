@@ -1,9 +1,10 @@
 //! The bytes of a cell, prepared: what is sent, and what has to come back.
 
-use sansocket::frame::{FrameHeader, MaskKey, Opcode, apply_mask};
+use sansocket::frame::{MaskKey, Opcode};
 
 use crate::cells::Cell;
 use crate::servers::Protocol;
+use crate::wire::push_frame;
 
 /// So many batches differ, as far as they fit into so many bytes: an answer to another one does not pass.
 const BATCHES: usize = 8;
@@ -36,30 +37,13 @@ impl Batch {
         for _ in 0..cell.in_flight() {
             let mut payload = vec![0; cell.size];
             random.fill(&mut payload);
-            push_frame(&mut expected, None, &payload);
-            push_frame(&mut sent, Some(MaskKey(random.u32(..).to_ne_bytes())), &payload);
+            push_frame(&mut expected, Opcode::Binary, true, None, &payload);
+            let key = MaskKey(random.u32(..).to_ne_bytes());
+            push_frame(&mut sent, Opcode::Binary, true, Some(key), &payload);
         }
         if protocol == Protocol::Bytes {
             expected.clone_from(&sent);
         }
         Self { sent, expected }
-    }
-}
-
-fn push_frame(to: &mut Vec<u8>, mask: Option<MaskKey>, payload: &[u8]) {
-    let header = FrameHeader {
-        fin: true,
-        rsv1: false,
-        opcode: Opcode::Binary,
-        mask,
-        payload_len: payload.len() as u64,
-    };
-    let mut start = [0; FrameHeader::MAX_LEN];
-    let len = header.encode(&mut start);
-    to.extend_from_slice(&start[..len]);
-    let begin = to.len();
-    to.extend_from_slice(payload);
-    if let Some(key) = mask {
-        apply_mask(&mut to[begin..], key, 0);
     }
 }
