@@ -16,11 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How much is read at a time.
 const READ: usize = 256 << 10;
 
-pub struct Load<'a> {
+pub struct Load {
     poll: Poll,
     events: Events,
     connections: Vec<Connection>,
-    traffic: &'a Traffic,
     room: Vec<u8>,
 }
 
@@ -35,32 +34,31 @@ pub struct Exchanged {
 
 struct Connection {
     stream: TcpStream,
-    /// Which batch is in flight, and how much of it has been sent and come back.
+    /// How many batches there were before, and how much of this one has been sent and come back.
     batch: usize,
     sent: usize,
     received: usize,
     begun: Instant,
 }
 
-impl<'a> Load<'a> {
-    pub fn connect(server: &Running, connections: usize, traffic: &'a Traffic) -> Outcome<Self> {
+impl Load {
+    pub fn connect(server: &Running, connections: usize) -> Outcome<Self> {
         let poll = Poll::new()?;
         let mut all = Vec::new();
         for index in 0..connections {
             let mut stream = TcpStream::from_std(server.connect()?);
             poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
-            let batch = index % traffic.batches.len();
-            all.push(Connection { stream, batch, sent: 0, received: 0, begun: Instant::now() });
+            all.push(Connection { stream, batch: index, sent: 0, received: 0, begun: Instant::now() });
         }
-        Ok(Self { poll, events: Events::with_capacity(1024), connections: all, traffic, room: vec![0; READ] })
+        Ok(Self { poll, events: Events::with_capacity(1024), connections: all, room: vec![0; READ] })
     }
 
     /// Sends batch after batch on every connection, for so long at least; all of them have come back in the end.
-    pub fn run(&mut self, duration: Duration) -> Outcome<Exchanged> {
+    pub fn run(&mut self, traffic: &Traffic, duration: Duration) -> Outcome<Exchanged> {
         let mut exchanged = Exchanged::default();
         let start = Instant::now();
         for connection in &mut self.connections {
-            connection.begin(self.traffic)?;
+            connection.begin(traffic)?;
         }
         let mut busy = self.connections.len();
         while busy > 0 {
@@ -74,13 +72,13 @@ impl<'a> Load<'a> {
             for event in &self.events {
                 let Some(connection) = self.connections.get_mut(event.token().0) else { continue };
                 if event.is_writable() {
-                    connection.write(self.traffic)?;
+                    connection.write(traffic)?;
                 }
-                if event.is_readable() && connection.read(self.traffic, &mut self.room)? {
+                if event.is_readable() && connection.read(traffic, &mut self.room)? {
                     exchanged.latencies.push(connection.begun.elapsed());
-                    connection.batch = (connection.batch + 1) % self.traffic.batches.len();
+                    connection.batch += 1;
                     if start.elapsed() < duration {
-                        connection.begin(self.traffic)?;
+                        connection.begin(traffic)?;
                     } else {
                         busy -= 1;
                     }
@@ -88,7 +86,7 @@ impl<'a> Load<'a> {
             }
         }
         exchanged.elapsed = start.elapsed();
-        exchanged.messages = (exchanged.latencies.len() * self.traffic.messages_a_batch) as u64;
+        exchanged.messages = (exchanged.latencies.len() * traffic.messages_a_batch) as u64;
         Ok(exchanged)
     }
 }
@@ -101,7 +99,7 @@ impl Connection {
     }
 
     fn write(&mut self, traffic: &Traffic) -> io::Result<()> {
-        let Batch { sent, .. } = &traffic.batches[self.batch];
+        let Batch { sent, .. } = traffic.batch(self.batch);
         while self.sent < sent.len() {
             match self.stream.write(&sent[self.sent..]) {
                 Ok(n) => self.sent += n,
@@ -115,7 +113,7 @@ impl Connection {
 
     /// Whether the batch is back.
     fn read(&mut self, traffic: &Traffic, room: &mut [u8]) -> Outcome<bool> {
-        let Batch { expected, .. } = &traffic.batches[self.batch];
+        let Batch { expected, .. } = traffic.batch(self.batch);
         loop {
             let n = match self.stream.read(room) {
                 Ok(0) => return Err("the server has ended the connection".into()),

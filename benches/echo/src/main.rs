@@ -77,10 +77,11 @@ fn main() -> Outcome<()> {
     if let Some(connections) = options.idle {
         report.idle = measure::idle(&running, connections)?;
     } else {
-        for cell in Cell::all().filter(|cell| wanted(&cell.name(), &options.cells)) {
-            eprintln!("{}", cell.name());
-            let figures = measure::measure(&cell, &running, options.effort, &stopped)?;
-            report.cells.push((cell, figures));
+        let cells: Vec<Cell> = Cell::all().filter(|cell| wanted(&cell.name(), &options.cells)).collect();
+        for cells in cells.chunk_by(|cell, other| cell.table() == other.table()) {
+            eprintln!("{}", cells[0].table());
+            let Some(rows) = measure::measure(cells, &running, options.effort, &stopped) else { break };
+            report.cells.extend(cells.iter().copied().zip(rows));
         }
     }
     let markdown = report.markdown();
@@ -97,7 +98,7 @@ fn main() -> Outcome<()> {
     }
 }
 
-/// Whether somebody wants this to end: the servers end with it only if it ends by itself.
+/// Whether somebody wants this to end, with what has been measured so far; the servers end, too.
 fn stopped() -> Result<Arc<AtomicBool>, ctrlc::Error> {
     let stopped = Arc::new(AtomicBool::new(false));
     let handler = Arc::clone(&stopped);

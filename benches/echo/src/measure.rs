@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::cells::Cell;
+use crate::cells::{Cell, Mode};
 use crate::load::Load;
 use crate::machine::Usage;
 use crate::running::Running;
@@ -20,7 +20,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    pub const FULL: Self = Self { rounds: 11, turn: Duration::from_millis(60) };
+    pub const FULL: Self = Self { rounds: 11, turn: Duration::from_millis(50) };
     pub const QUICK: Self = Self { rounds: 1, turn: Duration::from_millis(5) };
 
     fn warm_up(self) -> Duration {
@@ -57,33 +57,49 @@ struct Turns {
     failure: Option<String>,
 }
 
-/// The servers take turns, in another order each round. Each turn has connections of its own.
-pub fn measure(cell: &Cell, servers: &[Running], effort: Effort, stopped: &AtomicBool) -> Outcome<Row> {
-    let traffics = [Protocol::WebSocket, Protocol::Bytes].map(|protocol| Traffic::new(cell, protocol));
+/// The servers take turns, in another order each round. Each turn has connections of its own, and has all the modes of
+/// the cells, which are those of one table, on them. `None`: it was stopped.
+pub fn measure(
+    cells: &[Cell],
+    servers: &[Running],
+    effort: Effort,
+    stopped: &AtomicBool,
+) -> Option<Vec<Row>> {
+    let connections = cells.first().map_or(0, |cell| cell.connections);
+    let traffics = Protocol::ALL
+        .map(|protocol| cells.iter().map(|cell| Traffic::new(cell, protocol)).collect::<Vec<_>>());
     let mut order: Vec<usize> = (0..servers.len()).collect();
-    let mut all: Vec<Turns> = servers.iter().map(|_| Turns::default()).collect();
+    let mut all: Vec<Vec<Turns>> =
+        cells.iter().map(|_| servers.iter().map(|_| Turns::default()).collect()).collect();
     for _ in 0..effort.rounds {
         fastrand::shuffle(&mut order);
         for &index in &order {
             if stopped.load(Ordering::Relaxed) {
-                return Err("stopped".into());
+                return None;
             }
-            let (server, turns) = (&servers[index], &mut all[index]);
-            let traffic = &traffics[usize::from(server.protocol == Protocol::Bytes)];
-            if turns.failure.is_none() {
-                turns.failure = turns.add(cell, server, traffic, effort).err().map(|error| error.to_string());
+            let server = &servers[index];
+            let mut load = Load::connect(server, connections).map_err(|error| error.to_string());
+            for (row, traffic) in all.iter_mut().zip(&traffics[server.protocol as usize]) {
+                let turns = &mut row[index];
+                let result = match &mut load {
+                    Ok(load) => turns.add(load, server, traffic, effort).map_err(|error| error.to_string()),
+                    Err(error) => Err(error.clone()),
+                };
+                if let Err(error) = result {
+                    turns.failure.get_or_insert(error.clone());
+                    load = Err(error);
+                }
             }
         }
     }
-    Ok(all.into_iter().map(Turns::figures).collect())
+    Some(all.into_iter().map(|row| row.into_iter().map(Turns::figures).collect()).collect())
 }
 
 impl Turns {
-    fn add(&mut self, cell: &Cell, server: &Running, traffic: &Traffic, effort: Effort) -> Outcome<()> {
-        let mut load = Load::connect(server, cell.connections, traffic)?;
-        load.run(effort.warm_up())?;
+    fn add(&mut self, load: &mut Load, server: &Running, traffic: &Traffic, effort: Effort) -> Outcome<()> {
+        load.run(traffic, effort.warm_up())?;
         let before = settled(server)?;
-        let exchanged = load.run(effort.turn)?;
+        let exchanged = load.run(traffic, effort.turn)?;
         let used = settled(server)?.since(before);
         let messages = exchanged.messages as f64;
         self.cpu.push(used.cpu.as_nanos() as f64 / messages);
@@ -132,13 +148,13 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 
 /// By server: resident memory for each connection on which one message was echoed, in bytes.
 pub fn idle(servers: &[Running], connections: usize) -> Outcome<Vec<u64>> {
-    let cell = Cell { size: 16, connections, mode: crate::cells::Mode::PingPong };
+    let cell = Cell { size: 16, connections, mode: Mode::PingPong };
     let mut all = Vec::new();
     for server in servers {
         let traffic = Traffic::new(&cell, server.protocol);
         let before = server.resident()?;
-        let mut load = Load::connect(server, connections, &traffic)?;
-        load.run(Duration::ZERO)?;
+        let mut load = Load::connect(server, connections)?;
+        load.run(&traffic, Duration::ZERO)?;
         all.push(server.resident()?.saturating_sub(before) / connections.max(1) as u64);
     }
     Ok(all)

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use rustix::net::sockopt::set_socket_linger;
 use sansocket::blocking;
 
 use crate::Outcome;
@@ -55,6 +56,8 @@ impl Running {
             Protocol::Bytes => TcpStream::connect(self.address)?,
         };
         stream.set_nodelay(true)?;
+        // Reset at its end: tens of thousands of ports in TIME_WAIT would make each next connection slower.
+        set_socket_linger(&stream, Some(Duration::ZERO))?;
         stream.set_nonblocking(true)?;
         Ok(stream)
     }

@@ -29,6 +29,10 @@ pub enum Protocol {
     Bytes,
 }
 
+impl Protocol {
+    pub const ALL: [Self; 2] = [Self::WebSocket, Self::Bytes];
+}
+
 pub struct Server {
     pub name: String,
     /// In one line.

@@ -18,7 +18,7 @@ pub struct Batch {
 
 /// What a connection sends over and over, from wherever in it the connection begins.
 pub struct Traffic {
-    pub batches: Vec<Batch>,
+    batches: Vec<Batch>,
     pub messages_a_batch: usize,
 }
 
@@ -28,6 +28,10 @@ impl Traffic {
         let count = (BYTES / (cell.size * cell.in_flight())).clamp(2, BATCHES);
         let batches = (0..count).map(|_| Batch::new(cell, protocol, &mut random)).collect();
         Self { batches, messages_a_batch: cell.in_flight() }
+    }
+
+    pub fn batch(&self, number: usize) -> &Batch {
+        &self.batches[number % self.batches.len()]
     }
 }
 
