@@ -20,7 +20,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    pub const FULL: Self = Self { rounds: 11, turn: Duration::from_millis(50) };
+    pub const FULL: Self = Self { rounds: 9, turn: Duration::from_millis(50) };
     pub const QUICK: Self = Self { rounds: 1, turn: Duration::from_millis(5) };
 
     fn warm_up(self) -> Duration {

@@ -58,7 +58,7 @@ pub const ALL: [Served; 11] = [
     },
     Served {
         name: "tokio-websockets-feed",
-        about: "`feed` for all that is there, then `flush`",
+        about: "`feed` for all that is there, then `flush`; but each `next` flushes, too",
         run: |listener| on_tokio(listener, |stream| libraries::tokio_websockets(stream, sinks::gathered)),
     },
     Served {
