@@ -1,8 +1,6 @@
 //! What receiving and sending cost in memory, by a count of every allocation.
 
 #![cfg(feature = "std")]
-// `GlobalAlloc` cannot be implemented otherwise. The crate itself forbids unsafe code.
-#![allow(unsafe_code, reason = "a counting allocator")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -11,70 +9,11 @@
     reason = "a test that meets what it did not expect is to end there"
 )]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
 
+use counting::{allocations, bytes_in_use};
 use sansocket::frame::{Decoder, FrameHeader, MaskKey, MaskKeys, Opcode, copy_masked};
 use sansocket::{Buffer, CloseCode, Config, Connection, Event, Limits, Message, ProtocolError, Role};
-
-/// Counts for each thread by itself: the tests run side by side.
-struct Counting;
-
-thread_local! {
-    /// How often memory was asked for.
-    static CALLS: Cell<usize> = const { Cell::new(0) };
-    /// How many bytes are in use, by this thread's count, and how many ever were.
-    static IN_USE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(calls: usize, bytes: isize) {
-    // A thread that ends has no counters any more.
-    let _ = CALLS.try_with(|all| all.set(all.get() + calls));
-    let _ = IN_USE.try_with(|all| all.set(all.get() + bytes));
-    let in_use = IN_USE.try_with(Cell::get).unwrap_or_default();
-    let _ = PEAK.try_with(|peak| peak.set(peak.get().max(in_use)));
-}
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(1, layout.size() as isize);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        count(0, -(layout.size() as isize));
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(1, size as isize - layout.size() as isize);
-        // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How often `work` asks for memory.
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = CALLS.get();
-    work();
-    CALLS.get() - before
-}
-
-/// How many bytes more than before are in use at the worst moment of `work`, and after it.
-fn bytes_in_use<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
-    let before = IN_USE.get();
-    PEAK.set(before);
-    let result = work();
-    let above = |bytes: isize| usize::try_from(bytes - before).unwrap_or_default();
-    (result, above(PEAK.get()), above(IN_USE.get()))
-}
 
 const KEY: MaskKey = MaskKey([0x37, 0xfa, 0x21, 0x3d]);
 

@@ -1,56 +1,21 @@
 //! A connection over a stream that is polled holds no buffers while nothing is under way: a measure of what it keeps.
 
 #![cfg(any(feature = "tokio", feature = "futures-io"))]
-// `GlobalAlloc` cannot be implemented otherwise. The crate itself forbids unsafe code.
-#![allow(unsafe_code, reason = "a counting allocator")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::cast_possible_wrap,
-    reason = "a test that meets what it did not expect is to end there"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that meets what it did not expect is to end there")]
 
+mod counting;
 mod script;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use counting::bytes_in_use;
 use sansocket::asynchronous::{Io, Reader, WebSocket, Writer};
 use sansocket::{Buffer, Config, Connection};
 use script::wire::Wire;
-
-struct Counting;
-
-thread_local! {
-    static IN_USE: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    // A thread that ends has no counter any more.
-    let _ = IN_USE.try_with(|all| all.set(all.get() + bytes));
-}
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// A scripted stream whose time stands still.
 struct Still(Wire);
@@ -95,9 +60,8 @@ const LITTLE: usize = 1 << 10;
 /// What each of many connections keeps on top of what the first few left in the thread's stock.
 fn kept_by_each<T>(make: impl Fn() -> T) -> usize {
     let _stocked: Vec<T> = (0..50).map(|_| make()).collect();
-    let before = IN_USE.get();
-    let all: Vec<T> = (0..CONNECTIONS).map(|_| make()).collect();
-    let kept = usize::try_from(IN_USE.get() - before).unwrap_or_default() / all.len();
+    let (all, _, kept) = bytes_in_use(|| (0..CONNECTIONS).map(|_| make()).collect::<Vec<T>>());
+    let kept = kept / all.len();
     println!("{kept} bytes");
     kept
 }
