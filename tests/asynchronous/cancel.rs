@@ -275,7 +275,7 @@ fn closing<B: Binding>() {
         let wire = hesitant(FRAMES);
         let mut socket = server::<B>(&wire, untimed());
         again!(polls, socket.close(CloseCode::NORMAL, "bye")).unwrap();
-        assert_eq!(wire.written(), b"\x88\x05\x03\xe8bye");
+        assert_eq!(wire.written(), b"\x88\x05\x03\xe8bye\x8a\x01?");
         assert!(wire.state().shut && socket.close_info().unwrap().was_clean);
     });
 }
@@ -285,7 +285,7 @@ fn closing_by_the_reader<B: Binding>() {
         let wire = hesitant(FRAMES);
         let (mut reader, _writer) = server::<B>(&wire, untimed()).split();
         again!(polls, reader.close(CloseCode::NORMAL, "bye")).unwrap();
-        assert_eq!(wire.written(), b"\x88\x05\x03\xe8bye");
+        assert_eq!(wire.written(), b"\x88\x05\x03\xe8bye\x8a\x01?");
         assert!(wire.state().shut && reader.close_info().unwrap().was_clean);
     });
 }
@@ -301,6 +301,6 @@ fn closing_half<B: Binding>() {
         while let Some(message) = again!(polls, reader.read()).unwrap() {
             received.push(message);
         }
-        assert_eq!((received, &wire.written()[..]), (messages(), &b"\x88\x05\x03\xe8bye"[..]));
+        assert_eq!((received, &wire.written()[..]), (messages(), &b"\x88\x05\x03\xe8bye\x8a\x01?"[..]));
     });
 }
