@@ -113,6 +113,7 @@ mod tests {
         }
     }
 
+    // attack: utf8-1
     #[test]
     fn every_scalar_value() {
         for char in '\0'..=char::MAX {
@@ -120,6 +121,7 @@ mod tests {
         }
     }
 
+    // attack: utf8-1
     // req: 6455-5.6-b, 6455-8.1-a
     #[test]
     fn every_string_of_up_to_two_bytes_and_every_class_of_longer_ones() {

@@ -207,6 +207,7 @@ fn warm(role: Role, config: &Config) -> (Connection, Buffer) {
     (connection, input)
 }
 
+// attack: framing-3
 // req: 6455-10.4-a
 #[test]
 fn section_10_4_a_length_that_is_only_claimed_costs_nothing() {
@@ -223,6 +224,7 @@ fn section_10_4_a_length_that_is_only_claimed_costs_nothing() {
     }
 }
 
+// attack: framing-3
 // req: 6455-10.4-a, 6455-10.4-b
 #[test]
 fn section_10_4_a_length_over_the_limit_costs_a_close_frame() {
@@ -254,6 +256,7 @@ fn fragments(to: Role, opcode: Opcode, payload: &[u8], count: usize) -> Vec<u8> 
     wire
 }
 
+// attack: floods-2
 #[test]
 fn section_5_4_a_million_fragments_of_one_byte_cost_their_payload() {
     const FRAGMENTS: usize = 1 << 20;
@@ -270,6 +273,7 @@ fn section_5_4_a_million_fragments_of_one_byte_cost_their_payload() {
     }
 }
 
+// attack: floods-2
 // req: 6455-10.4-a
 #[test]
 fn section_5_4_a_million_empty_fragments_fail_at_the_limit_and_cost_nothing() {
@@ -284,6 +288,7 @@ fn section_5_4_a_million_empty_fragments_fail_at_the_limit_and_cost_nothing() {
     }
 }
 
+// attack: floods-1
 #[test]
 fn section_5_5_3_a_flood_of_pings_costs_a_few_pongs() {
     for role in ROLES {
@@ -297,6 +302,7 @@ fn section_5_5_3_a_flood_of_pings_costs_a_few_pongs() {
     }
 }
 
+// attack: floods-6
 #[test]
 fn a_large_message_gives_its_memory_back() {
     const LEN: usize = 16 << 20;
@@ -317,6 +323,7 @@ fn a_large_message_gives_its_memory_back() {
     }
 }
 
+// attack: floods-6
 #[test]
 fn a_large_read_gives_its_memory_back() {
     for role in ROLES {
@@ -386,6 +393,7 @@ fn a_decoder_allocates_nothing_whatever_comes() {
     }
 }
 
+// attack: server-1, client-1
 #[test]
 fn section_4_a_head_of_20_megabytes_costs_as_much_as_the_limit() {
     use sansocket::handshake::{client, server};

@@ -174,6 +174,7 @@ fn a_page_on_the_same_port_and_bad_requests_answered() {
     }
 }
 
+// attack: io-3
 #[test]
 fn a_timed_out_read_loses_nothing() {
     let (url, server) = serve(patient(), |mut socket| {
@@ -217,6 +218,7 @@ fn a_message_larger_than_the_buffer_is_taken_in_pieces() {
     assert!(received == text && pieces > 10, "{pieces} pieces");
 }
 
+// attack: close-4
 // req: 6455-5.1-b, 6455-7.1.7-c, 6455-7.1.7-e, 6455-7.4.1-f, 6455-10.7-c
 #[test]
 fn section_7_1_7_a_fault_is_reported_to_the_peer_before_the_transport_ends() {
@@ -237,6 +239,7 @@ fn section_7_1_7_a_fault_is_reported_to_the_peer_before_the_transport_ends() {
     }
 }
 
+// attack: close-3
 // req: 6455-7.1.5-c
 #[test]
 fn a_peer_that_never_answers_the_close_frame_is_given_up() {
@@ -249,6 +252,7 @@ fn a_peer_that_never_answers_the_close_frame_is_given_up() {
     assert_eq!((info.code, info.was_clean, info.sent), (CloseCode::ABNORMAL, false, Some(CloseCode::NORMAL)));
 }
 
+// attack: close-3
 #[test]
 fn a_peer_that_sends_for_ever_cannot_put_off_the_close_deadline() {
     let (url, server) =
@@ -259,6 +263,7 @@ fn a_peer_that_sends_for_ever_cannot_put_off_the_close_deadline() {
     assert!(matches!(server.join().unwrap(), Err(Error::Protocol(ProtocolError::ConnectionLost))));
 }
 
+// attack: io-3
 #[test]
 fn the_keepalive_ends_a_connection_without_a_peer() {
     let (url, server) =
@@ -270,6 +275,7 @@ fn the_keepalive_ends_a_connection_without_a_peer() {
     assert!(matches!(server.join().unwrap(), Err(Error::Protocol(ProtocolError::ConnectionLost))));
 }
 
+// attack: server-1
 #[test]
 fn the_handshake_has_one_deadline_for_all_its_reads() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -288,6 +294,7 @@ fn the_handshake_has_one_deadline_for_all_its_reads() {
     assert!(matches!(server.join().unwrap(), Err(Error::Handshake(HandshakeError::TimedOut))));
 }
 
+// attack: floods-5
 #[test]
 fn a_peer_that_does_not_read_does_not_hold_a_send_for_ever() {
     let (url, server) = serve(Config { write_timeout: SHORT, ..patient() }, |mut socket| {

@@ -170,6 +170,7 @@ fn people_join_talk_rename_and_leave() {
     alice.sees(&["Alice"]);
 }
 
+// attack: demo-4
 #[test]
 fn names_are_cleaned_and_the_servers_own_is_not_to_be_had() {
     let server = Server::start("chat", &[]);
@@ -252,6 +253,7 @@ fn fetch(server: &Server, request: &str) -> (String, String) {
     (head.into(), body.into())
 }
 
+// attack: demo-4
 #[test]
 fn the_page_comes_with_its_policy() {
     let server = Server::start("chat", &[]);
@@ -266,6 +268,11 @@ fn the_page_comes_with_its_policy() {
         let (head, body) = fetch(&server, &format!("GET {path}"));
         assert!(head.contains(&format!("\r\nContent-Type: {media_type}; charset=utf-8")) && !body.is_empty());
     }
+    // Nothing in the page makes HTML of text.
+    let (_, script) = fetch(&server, "GET /chat.js");
+    for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("] {
+        assert!(!script.contains(sink), "{sink}");
+    }
     for (request, status) in [
         ("POST /", "405 Method Not Allowed"),
         ("GET /page/index.html", "404 Not Found"),
@@ -277,6 +284,7 @@ fn the_page_comes_with_its_policy() {
     }
 }
 
+// attack: demo-4, server-7
 // req: 6455-4.2.2-f, 6455-4.2.2-g, 6455-4.2.2-j, 6455-10.2-a, 6455-10.2-b
 #[test]
 fn only_pages_of_the_server_and_of_sites_allowed_may_connect() {
@@ -350,6 +358,7 @@ fn what_is_not_understood_closes_the_connection() {
     assert_eq!(witness.hears(), said("whoever", "unimpressed"), "and nothing of the above was passed on");
 }
 
+// attack: demo-3
 #[test]
 fn a_flood_closes_the_connection_that_it_comes_from() {
     let server = Server::start("chat", &[]);
@@ -375,6 +384,7 @@ fn a_flood_closes_the_connection_that_it_comes_from() {
     assert!((20..30).contains(&passed_on), "{passed_on} messages were passed on");
 }
 
+// attack: demo-3
 #[test]
 fn a_window_that_does_not_read_is_dropped_and_the_others_miss_nothing() {
     let server = Server::start("chat", &["--history", "0"]);
@@ -411,6 +421,7 @@ fn a_window_that_does_not_read_is_dropped_and_the_others_miss_nothing() {
     assert!(matches!(end, Error::Protocol(_) | Error::Io(_)), "{end}");
 }
 
+// attack: demo-1
 #[test]
 fn connections_over_the_limit_are_refused_and_places_are_reused() {
     let server = Server::start("chat", &["--max-connections", "4"]);
@@ -443,6 +454,7 @@ fn connections_over_the_limit_are_refused_and_places_are_reused() {
     }
 }
 
+// attack: demo-2
 #[cfg(unix)]
 #[test]
 fn a_server_out_of_descriptors_serves_on_and_recovers() {
@@ -456,6 +468,7 @@ fn a_server_out_of_descriptors_serves_on_and_recovers() {
     assert_eq!(bob.hears(), said("Alice", "still served"));
 }
 
+// attack: demo-1
 #[test]
 fn a_panic_takes_its_own_connection_along_and_frees_the_place() {
     let slots = limits::Slots::new(1);

@@ -82,6 +82,7 @@ fn socket() -> WebSocket<Still> {
     socket
 }
 
+// attack: floods-6
 #[test]
 fn a_connection_that_waits_holds_no_buffer() {
     let kept = kept_by_each(socket);

@@ -4,6 +4,9 @@
 //! above it: `// req: 6455-5.1-b, 6455-5.1-e`. A requirement is proved by a test that fails where the rule is broken.
 //!
 //! `cargo test --test requirements -- --nocapture coverage` prints how much of each section is covered.
+//!
+//! The attacks that are tried are held together with their tests in the same way: `tests/attacks/attacks.md`,
+//! `// attack: framing-2`.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +15,8 @@
     reason = "a test that meets what it did not expect is to end there"
 )]
 
+#[path = "requirements/attacks.rs"]
+mod attacks;
 #[path = "requirements/checklist.rs"]
 mod checklist;
 #[path = "requirements/proof.rs"]
@@ -22,9 +27,10 @@ mod tags;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use attacks::ATTACK;
 use checklist::{Checklist, Exception};
 use proof::{Count, Coverage};
-use tags::Tag;
+use tags::{Kind, REQUIREMENT, Tag};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,8 +54,8 @@ fn exceptions() -> Vec<Exception> {
     checklist::exceptions(&read("tests/requirements/exceptions.md")).unwrap()
 }
 
-/// Every tag in the sources; the fuzz targets are not in the published crate.
-fn all_tags() -> Vec<Tag> {
+/// Every tag of that kind in the sources; the fuzz targets are not in the published crate.
+fn all_tags(kind: Kind) -> Vec<Tag> {
     let mut files = Vec::new();
     for folder in ["src", "tests", "fuzz/fuzz_targets"] {
         sources(&root().join(folder), &mut files);
@@ -57,7 +63,7 @@ fn all_tags() -> Vec<Tag> {
     files.sort();
     let tags = files.iter().map(|file| {
         let name = file.strip_prefix(root()).unwrap().display().to_string();
-        tags::tags(&name, &fs::read_to_string(file).unwrap()).unwrap()
+        tags::tags(kind, &name, &fs::read_to_string(file).unwrap()).unwrap()
     });
     tags.flatten().collect()
 }
@@ -75,28 +81,48 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
 
 #[test]
 fn every_rule_that_binds_an_endpoint_has_a_test_or_a_reason_why_not() {
-    let faults = proof::faults(&checklist(), &exceptions(), &all_tags());
+    let faults = proof::faults(&checklist(), &exceptions(), &all_tags(REQUIREMENT));
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
 #[test]
 fn exceptions_stay_exceptions() {
-    let total = Coverage::new(&checklist(), &exceptions(), &all_tags()).rules("6455");
+    let total = Coverage::new(&checklist(), &exceptions(), &all_tags(REQUIREMENT)).rules("6455");
     assert!(total.excepted * 100 < total.all * 15, "{} of {}", total.excepted, total.all);
 }
 
 #[test]
 fn coverage() {
-    println!("{}", Coverage::new(&checklist(), &exceptions(), &all_tags()));
+    println!("{}", Coverage::new(&checklist(), &exceptions(), &all_tags(REQUIREMENT)));
 }
 
 #[test]
 fn the_readme_has_the_figures() {
-    let total = Coverage::new(&checklist(), &exceptions(), &all_tags()).rules("6455");
+    let total = Coverage::new(&checklist(), &exceptions(), &all_tags(REQUIREMENT)).rules("6455");
     let words = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
     let Count { all, tested, excepted } = total;
     let said = format!(
         "{all} rules that bind an endpoint, {tested} are proved by tests that name them and {excepted} are [excepted]"
     );
     assert!(words.contains(&said), "the README does not say: {said}");
+}
+
+fn list_of_attacks() -> Vec<(String, String)> {
+    attacks::list(&read("tests/attacks/attacks.md")).unwrap()
+}
+
+#[test]
+fn every_attack_has_a_test() {
+    let faults = attacks::faults(&list_of_attacks(), &all_tags(ATTACK));
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn attacks_and_where_they_are_tried() {
+    let tags = all_tags(ATTACK);
+    let places = attacks::places(&tags);
+    for (id, attack) in list_of_attacks() {
+        println!("{id}: {attack}");
+        places[&*id].iter().for_each(|place| println!("    {place}"));
+    }
 }

@@ -43,6 +43,7 @@ fn echo(script: Script) -> (Vec<Message>, Option<Script>, Result<(), Error>) {
     (received, Some(socket.into_parts().0.0), result)
 }
 
+// attack: io-1
 // req: 6455-6.1-i
 #[test]
 fn reads_and_writes_of_any_length() {
@@ -60,6 +61,7 @@ fn reads_and_writes_of_any_length() {
     }
 }
 
+// attack: io-1
 #[test]
 fn an_interrupted_call_is_made_again() {
     let mut script = Script::new(&session());
@@ -70,6 +72,7 @@ fn an_interrupted_call_is_made_again() {
     assert_eq!((received, script.unwrap().written), (messages(), expected()));
 }
 
+// attack: io-1, close-3
 #[test]
 fn the_end_of_the_stream_at_every_byte() {
     let session = session();
@@ -86,6 +89,7 @@ fn the_end_of_the_stream_at_every_byte() {
     }
 }
 
+// attack: io-1
 #[test]
 fn a_read_error_at_every_byte_loses_nothing() {
     for at in 0..FRAMES.len() {
@@ -106,6 +110,7 @@ fn a_read_error_at_every_byte_loses_nothing() {
     }
 }
 
+// attack: io-1
 #[test]
 fn a_write_error_at_every_byte_leaves_the_rest_queued() {
     for at in 0..ANSWERS.len() {
@@ -144,6 +149,7 @@ fn section_7_1_5_a_reset_is_the_end_of_the_connection_with_1006() {
     assert!(matches!(socket.read(), Err(Error::Protocol(ProtocolError::ConnectionLost))));
 }
 
+// attack: io-1
 #[test]
 fn a_stream_that_takes_nothing_or_lies() {
     let stream = |reads: &[Step], writes: &[Step]| {
@@ -191,6 +197,7 @@ fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out() {
     assert!(socket.stream().0.written.ends_with(b"\x88\x02\x03\xe8"));
 }
 
+// attack: floods-1
 #[test]
 fn control_frames_without_end_do_not_put_off_the_end_of_a_read() {
     let pings = b"\x89\x80\0\0\0\0".repeat(50_000);
@@ -265,6 +272,7 @@ impl Drop for Closing {
     }
 }
 
+// attack: client-4
 // req: 6455-4.1-aj, 6455-7.1.7-a, 6455-7.2.1-a, 6455-7.2.1-b
 #[test]
 fn section_7_2_1_a_client_that_fails_the_handshake_closes_the_stream_and_says_no_more() {

@@ -87,6 +87,7 @@ fn at_every_poll(play: impl Fn(&mut Polls)) {
     }
 }
 
+// attack: io-2
 fn reading_messages<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
@@ -121,6 +122,7 @@ macro_rules! all_events {
     }};
 }
 
+// attack: io-2
 fn reading_events<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
@@ -157,6 +159,7 @@ macro_rules! all_pieces {
     }};
 }
 
+// attack: io-2
 fn reading_pieces<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
@@ -170,6 +173,7 @@ fn reading_pieces<B: Binding>() {
     });
 }
 
+// attack: io-2
 fn reading_half<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
@@ -228,6 +232,7 @@ macro_rules! send_all {
     };
 }
 
+// attack: io-2
 fn sending<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(b"");
@@ -236,6 +241,7 @@ fn sending<B: Binding>() {
     });
 }
 
+// attack: io-2
 fn sending_half<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(b"");
@@ -257,6 +263,7 @@ macro_rules! gather_all {
     };
 }
 
+// attack: io-2
 fn gathering<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(b"");
@@ -270,6 +277,7 @@ fn gathering<B: Binding>() {
     });
 }
 
+// attack: io-2
 fn closing<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
@@ -280,6 +288,7 @@ fn closing<B: Binding>() {
     });
 }
 
+// attack: io-2
 fn closing_by_the_reader<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
@@ -290,6 +299,7 @@ fn closing_by_the_reader<B: Binding>() {
     });
 }
 
+// attack: io-2
 fn closing_half<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);

@@ -15,6 +15,7 @@
 mod bindings;
 mod cancel;
 mod load;
+mod opening;
 #[cfg(feature = "tokio")]
 mod paused;
 #[path = "../script/mod.rs"]

@@ -23,6 +23,7 @@ async fn pair(config: Config) -> (WebSocket<DuplexStream>, WebSocket<DuplexStrea
     (client.unwrap().0, server.unwrap())
 }
 
+// attack: server-1
 #[tokio::test(start_paused = true)]
 async fn a_handshake_byte_by_byte_has_a_deadline_as_a_whole() {
     let begin = Instant::now();
@@ -86,6 +87,7 @@ async fn answer(request: &[u8], decide: impl FnOnce(&Incoming) -> Response) -> (
     (answer, result.unwrap_err())
 }
 
+// attack: server-5
 // req: 6455-4.2.2-g, 6455-7.2.2-a, 6455-10.7-d
 #[tokio::test(start_paused = true)]
 async fn refusals_arrive() {
@@ -119,6 +121,7 @@ async fn idle_connections_are_kept_alive_while_both_ends_read() {
     assert_eq!(server.read().await.unwrap(), Some(Message::from("still here")));
 }
 
+// attack: io-3
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_is_silent_is_lost() {
     let begin = Instant::now();

@@ -29,7 +29,7 @@ over_each! {
 const PENDING: Step = Step::Error(ErrorKind::WouldBlock);
 
 /// Echoes to the end; gives what was received and how it ended.
-async fn echo<I: Io>(socket: &mut WebSocket<I>) -> (Vec<Message>, Result<(), Error>) {
+pub(crate) async fn echo<I: Io>(socket: &mut WebSocket<I>) -> (Vec<Message>, Result<(), Error>) {
     let mut received = Vec::new();
     let result = loop {
         match socket.read().await {
@@ -52,6 +52,7 @@ fn plays_whole<B: Binding>(script: Script) {
     assert!(wire.state().shut);
 }
 
+// attack: io-1
 // req: 6455-5.5.1-k, 6455-5.5.1-l, 6455-6.1-i, 6455-7.1.1-e
 fn reads_and_writes_of_any_length<B: Binding>() {
     for (read, write) in [(1, 1), (1, 1000), (2, 3), (7, 5), (1000, 1)] {
@@ -63,6 +64,7 @@ fn reads_and_writes_of_any_length<B: Binding>() {
     }
 }
 
+// attack: io-1
 fn pending_at_every_byte<B: Binding>() {
     plays_whole::<B>(Script {
         reads: [PENDING, Step::Bytes(1)].repeat(500).into(),
@@ -72,6 +74,7 @@ fn pending_at_every_byte<B: Binding>() {
     });
 }
 
+// attack: io-1, close-3
 // req: 6455-7.1.4-a
 fn the_end_of_the_stream_at_every_byte<B: Binding>() {
     for end in 0..FRAMES.len() {
@@ -86,6 +89,7 @@ fn the_end_of_the_stream_at_every_byte<B: Binding>() {
     }
 }
 
+// attack: io-1
 fn a_read_error_at_every_byte_loses_nothing<B: Binding>() {
     for at in 0..FRAMES.len() {
         let failing = [Step::Error(ErrorKind::Other), PENDING, Step::Error(ErrorKind::TimedOut)];
@@ -105,6 +109,7 @@ fn a_read_error_at_every_byte_loses_nothing<B: Binding>() {
     }
 }
 
+// attack: io-1
 fn a_write_error_at_every_byte_leaves_the_rest_queued<B: Binding>() {
     for at in 0..ANSWERS.len() {
         // One byte at a time, so that the error comes at that byte whatever is written at once.
@@ -129,6 +134,7 @@ fn a_write_error_at_every_byte_leaves_the_rest_queued<B: Binding>() {
     }
 }
 
+// attack: io-1
 fn a_stream_that_takes_nothing_or_lies<B: Binding>() {
     let stream = |reads: &[Step], writes: &[Step]| {
         let script =
@@ -170,6 +176,7 @@ fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out<B: Bind
     assert!(matches!(late, Err(Error::Send(SendError::Closed))), "{late:?}");
 }
 
+// attack: close-4
 // req: 6455-7.1.7-c, 6455-7.1.7-e, 6455-7.4.1-f, 6455-10.7-c
 fn a_protocol_error_is_told_to_the_peer_before_it_is_returned<B: Binding>() {
     let faults: [(&[u8], u16); 4] = [
@@ -211,6 +218,7 @@ fn a_stream_that_could_not_be_flushed_is_flushed_again<B: Binding>() {
     assert!(wire.state().script.flushes.is_empty());
 }
 
+// attack: io-2
 // req: 6455-5.5.2-b, 6455-5.5.2-c
 fn pings_are_answered_while_reading_waits<B: Binding>() {
     let wire = Wire::open(b"");
@@ -225,6 +233,7 @@ fn pings_are_answered_while_reading_waits<B: Binding>() {
     assert_eq!(wire.written(), b"\x8a\x01?");
 }
 
+// attack: floods-1
 fn reading_goes_on_while_writing_is_stuck<B: Binding>() {
     let wire = Wire::open(&b"\x82\x84\0\0\0\0abcd\x89\x80\0\0\0\0".repeat(1000));
     wire.state().stuck = true;
@@ -240,6 +249,7 @@ fn reading_goes_on_while_writing_is_stuck<B: Binding>() {
     assert!(wire.written().ends_with(b"\x81\x02on"));
 }
 
+// attack: floods-1
 fn a_stream_that_always_has_something_lets_others_have_their_turn<B: Binding>() {
     for flood in [&b"\x89\x80\0\0\0\0"[..], b"\x82\x80\0\0\0\0"] {
         let wire = Wire::open(b"");

@@ -32,6 +32,7 @@ fn stuck() -> Wire {
     wire
 }
 
+// attack: io-2
 fn all_who_wait_for_a_stuck_stream_are_woken<B: Binding>() {
     let wire = stuck();
     let (mut reader, writer) = server::<B>(&wire, untimed()).split();
@@ -53,6 +54,7 @@ fn all_who_wait_for_a_stuck_stream_are_woken<B: Binding>() {
 }
 
 /// A stream is writable before it says so: who writes in between must not take the news from others of its task.
+// attack: io-2
 fn one_task_may_hold_several_of_them<B: Binding>() {
     let wire = stuck();
     let (_reader, writer) = server::<B>(&wire, untimed()).split();
@@ -70,6 +72,7 @@ fn one_task_may_hold_several_of_them<B: Binding>() {
     assert!(!both.is_woken());
 }
 
+// attack: io-2
 fn a_writer_that_gave_up_takes_no_wake_up_with_it<B: Binding>() {
     let wire = stuck();
     let (_reader, writer) = server::<B>(&wire, untimed()).split();
@@ -85,6 +88,7 @@ fn a_writer_that_gave_up_takes_no_wake_up_with_it<B: Binding>() {
     assert_eq!(wire.written(), b"\x81\x011\x81\x012");
 }
 
+// attack: floods-5, io-2
 fn sending_waits_at_the_limit_and_goes_on<B: Binding>() {
     let wire = stuck();
     let config = Config { max_output_len: 100, ..untimed() };
@@ -123,6 +127,7 @@ fn a_sink_waits_at_the_limit_and_goes_on<B: Binding>() {
     assert_eq!(wire.written(), b"\x81\x0a0123456789".repeat(100));
 }
 
+// attack: io-2
 fn a_lost_connection_sends_no_writer_to_sleep<B: Binding>() {
     let wire = stuck();
     let (mut reader, writer) = server::<B>(&wire, untimed()).split();

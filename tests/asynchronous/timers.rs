@@ -47,6 +47,7 @@ fn is_lost<T: std::fmt::Debug>(result: Result<T, Error>) {
     assert!(matches!(result, Err(Error::Protocol(ProtocolError::ConnectionLost))), "{result:?}");
 }
 
+// attack: io-3
 #[test]
 fn silence_is_met_with_a_ping_and_then_the_connection_is_lost() {
     let wire = Wire::open(b"");
@@ -56,6 +57,7 @@ fn silence_is_met_with_a_ping_and_then_the_connection_is_lost() {
     assert_eq!((after, &wire.written()[..]), (20, &b"\x89\x00"[..]));
 }
 
+// attack: io-3
 #[test]
 fn the_keepalive_finds_a_writer_that_is_stuck() {
     let wire = Wire::open(b"");
@@ -71,6 +73,7 @@ fn the_keepalive_finds_a_writer_that_is_stuck() {
     is_lost(result);
 }
 
+// attack: io-3
 #[test]
 fn a_read_that_is_dropped_leaves_the_timers_running() {
     let wire = Wire::open(b"");
@@ -83,6 +86,7 @@ fn a_read_that_is_dropped_leaves_the_timers_running() {
     is_lost(seconds(&clock, socket.read()).1);
 }
 
+// attack: close-3
 #[test]
 fn a_peer_that_does_not_answer_a_close_frame_is_given_up() {
     for flood in [None, Some(b"\x82\x80\0\0\0\0".to_vec()), Some(b"\x89\x80\0\0\0\0".to_vec())] {
@@ -110,6 +114,7 @@ fn a_reader_gives_up_when_another_task_has_closed() {
     assert_eq!(after, 5);
 }
 
+// attack: close-3
 // req: 6455-5.5.1-k, 6455-5.5.1-n, 6455-7.1.1-a, 6455-7.1.1-d
 #[test]
 fn a_peer_that_leaves_the_transport_open_or_floods_it_delays_the_end_no_longer_than_that() {
@@ -162,6 +167,7 @@ fn stuck() -> (WebSocket<Clocked>, Clock) {
     (WebSocket::from_parts(io, Connection::server(config), Buffer::new()), clock)
 }
 
+// attack: floods-5
 #[test]
 fn a_peer_that_reads_nothing_is_given_up_by_whoever_sends() {
     let (mut socket, clock) = stuck();
@@ -171,6 +177,7 @@ fn a_peer_that_reads_nothing_is_given_up_by_whoever_sends() {
     is_lost(seconds(&clock, socket.read()).1);
 }
 
+// attack: floods-5
 #[test]
 fn a_peer_that_reads_nothing_is_given_up_by_a_writer_without_a_reader() {
     let (socket, clock) = stuck();
@@ -180,6 +187,7 @@ fn a_peer_that_reads_nothing_is_given_up_by_a_writer_without_a_reader() {
     assert_eq!((after, writer.state(), reader.close_info().unwrap().was_clean), (7, State::Closed, false));
 }
 
+// attack: floods-5
 #[test]
 fn a_peer_that_reads_nothing_is_given_up_by_reader_and_writer_at_once() {
     let (socket, clock) = stuck();

@@ -54,6 +54,7 @@ fn section_7_4_codes_that_may_not_be_on_the_wire_are_an_error() {
     }
 }
 
+// attack: close-2
 // req: 6455-7.1.1-a, 6455-7.1.5-a, 6455-7.1.6-a
 #[test]
 fn section_5_5_1_what_follows_a_close_frame_is_ignored() {
@@ -108,6 +109,7 @@ fn sides(pair: &mut Pair, role: Role) -> (&mut Side, &mut Side) {
     }
 }
 
+// attack: close-3
 // req: 6455-5.5.1-o, 6455-7.1.5-a, 6455-7.1.6-a
 #[test]
 fn section_7_1_3_closing_from_both_sides_at_once() {
@@ -165,6 +167,7 @@ fn section_7_1_messages_that_were_on_their_way_arrive_while_closing() {
     }
 }
 
+// attack: close-3
 // req: 6455-7.1.4-a, 6455-7.1.5-c, 6455-7.2.1-b
 #[test]
 fn section_7_1_5_a_stream_that_ends_is_1006_unless_both_close_frames_passed() {

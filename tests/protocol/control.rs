@@ -15,6 +15,7 @@ fn section_5_5_2_every_ping_is_answered_with_its_payload() {
     receives(&Config::default(), &frames, &events, None, &answers);
 }
 
+// attack: floods-1
 // req: 6455-5.5.3-d, 6455-6.2-b
 #[test]
 fn section_5_5_3_pongs_are_never_answered() {
@@ -60,6 +61,7 @@ fn flood(role: sansocket::Role, n: u32) -> (Vec<u8>, usize) {
     (out, most)
 }
 
+// attack: floods-1
 // req: 6455-5.5.3-b
 #[test]
 fn section_5_5_3_a_flood_of_pings_costs_a_few_pongs_and_the_newest_is_answered_last() {
@@ -121,6 +123,7 @@ fn section_5_5_1_a_pong_still_owed_goes_out_before_the_close_frame() {
 
 /// "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already received a Close
 /// frame" (section 5.5.2).
+// attack: close-2
 // req: 6455-5.5.2-e
 #[test]
 fn section_5_5_2_pings_are_answered_until_a_close_frame_comes() {

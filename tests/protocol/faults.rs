@@ -49,6 +49,7 @@ fn config() -> Config {
     Config { limits: LIMITS, ..Config::default() }
 }
 
+// attack: framing-4, framing-6, close-4
 // req: 6455-5.2-c, 6455-5.2-d, 6455-5.4-f, 6455-5.5-b, 6455-5.5-c, 6455-5.5.1-b, 6455-5.6-a, 6455-7.1.7-e, 6455-7.1.7-g, 6455-7.4.1-f, 6455-8.1-a, 6455-10.4-a, 6455-10.7-a, 6455-10.7-c
 #[test]
 fn section_7_1_7_events_before_the_fault_then_the_error_and_the_right_close_frame() {
@@ -66,6 +67,7 @@ fn section_7_1_7_events_before_the_fault_then_the_error_and_the_right_close_fram
     }
 }
 
+// attack: framing-9
 // req: 6455-7.1.7-a, 6455-7.1.7-b, 6455-7.1.7-c, 6455-7.1.7-g, 6455-10.4-a
 #[test]
 fn section_7_1_7_a_failed_connection_is_closed_and_says_why() {
@@ -93,6 +95,7 @@ fn section_7_1_7_a_failed_connection_is_closed_and_says_why() {
     }
 }
 
+// attack: framing-5
 // req: 6455-5.1-b, 6455-5.1-c, 6455-5.1-e, 6455-5.1-f
 #[test]
 fn section_5_1_a_frame_masked_the_wrong_way_fails_the_connection() {
@@ -110,6 +113,7 @@ fn section_5_1_a_frame_masked_the_wrong_way_fails_the_connection() {
     }
 }
 
+// attack: framing-2, framing-3
 // req: 6455-5.2-h, 6455-5.2-j, 6455-10.4-a, 6455-10.4-b
 #[test]
 fn section_5_2_lengths_that_may_not_be() {
@@ -136,6 +140,7 @@ fn section_5_2_lengths_that_may_not_be() {
     }
 }
 
+// attack: utf8-2
 // req: 6455-8.1-a
 #[test]
 fn section_8_1_text_fails_before_its_frame_is_complete() {
@@ -170,6 +175,7 @@ fn section_7_1_7_a_fault_while_closing_is_not_followed_by_a_second_close_frame()
     }
 }
 
+// attack: close-4
 // req: 6455-7.1.7-e
 #[test]
 fn section_7_1_7_the_close_frame_of_a_fault_fits_into_a_full_output() {

@@ -1,7 +1,7 @@
 //! Every beginning that a frame can have, against the rules of section 5 one by one.
 
 use sansocket::frame::{Decoder, Limits};
-use sansocket::{ProtocolError, Role};
+use sansocket::{Buffer, Config, ProtocolError, Role};
 
 use crate::common::*;
 
@@ -51,6 +51,7 @@ fn frame(first: u8, second: u8) -> Vec<u8> {
     [&[first, second], &length[..], &KEY, &payload].concat()
 }
 
+// attack: framing-1, framing-4, framing-5, framing-6
 // req: 6455-5.1-b, 6455-5.1-e, 6455-5.2-a, 6455-5.2-c, 6455-5.2-d, 6455-5.2-e, 6455-5.4-f, 6455-5.5-a, 6455-5.5-b, 6455-5.5-c, 6455-5.5.1-b
 #[test]
 fn section_5_every_pair_of_first_bytes() {
@@ -79,5 +80,38 @@ fn check(mut decoder: Decoder, first: u8, second: u8, broken: &[ProtocolError]) 
             assert!(chunk.is_some());
         }
         Err(error) => assert!(broken.contains(&error), "{first:02x} {second:02x}: {error:?}, not {broken:?}"),
+    }
+}
+
+// attack: framing-1, framing-4, framing-5, framing-6, framing-9
+#[test]
+fn section_5_every_pair_of_first_bytes_at_a_connection() {
+    let config = Config::default();
+    for to in ROLES {
+        for inside in [false, true] {
+            let begun = if inside { wire(to, &[(TEXT_BEGINS, b"")]) } else { vec![] };
+            for first in 0..=255 {
+                for second in 0..=255 {
+                    let bytes = frame(first, second);
+                    let is_whole = bytes.len() <= 300;
+                    let reads = [&begun[..], &bytes[..bytes.len().min(300)]];
+                    let outcome = feed(&mut connection(to, &config), &mut Buffer::new(), reads);
+                    let broken = broken_rules(first, second, to, inside);
+                    let what = format!("{to:?} {first:02x} {second:02x}: {outcome:02x?}, not {broken:?}");
+                    match outcome.error {
+                        Some(error) => {
+                            assert!(broken.contains(&error) && outcome.events.is_empty(), "{what}");
+                            let close = close_body(1002, error.as_str());
+                            assert_eq!(outcome.output, wire(other(to), &[(CLOSE, &close)]), "{what}");
+                        }
+                        None => {
+                            assert_eq!(broken, [], "{what}");
+                            let ends = is_whole && first & 0x80 != 0;
+                            assert_eq!(outcome.events.len(), usize::from(ends), "{what}");
+                        }
+                    }
+                }
+            }
+        }
     }
 }

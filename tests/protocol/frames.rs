@@ -115,6 +115,7 @@ fn section_5_1_masking_is_the_clients_duty_alone() {
     }
 }
 
+// attack: framing-2
 // req: 6455-5.2-h, 6455-5.2-j
 #[test]
 fn section_5_2_lengths_take_their_shortest_form() {
@@ -149,6 +150,7 @@ fn with_length(first: u8, length: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (unmasked, masked)
 }
 
+// attack: framing-6
 // req: 6455-5.2-c, 6455-5.4-b, 6455-5.4-f, 6455-5.4-g, 7692-6.1-d
 #[test]
 fn section_5_4_the_order_of_frames() {
@@ -216,6 +218,7 @@ fn section_8_1_text_is_utf_8_over_all_its_frames() {
     }
 }
 
+// attack: utf8-2
 // req: 6455-8.1-a
 #[test]
 fn section_8_1_the_first_impossible_byte_fails_in_the_middle_of_a_frame() {
@@ -229,6 +232,7 @@ fn section_8_1_the_first_impossible_byte_fails_in_the_middle_of_a_frame() {
     }
 }
 
+// attack: framing-3
 // req: 6455-10.4-a, 6455-10.4-b, 6455-10.4-c
 #[test]
 fn section_10_4_limits_are_seen_in_the_header() {

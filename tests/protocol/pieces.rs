@@ -106,6 +106,7 @@ fn pieces_are_given_out_as_they_arrive() {
     }
 }
 
+// attack: utf8-3, floods-3
 #[test]
 fn pieces_before_a_fault_are_given_out() {
     use ProtocolError::{InterleavedMessage, InvalidUtf8, MessageTooLong};

@@ -122,6 +122,7 @@ fn in_order(frames: Vec<(u8, Vec<u8>)>) -> Vec<(u8, Vec<u8>)> {
 proptest! {
     #![proptest_config(cases(2000))]
 
+    // attack: framing-8
     // req: 6455-5.4-o, 6455-6.2-a, 6455-10.1-a, 6455-10.7-a
     #[test]
     fn any_split_of_any_bytes_comes_to_what_the_reference_says(
@@ -203,6 +204,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases(300))]
 
+    // attack: server-6, client-1
     // req: 6455-10.1-a, 6455-10.7-a
     #[test]
     fn no_bytes_make_either_side_of_a_handshake_panic(

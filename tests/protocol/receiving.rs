@@ -37,6 +37,7 @@ fn section_5_4_messages_in_fragments() {
     }
 }
 
+// attack: framing-7
 // req: 6455-5.4-c, 6455-5.4-g, 6455-6.2-b
 #[test]
 fn section_5_4_control_frames_between_fragments_leave_the_message_whole() {
@@ -85,6 +86,7 @@ fn section_6_2_messages_follow_each_other_in_one_read() {
     receives(&Config::default(), &frames, &events, None, &[]);
 }
 
+// attack: floods-3
 // req: 6455-10.4-a, 6455-10.4-b, 6455-10.4-c
 #[test]
 fn section_10_4_limits_hold_over_all_fragments() {

@@ -132,6 +132,7 @@ fn section_6_1_nothing_is_sent_after_a_close_frame() {
     }
 }
 
+// attack: floods-5
 #[test]
 fn output_that_is_not_written_has_a_limit_and_the_limit_can_be_waited_out() {
     for role in ROLES {
@@ -217,6 +218,7 @@ impl MaskKeys for Counting {
     }
 }
 
+// attack: masking-1
 // req: 6455-5.1-a, 6455-5.3-a, 6455-5.3-b, 6455-5.5.1-e, 6455-6.1-h, 6455-10.3-a, 6455-10.3-c
 #[test]
 fn section_5_3_every_frame_of_a_client_has_a_key_of_its_own() {
@@ -247,6 +249,7 @@ fn section_5_3_every_frame_of_a_client_has_a_key_of_its_own() {
     assert_eq!(written(client.output()), expected);
 }
 
+// attack: masking-1
 // req: 6455-5.3-b, 6455-10.3-a
 #[cfg(feature = "std")]
 #[test]

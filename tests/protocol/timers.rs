@@ -40,6 +40,7 @@ fn ping(role: Role) -> Vec<u8> {
     wire(other(role), &[(PING, b"")])
 }
 
+// attack: io-3
 #[test]
 fn silence_is_met_with_a_ping_and_more_silence_with_the_end() {
     for role in ROLES {
@@ -138,6 +139,7 @@ fn telling_the_time_often_or_late_is_harmless() {
     }
 }
 
+// attack: close-3
 #[test]
 fn section_7_1_1_a_peer_that_does_not_answer_a_close_frame_is_given_up() {
     for role in ROLES {

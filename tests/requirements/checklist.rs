@@ -104,8 +104,12 @@ pub(crate) fn exceptions(text: &str) -> Result<Vec<Exception>, String> {
 
 /// The cells of the rows whose first one begins with a number; the others are headings.
 fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    all_rows(text).filter(|cells| cells[0].starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// The cells of all rows.
+pub(crate) fn all_rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
-    let rows = rows.filter(|row| row.starts_with(|first: char| first.is_ascii_digit()));
     rows.map(|row| row.trim_end().trim_end_matches('|').split('|').map(str::trim).collect())
 }
 

@@ -1,4 +1,4 @@
-//! The comments that say which requirements a test proves.
+//! The comments that say which requirements a test proves, and which attacks it tries.
 
 use crate::checklist::is_id;
 
@@ -10,18 +10,26 @@ pub(crate) struct Tag {
     pub(crate) ids: Vec<String>,
 }
 
-const MARK: &str = "// req:";
+/// What a comment begins with, and what stands behind that.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) mark: &'static str,
+    pub(crate) is_id: fn(&str) -> bool,
+}
 
-/// The tags of a source. One that does not stand above a test, or a row of a test's table, is an error, as is one above a
+/// `// req: 6455-5.1-b`.
+pub(crate) const REQUIREMENT: Kind = Kind { mark: "// req:", is_id };
+
+/// The tags of that kind in a source. One that does not stand above a test, or a row of a test's table, is an error, as is one above a
 /// test that is not run.
-pub(crate) fn tags(file: &str, source: &str) -> Result<Vec<Tag>, String> {
+pub(crate) fn tags(kind: Kind, file: &str, source: &str) -> Result<Vec<Tag>, String> {
     let lines: Vec<_> = source.lines().map(str::trim).collect();
     let mut tags = Vec::new();
     for (at, line) in lines.iter().enumerate() {
-        let Some(list) = line.strip_prefix(MARK) else { continue };
+        let Some(list) = line.strip_prefix(kind.mark) else { continue };
         let place = format!("{file}:{}", at + 1);
         let ids: Vec<_> = list.split(',').map(|id| id.trim().to_string()).collect();
-        if let Some(id) = ids.iter().find(|id| !is_id(id)) {
+        if let Some(id) = ids.iter().find(|id| !(kind.is_id)(id)) {
             return Err(format!("{place}: {id:?} is no id"));
         }
         check_place(&lines, at).map_err(|fault| format!("{place}: {fault}"))?;
@@ -59,12 +67,12 @@ fn function(line: &str) -> Option<&str> {
 /// Whether `over_each!`, in the tests of the async shells, makes tests of it.
 fn is_listed(lines: &[&str], name: &str) -> bool {
     let list = lines.iter().skip_while(|line| !line.starts_with("over_each!")).skip(1);
-    list.take_while(|line| **line != "}").any(|line| line.trim_end_matches(',') == name)
+    list.take_while(|line| **line != "}").any(|line| line.split(',').any(|listed| listed.trim() == name))
 }
 
 #[cfg(test)]
 fn ids(source: &str) -> Option<Vec<String>> {
-    tags("x.rs", source).ok().map(|tags| tags.into_iter().flat_map(|tag| tag.ids).collect())
+    tags(REQUIREMENT, "x.rs", source).ok().map(|tags| tags.into_iter().flat_map(|tag| tag.ids).collect())
 }
 
 #[test]
@@ -75,6 +83,7 @@ fn a_tag_stands_above_a_test_or_a_row() {
         "/// What it shows.\n#[test]\nfn x() {",
         "#[tokio::test(start_paused = true)]\nasync fn x() {",
         "fn x<B: Binding>() {\n}\nover_each! {\n    w,\n    x,\n}",
+        "fn x<B: Binding>() {\n}\nover_each! {\n    w, x, y,\n}",
         "fuzz_target!(|bytes: &[u8]| {",
         "(TEXT, b\"x\"),",
         "&[(TEXT, b\"x\")],",

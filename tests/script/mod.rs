@@ -5,8 +5,10 @@
 
 pub(crate) mod wire;
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
+use std::rc::Rc;
 
 use sansocket::Message;
 
@@ -74,12 +76,60 @@ impl Write for Script {
     }
 }
 
+/// A script in the hands of a connection and of the test that looks at it afterwards.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared(Rc<RefCell<Script>>);
+
+impl Shared {
+    pub(crate) fn new(script: Script) -> Self {
+        Self(Rc::new(RefCell::new(script)))
+    }
+
+    pub(crate) fn written(&self) -> Vec<u8> {
+        self.0.borrow().written.clone()
+    }
+}
+
+impl Read for Shared {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.0.borrow_mut().read(to)
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(from)
+    }
+
+    fn write_vectored(&mut self, from: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.0.borrow_mut().write_vectored(from)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().flush()
+    }
+}
+
 pub(crate) const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 pub(crate) const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+/// Requests that are refused, and with which status. Something that could be another request lies in the body of some.
+pub(crate) const REFUSED: [(&[u8], u16); 6] = [
+    (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 426),
+    (b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 426),
+    (b"POST / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc", 405),
+    (
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nTransfer-Encoding: chunked\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    (b"GET / HTTP/1.1\nHost: x\r\n\r\n", 400),
+    (b"\x16\x03\x01\x00\xff\r\n\r\n", 400),
+];
 
 /// A fragmented message around a Ping, a whole message, the closing handshake; then what comes back.
 pub(crate) const FRAMES: &[u8] =

@@ -107,6 +107,7 @@ fn section_4_1_a_fresh_nonce_for_every_connection() {
     assert_eq!(heads.len(), 100);
 }
 
+// attack: client-3
 // req: 6455-3-a, 6455-3-e, 6455-4.1-b, 6455-4.1-ab, 6455-4.1-af, 6455-4.1-ag, 6455-11.3.5-b
 #[test]
 fn what_cannot_be_sent_is_refused_by_the_constructor() {
@@ -165,6 +166,7 @@ fn section_4_1_responses_that_open_the_connection() {
     assert_eq!(outcome.unwrap().unwrap().0.subprotocol(), None);
 }
 
+// attack: client-1, client-2
 // req: 6455-2.1-a, 6455-4.1-ak, 6455-4.1-am, 6455-4.1-an, 6455-4.1-ao, 6455-4.1-ap, 6455-4.1-aq, 6455-4.1-ar, 6455-4.3-d, 6455-4.3-e, 6455-4.3-f, 6455-7.1.4-b, 6455-9.1-a, 6455-11.3.3-a, 6455-11.3.4-b, 7692-5-q
 #[test]
 fn section_4_1_responses_that_fail_the_connection() {
@@ -224,6 +226,7 @@ fn section_4_1_the_same_error_ever_after_and_a_stream_that_ends() {
     assert_eq!(pending.receive_eof(), UnexpectedEof);
 }
 
+// attack: client-1, client-4
 // req: 6455-4.1-al
 #[test]
 fn section_4_1_an_http_answer_is_handed_over() {
@@ -251,6 +254,7 @@ fn section_4_1_an_http_answer_is_handed_over() {
     }
 }
 
+// attack: client-1
 #[test]
 fn the_body_of_a_refusal_ends_with_the_stream_or_at_the_limit() {
     let start = b"HTTP/1.1 500 Internal Server Error\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -274,6 +278,7 @@ fn the_body_of_a_refusal_ends_with_the_stream_or_at_the_limit() {
     assert_eq!(body(handshake.receive_eof()), b"x");
 }
 
+// attack: client-1
 #[test]
 fn a_head_without_end_is_given_up_at_the_limit() {
     let long = vec![b'x'; 1000];
@@ -286,6 +291,7 @@ fn a_head_without_end_is_given_up_at_the_limit() {
     assert_eq!(outcome.map(|_| ()), Err(TooManyHeaders));
 }
 
+// attack: client-2
 #[test]
 fn frames_in_the_segment_of_the_response_are_kept() {
     let frames: [Frame<'_>; 3] = [(TEXT, b"early"), (PING, b"p"), (TEXT, b"bird")];

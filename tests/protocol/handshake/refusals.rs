@@ -11,6 +11,7 @@ fn refused(rows: &[(&str, &[&str], HandshakeError, u16)]) {
     }
 }
 
+// attack: server-5
 // req: 6455-4.2.1-a, 6455-4.2.1-b, 6455-4.2.1-c, 6455-4.2.1-d
 #[test]
 fn section_4_2_1_the_request_line() {
@@ -62,6 +63,7 @@ fn section_11_3_headers_that_may_stand_once() {
     }
 }
 
+// attack: server-2, server-3, server-5, server-6
 // req: 6455-4.2.1-a, 6455-4.2.1-e, 6455-4.2.1-f, 6455-4.2.1-g, 6455-4.2.1-h, 6455-4.2.1-l, 6455-4.2.1-m, 6455-4.3-a, 6455-4.3-b, 6455-4.3-d, 6455-9.1-a, 6455-10.7-d
 #[test]
 fn section_4_2_1_headers_that_do_not_do() {
@@ -133,6 +135,7 @@ fn section_8_1_bytes_that_are_not_utf_8_where_text_is_read() {
     }
 }
 
+// attack: server-4
 // req: 6455-4.2.1-i, 6455-4.2.2-i, 6455-4.3-c, 6455-4.3-g, 6455-4.4-b
 #[test]
 fn section_4_4_other_versions_are_told_ours() {
@@ -151,6 +154,7 @@ fn section_4_4_other_versions_are_told_ours() {
     assert_eq!(refusal(&head(&hixie)), (UnsupportedVersion, 426));
 }
 
+// attack: server-5
 // req: 6455-4.2.1-a
 #[test]
 fn a_refusal_closes_and_says_how_long_it_is() {
@@ -168,6 +172,7 @@ fn a_refusal_closes_and_says_how_long_it_is() {
     }
 }
 
+// attack: server-5
 // req: 6455-4.2.1-a
 #[test]
 fn heads_that_two_readers_could_read_differently() {
@@ -194,6 +199,7 @@ fn heads_that_two_readers_could_read_differently() {
     }
 }
 
+// attack: server-6
 // req: 6455-10.1-a, 6455-10.7-a
 #[test]
 fn any_byte_in_any_header_value_is_an_answer_and_no_panic() {
@@ -215,6 +221,7 @@ fn any_byte_in_any_header_value_is_an_answer_and_no_panic() {
     }
 }
 
+// attack: server-6
 // req: 6455-10.1-a, 6455-10.7-a
 #[test]
 fn any_byte_in_place_of_any_other_is_an_answer_and_no_panic() {
@@ -229,6 +236,7 @@ fn any_byte_in_place_of_any_other_is_an_answer_and_no_panic() {
     }
 }
 
+// attack: server-1, server-2
 #[test]
 fn heads_that_are_too_long_or_have_too_many_lines() {
     let long = format!("X: {}", "x".repeat(40_000));
@@ -244,6 +252,7 @@ fn heads_that_are_too_long_or_have_too_many_lines() {
     assert_eq!(refusal(&head(&lines)), (TooManyHeaders, 431));
 }
 
+// attack: server-1
 #[test]
 fn the_limits_on_heads_are_exact() {
     let good = head(&LINES);
@@ -258,6 +267,7 @@ fn the_limits_on_heads_are_exact() {
     assert_eq!(receive(good.len(), LINES.len() - 2), Err(TooManyHeaders));
 }
 
+// attack: server-1
 #[test]
 fn a_head_without_end_is_refused_at_the_limit_and_nothing_more_is_taken() {
     for filler in [&b"x"[..], b"\r", b"X: y\r\n", b"\x16\x03\x01"] {

@@ -30,6 +30,7 @@ fn section_1_2_the_example() {
     assert_eq!((connection.subprotocol(), connection.state()), (Some("chat"), State::Open));
 }
 
+// attack: server-3
 // req: 6455-4.2.2-h, 6455-4.2.2-u
 #[test]
 fn the_answer_to_a_key_is_written_as_it_is() {
@@ -91,6 +92,7 @@ fn section_4_2_1_headers_come_in_any_order_and_case() {
     upgrade(&recased(str::to_uppercase));
 }
 
+// attack: server-2
 // req: 6455-4.2.1-f, 6455-4.2.1-g, 6455-4.2.1-j, 6455-4.2.1-l, 6455-4.2.1-m, 6455-4.2.1-n, 6455-4.3-d
 #[test]
 fn section_4_2_1_ways_to_say_the_same() {
@@ -167,6 +169,7 @@ fn section_11_3_subprotocols_and_extensions_are_lists_over_all_lines() {
     assert!(request.extensions().map(|extension| extension.name).eq(["foo", "bar", "foo"]));
 }
 
+// attack: server-1
 #[test]
 fn a_head_as_large_as_browsers_send_passes() {
     let cookie = format!("Cookie: {}", "c=0123456789abcde; ".repeat(8 << 10 >> 4));
@@ -177,6 +180,7 @@ fn a_head_as_large_as_browsers_send_passes() {
     assert!(upgrade(&head(&lines)).cookies().count() > 500);
 }
 
+// attack: server-8
 // req: 6455-4.2.2-x
 #[test]
 fn frames_in_the_segment_of_the_request_are_kept() {
@@ -221,6 +225,7 @@ fn plain_http_is_told_apart() {
     }
 }
 
+// attack: server-7
 // req: 6455-4.2.1-k, 6455-4.2.2-f, 6455-10.2-a
 #[test]
 fn section_10_2_origins_are_compared_as_a_whole() {
@@ -254,6 +259,7 @@ fn section_10_2_origins_are_compared_as_a_whole() {
     assert!(null.is_from(&["null"]) && !null.is_from_host());
 }
 
+// attack: server-7
 // req: 6455-4.2.2-f, 6455-10.2-a
 #[test]
 fn section_10_2_pages_of_this_very_server() {
