@@ -16,7 +16,8 @@ const REST_FROM: usize = 4 << 10;
 /// From this many missing bytes on, the rest of a binary frame is read to where its message is assembled.
 const DIRECT_FROM: usize = 20 << 10;
 
-/// How much is read there at a time: what is still in the first-level cache when it is unmasked.
+/// How much is read there at a time: few calls of the system, and most of it still in the first-level cache when it is
+/// unmasked.
 const DIRECT_LEN: usize = 32 << 10;
 
 /// How many times what has been received there the storage may then be.
@@ -284,16 +285,16 @@ impl Assembly {
         self.reset(RETAINED_LEN);
     }
 
-    /// Room for what is read next of the frame. Storage grows with what has been received, up to what is needed.
+    /// Room for what is read next of the frame. Where there is none, storage grows with what has been received, up to what
+    /// is needed.
     fn spare(&mut self) -> &mut [u8] {
         let most = self.missing.min(DIRECT_LEN);
-        let received = self.binary.len();
-        if self.binary.room() < most {
-            let needed = received.saturating_add(self.missing);
-            self.binary
-                .grow_to(needed.min(received.saturating_mul(GROWTH)).max(received.saturating_add(most)));
+        if self.binary.room() == 0 {
+            let received = self.binary.len();
+            let grown = received.saturating_mul(GROWTH).max(received.saturating_add(most));
+            self.binary.grow_to(grown.min(received.saturating_add(self.missing)));
         }
-        let spare = self.binary.spare(most);
+        let spare = self.binary.spare(1);
         let len = spare.len().min(most);
         spare.get_mut(..len).unwrap_or_default()
     }

@@ -95,13 +95,15 @@
 //! | file | its one job |
 //! |---|---|
 //! | `role`, `error` | who this end is; what can go wrong, by who is at fault |
-//! | `queue`, `buffer` | bytes in at the back, out at the front; what was received, lent out and consumed |
+//! | `queue` | bytes in at the back, out at the front |
 //! | `utf8` | UTF-8 that arrives in pieces |
 //! | `frame/mod`, `mask`, `xor`, `close` | one frame: its header, its masking and the arithmetic of it, the body of a Close frame |
+//! | `frame/common` | what most frames look like, read and written inline |
 //! | `frame/rules`, `decoder` | which frame may come next; frames out of bytes, below frame granularity |
+//! | `buffer` | what was received, lent out and consumed; the message under way |
 //! | `message`, `config` | messages that own their data; limits and times |
 //! | `connection/closing`, `timers`, `output` | the one state; time passed in; bytes to be written |
-//! | `connection/inbound`, `outbound` | frames to events; messages to frames |
+//! | `connection/common`, `inbound`, `outbound` | the common case, inline; frames to events; messages to frames |
 //! | `handshake/head`, `extensions`, `url` | HTTP/1.1 heads, one header's grammar, `ws:` URLs |
 //! | `handshake/request`, `response` | what a client asks for, and whether section 4.2.1 lets it; a server's answers |
 //! | `handshake/http` | handshakes in the types of the `http` crate |

@@ -3,10 +3,11 @@
 //!
 //! Whatever differs in any way, faults included, is left to the general path, which sees the same bytes.
 
-use super::inbound::Fragment;
 use super::{Connection, State};
 use crate::buffer::Buffer;
 use crate::frame::common::lengths;
+use crate::frame::decoder::Part;
+use crate::frame::rules::Kind;
 use crate::frame::{MaskKey, Opcode, apply_mask};
 use crate::role::Role;
 
@@ -18,6 +19,24 @@ const LONGEST: u64 = u16::MAX as u64;
 pub(super) enum Whole {
     Text,
     Binary,
+}
+
+/// What goes from the front of the buffer to the message under way.
+#[derive(Clone, Copy)]
+pub(super) struct Fragment {
+    pub(super) kind: Kind,
+    pub(super) key: Option<MaskKey>,
+    /// Where in its frame it is, as far as masking cares.
+    pub(super) phase: usize,
+    pub(super) len: usize,
+    pub(super) ends_message: bool,
+}
+
+impl From<Part> for Fragment {
+    fn from(part: Part) -> Self {
+        let Part { kind, header, len, ends_message, .. } = part;
+        Self { kind, key: header.mask, phase: part.phase(), len, ends_message }
+    }
 }
 
 impl Connection {

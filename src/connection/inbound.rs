@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::common::Whole;
+use super::common::{Fragment, Whole};
 use super::outbound::Fin;
 use super::{Connection, State};
 use crate::buffer::{Buffer, READ_LEN};
 use crate::error::ProtocolError;
+use crate::frame::CloseFrame;
 use crate::frame::decoder::{Part, Step};
 use crate::frame::rules::Kind;
-use crate::frame::{CloseFrame, MaskKey};
 use crate::message::Message;
 use crate::utf8;
 
@@ -70,24 +70,6 @@ impl Found {
     /// Whether this is a message or a piece of one, rather than a control frame.
     pub fn is_data(self) -> bool {
         matches!(self.kind, Kind::Text | Kind::Binary)
-    }
-}
-
-/// What goes from the front of the buffer to the message under way.
-#[derive(Clone, Copy)]
-pub(super) struct Fragment {
-    pub(super) kind: Kind,
-    pub(super) key: Option<MaskKey>,
-    /// Where in its frame it is, as far as masking cares.
-    pub(super) phase: usize,
-    pub(super) len: usize,
-    pub(super) ends_message: bool,
-}
-
-impl From<Part> for Fragment {
-    fn from(part: Part) -> Self {
-        let Part { kind, header, len, ends_message, .. } = part;
-        Self { kind, key: header.mask, phase: part.phase(), len, ends_message }
     }
 }
 
