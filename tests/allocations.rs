@@ -11,6 +11,8 @@
 
 mod counting;
 
+use std::sync::Arc;
+
 use counting::{allocations, bytes_in_use};
 use sansocket::frame::{Decoder, FrameHeader, MaskKey, MaskKeys, Opcode, copy_masked};
 use sansocket::{Buffer, CloseCode, Config, Connection, Event, Limits, Message, ProtocolError, Role};
@@ -450,4 +452,26 @@ fn an_opening_handshake_allocates_three_times() {
         });
         assert_eq!(accepted, 3, "{headers} headers");
     }
+}
+
+/// What ten thousand idle connections cost ten thousand times.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn an_idle_connection_is_small_and_has_nothing_on_the_heap() {
+    assert!(size_of::<Connection>() < 300, "{} bytes", size_of::<Connection>());
+    let config = Arc::new(Config::default());
+    let mut wire = Vec::new();
+    frame(Role::Server, Opcode::Text, true, b"hello", &mut wire);
+    let (_connection, most, kept) = bytes_in_use(|| {
+        let (mut connection, mut input) = (Connection::server(config), Buffer::new());
+        input.extend_from_slice(&wire);
+        assert!(connection.next_event(&mut input).unwrap().is_some());
+        connection.send_text("hello").unwrap();
+        let waiting = connection.output().len();
+        connection.output().advance(waiting);
+        connection.output().reclaim();
+        connection
+    });
+    assert!(most > 0, "it was counted");
+    assert_eq!(kept, 0);
 }

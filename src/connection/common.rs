@@ -47,7 +47,7 @@ impl Connection {
             self.state() == State::Closed || !self.reader.is_between_messages() || limits.max_fragments == 0;
         let longest = limits.max_frame_len.min(limits.max_message_len).min(LONGEST);
         self.sends_messages = self.state() == State::Open && self.sending.is_none();
-        self.whole_below = if none { 0 } else { longest as usize + 1 };
+        self.whole_below = if none { 0 } else { longest as u32 + 1 };
     }
 
     /// Lends the next message if it is the common case; otherwise touches nothing.
@@ -62,10 +62,10 @@ impl Connection {
         };
         let role = self.role();
         let (header_len, len) = lengths(start, role)?;
-        if len >= self.whole_below {
+        if u32::from(len) >= self.whole_below {
             return None;
         }
-        let (header, payload) = input.lend_frame(header_len, len)?;
+        let (header, payload) = input.lend_frame(header_len, usize::from(len))?;
         if role == Role::Server {
             apply_mask(payload, MaskKey(*header.last_chunk()?), 0);
         }
@@ -84,6 +84,7 @@ impl Connection {
             _ => return None,
         };
         let (header_len, len) = lengths(start, self.role())?;
+        let len = usize::from(len);
         let (header, _) = input.unread().get(..header_len + len)?.split_at(header_len);
         let key = match self.role() {
             Role::Server => Some(MaskKey(*header.last_chunk()?)),

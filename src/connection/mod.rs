@@ -68,7 +68,7 @@ pub struct Connection {
     /// The message under way is being taken in pieces.
     piecewise: bool,
     /// The common case holds for payloads shorter than this.
-    whole_below: usize,
+    whole_below: u32,
     /// The common case holds for sending: open, with no fragmented message under way.
     sends_messages: bool,
     // Sending.

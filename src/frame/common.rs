@@ -6,15 +6,15 @@ use crate::role::Role;
 /// The length of the header and that of the payload, of a frame below 64 KiB that is masked as this end wants it; else
 /// `None`. `start` is its first four bytes, some of them behind its end where the frame is that short.
 #[inline]
-pub(crate) fn lengths([_, second, medium @ ..]: [u8; 4], role: Role) -> Option<(usize, usize)> {
+pub(crate) fn lengths([_, second, medium @ ..]: [u8; 4], role: Role) -> Option<(usize, u16)> {
     let (mask_bit, key_len) = match role {
         Role::Server => (MASK, 4),
         Role::Client => (0, 0),
     };
     match (second ^ mask_bit, u16::from_be_bytes(medium)) {
-        (short @ 0..=125, _) => Some((2 + key_len, usize::from(short))),
+        (short @ 0..=125, _) => Some((2 + key_len, u16::from(short))),
         // "The minimal number of bytes MUST be used to encode the length" (section 5.2).
-        (126, medium @ 126..) => Some((4 + key_len, usize::from(medium))),
+        (126, medium @ 126..) => Some((4 + key_len, medium)),
         _ => None,
     }
 }
