@@ -85,8 +85,7 @@ impl Buffer {
             self.received.reset(2 * READ_LEN);
         }
         let spare = if self.rest >= REST_FROM {
-            let spare = self.received.spare(self.rest);
-            spare.split_at_mut(self.rest).0
+            self.received.spare(self.rest).get_mut(..self.rest).unwrap_or_default()
         } else {
             self.received.spare(READ_LEN.saturating_sub(self.received.len()).max(1))
         };
@@ -300,6 +299,7 @@ impl Assembly {
     }
 
     fn commit(&mut self, n: usize) {
+        let n = n.min(self.missing);
         self.binary.commit(n);
         self.missing -= n;
         self.raw += n;
