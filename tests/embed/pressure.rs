@@ -18,17 +18,16 @@ const ENDLESS: usize = 512 << 20;
 /// that grows by doubling.
 const HELD: usize = 80 << 20;
 
-/// Sends messages and reads nothing, until nothing more is taken while others are served. Says how much was.
-fn stuff(stream: &mut TcpStream, server: &Server, message: &[u8]) -> usize {
+/// Sends messages and reads nothing, until nothing more is taken while others are served, or `enough` was. Says how much.
+fn stuff(stream: &mut TcpStream, server: &Server, message: &[u8], enough: usize) -> usize {
     stream.set_nonblocking(true).unwrap();
     let messages = message.repeat((64 << 10) / message.len() + 1);
     let (mut sent, mut refusals) = (0, 0);
-    while refusals < 10 {
+    while refusals < 10 && sent < enough {
         match stream.write(&messages[sent % messages.len()..]) {
             Ok(n) => {
                 sent += n;
                 refusals = 0;
-                assert!(sent < ENDLESS, "it goes on reading");
             }
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::WouldBlock);
@@ -47,7 +46,8 @@ fn a_peer_that_does_not_read_is_not_read_from() {
     let idle = resident(&server);
     for len in [0, 10, 64 << 10, 16 << 20] {
         let mut stream = opened(&server);
-        let sent = stuff(&mut stream, &server, &frame(Opcode::Binary, true, &vec![0; len]));
+        let sent = stuff(&mut stream, &server, &frame(Opcode::Binary, true, &vec![0; len]), ENDLESS);
+        assert!(sent < ENDLESS, "it goes on reading");
         let held = resident(&server).saturating_sub(idle);
         println!("messages of {len}: {} KiB were taken, {} KiB are held", sent >> 10, held >> 10);
         assert!(held < HELD, "{held} bytes held");
@@ -56,11 +56,13 @@ fn a_peer_that_does_not_read_is_not_read_from() {
 }
 
 #[test]
-fn a_peer_that_only_asks_is_answered_as_far_as_it_reads() {
+fn a_peer_that_only_asks_and_does_not_read_costs_a_few_answers() {
     let server = Server::start("embed", &["--write-timeout", "600"]);
     let idle = resident(&server);
     let mut stream = opened(&server);
-    stuff(&mut stream, &server, &frame(Opcode::Ping, true, &[b'?'; 125]));
+    // Of the Pings that one turn brings only the newest are answered, so it may be long before nothing more is taken.
+    stuff(&mut stream, &server, &frame(Opcode::Ping, true, &[b'?'; 125]), 64 << 20);
+    is_served(&server);
     let held = resident(&server).saturating_sub(idle);
     assert!(held < HELD, "{held} bytes held");
 }
