@@ -1,7 +1,7 @@
 //! The handshake in the types of the `http` crate: for servers and clients whose heads somebody else reads and writes,
 //! such as hyper and axum.
 //!
-//! On a server, the request comes in as a [`server::Request`], which exists only if section 4.2.1 holds; the answer goes out
+//! On a server, the request comes in as a [`server::Request`](super::server::Request), which exists only if section 4.2.1 holds; the answer goes out
 //! as an `http::Response`, and [`Response::connection`] is what speaks over the upgraded stream:
 //!
 //! ```
@@ -38,7 +38,7 @@
 //!
 //! On a client, [`Handshake::http_request`] is what to send and [`Handshake::receive_http`] takes the answer.
 //!
-//! Both directions go through the bytes of a head, so that the rules are those of [`server`] and [`client`] and stand in one
+//! Both directions go through the bytes of a head, so that the rules are those of [`server`](super::server) and [`client`] and stand in one
 //! place.
 
 use alloc::string::ToString;
@@ -95,7 +95,7 @@ impl TryFrom<Response> for http::Response<Vec<u8>> {
     ///
     /// # Errors
     ///
-    /// As [`server::Handshake::respond`].
+    /// As [`server::Handshake::respond`](super::server::Handshake::respond).
     fn try_from(response: Response) -> Result<Self, HandshakeError> {
         response.check()?;
         let head = Writer::to_vec(|head| response.write_head(head));
