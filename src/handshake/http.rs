@@ -1,8 +1,9 @@
 //! The handshake in the types of the `http` crate: for servers and clients whose heads somebody else reads and writes,
 //! such as hyper and axum.
 //!
-//! On a server, the request comes in as a [`server::Request`](super::server::Request), which exists only if section 4.2.1 holds; the answer goes out
-//! as an `http::Response`, and [`Response::connection`] is what speaks over the upgraded stream:
+//! On a server, the request comes in as a [`server::Request`](super::server::Request), which exists only if section
+//! 4.2.1 holds; the answer goes out as an `http::Response`, and [`Response::connection`] is what speaks over the upgraded
+//! stream:
 //!
 //! ```
 //! use sansocket::handshake::server::{Request, Response};
@@ -38,8 +39,8 @@
 //!
 //! On a client, [`Handshake::http_request`] is what to send and [`Handshake::receive_http`] takes the answer.
 //!
-//! Both directions go through the bytes of a head, so that the rules are those of [`server`](super::server) and [`client`] and stand in one
-//! place.
+//! Both directions go through the bytes of a head, so that the rules are those of [`server`](super::server) and
+//! [`client`] and stand in one place.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
