@@ -27,12 +27,12 @@ impl Effort {
 
 /// A library's time in a row, in nanoseconds a message: the 10th percentile over all rounds.
 pub struct Time {
-    pub library: &'static str,
+    pub name: &'static str,
     pub nanoseconds: f64,
 }
 
 struct Runner {
-    library: &'static str,
+    name: &'static str,
     job: Box<dyn Job>,
     /// How many messages a turn has.
     messages: u64,
@@ -46,7 +46,7 @@ pub fn measure(row: &Row, libraries: &[Box<dyn Library>], effort: Effort) -> Vec
         let Some(mut job) = row.task.job(&**library) else { continue };
         check(row, library.name(), &mut *job);
         let messages = messages_a_turn(&mut *job, effort.turn);
-        runners.push(Runner { library: library.name(), job, messages, times: Vec::new() });
+        runners.push(Runner { name: library.name(), job, messages, times: Vec::new() });
     }
     let mut order: Vec<usize> = (0..runners.len()).collect();
     for _ in 0..effort.rounds {
@@ -62,7 +62,7 @@ pub fn measure(row: &Row, libraries: &[Box<dyn Library>], effort: Effort) -> Vec
         times[times.len() / 10]
     };
     let times = runners.into_iter();
-    times.map(|runner| Time { library: runner.library, nanoseconds: percentile(runner.times) }).collect()
+    times.map(|runner| Time { name: runner.name, nanoseconds: percentile(runner.times) }).collect()
 }
 
 fn messages_a_turn(job: &mut dyn Job, turn: Duration) -> u64 {

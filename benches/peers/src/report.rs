@@ -30,11 +30,11 @@ struct Verdict {
 
 impl Verdict {
     fn of(row: &Row, times: &[Time]) -> Option<Self> {
-        let time = |name| times.iter().find(|time| time.library == name).map(|time| time.nanoseconds);
+        let time = |name| times.iter().find(|time| time.name == name).map(|time| time.nanoseconds);
         let (ours, limit) = (time(OURS)?, time(LIMIT)?);
-        let peers = times.iter().filter(|time| time.library != OURS && time.library != LIMIT);
+        let peers = times.iter().filter(|time| time.name != OURS && time.name != LIMIT);
         let best = peers.min_by(|a, b| a.nanoseconds.total_cmp(&b.nanoseconds));
-        let best_peer = best.map(|time| (time.library, time.nanoseconds));
+        let best_peer = best.map(|time| (time.name, time.nanoseconds));
         Some(Self { ours, limit, bound: limit * row.bound.ratio(), best_peer })
     }
 
@@ -73,7 +73,7 @@ impl Report {
         for (row, times) in &self.rows {
             write!(out, "| {} |", row.name)?;
             for name in &names {
-                let time = times.iter().find(|time| time.library == *name);
+                let time = times.iter().find(|time| time.name == *name);
                 write!(out, " {} |", time.map_or("–".into(), |time| short(time.nanoseconds)))?;
             }
             if let Some(verdict) = Verdict::of(row, times) {
@@ -131,7 +131,7 @@ impl Report {
 }
 
 fn json_of(row: &Row, times: &[Time]) -> Value {
-    let all: BTreeMap<_, _> = times.iter().map(|time| (time.library, time.nanoseconds)).collect();
+    let all: BTreeMap<_, _> = times.iter().map(|time| (time.name, time.nanoseconds)).collect();
     let mut value = json!({ "name": row.name, "nanoseconds": all, "bound_to_limit": row.bound.ratio() });
     if let Some(verdict) = Verdict::of(row, times) {
         value["bound"] = json!(verdict.bound);
