@@ -318,8 +318,8 @@ fn a_large_message_gives_its_memory_back() {
                 echo(&mut connection, &mut input, &large);
                 echo(&mut connection, &mut input, &small);
             });
-            // The message, and its echo.
-            assert!((LEN..=5 * LEN).contains(&peak), "{role:?} {opcode:?}: {peak} bytes");
+            // The message, and its echo, less the little that was there before.
+            assert!((2 * LEN - 1024..=5 * LEN).contains(&peak), "{role:?} {opcode:?}: {peak} bytes");
             assert!(kept <= 2 << 20, "{role:?} {opcode:?}: {kept} bytes kept");
         }
     }
