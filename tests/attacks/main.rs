@@ -19,8 +19,14 @@
 mod common;
 #[path = "../counting/mod.rs"]
 mod counting;
+#[path = "../model/mod.rs"]
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod model;
 #[path = "../script/mod.rs"]
 mod script;
+#[path = "../protocol/seeds.rs"]
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod seeds;
 
 mod closing;
 mod framing;

@@ -1,121 +1,11 @@
-//! Frames by the letter of section 5.2, connections that are fed with them, and two of them joined.
+//! Connections that are fed with frames of the model, and two of them joined.
 
-use sansocket::frame::{MaskKey, MaskKeys};
-use sansocket::{Buffer, Config, Connection, Event, Output, ProtocolError, Role};
+use sansocket::{Buffer, Config, Connection, ProtocolError, Role};
 
-pub(crate) const ROLES: [Role; 2] = [Role::Client, Role::Server];
-
-/// The key of the examples in section 5.7; in these tests, that of every masked frame in either direction.
-pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-
-/// The first byte of a frame: FIN, the reserved bits and the opcode.
-pub(crate) const TEXT: u8 = 0x81;
-pub(crate) const BINARY: u8 = 0x82;
-pub(crate) const CLOSE: u8 = 0x88;
-pub(crate) const PING: u8 = 0x89;
-pub(crate) const PONG: u8 = 0x8A;
-/// The same without FIN, for a message's fragments.
-pub(crate) const TEXT_BEGINS: u8 = 0x01;
-pub(crate) const BINARY_BEGINS: u8 = 0x02;
-pub(crate) const GOES_ON: u8 = 0x00;
-pub(crate) const ENDS: u8 = 0x80;
-
-/// The first byte of a frame and its payload.
-pub(crate) type Frame<'a> = (u8, &'a [u8]);
-
-/// A frame as a server sends it.
-pub(crate) fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match payload.len() {
-        len @ 0..=125 => bytes.push(len as u8),
-        len @ 126..=0xFFFF => {
-            bytes.push(126);
-            bytes.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            bytes.push(127);
-            bytes.extend((len as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(payload);
-    bytes
-}
-
-/// A frame as a client sends it.
-pub(crate) fn masked(first: u8, key: [u8; 4], payload: &[u8]) -> Vec<u8> {
-    let mut bytes = unmasked(first, payload);
-    let header_len = bytes.len() - payload.len();
-    bytes[1] |= 0x80;
-    for (i, byte) in bytes[header_len..].iter_mut().enumerate() {
-        *byte ^= key[i % 4];
-    }
-    bytes.splice(header_len..header_len, key);
-    bytes
-}
-
-/// The bytes of `frames` on their way to the end with that role.
-pub(crate) fn wire(to: Role, frames: &[Frame<'_>]) -> Vec<u8> {
-    let bytes = frames.iter().flat_map(|&(first, payload)| match to {
-        Role::Client => unmasked(first, payload),
-        Role::Server => masked(first, KEY, payload),
-    });
-    bytes.collect()
-}
-
-/// The payload of a Close frame.
-pub(crate) fn close_body(code: u16, reason: &str) -> Vec<u8> {
-    [&code.to_be_bytes()[..], reason.as_bytes()].concat()
-}
-
-pub(crate) fn other(role: Role) -> Role {
-    match role {
-        Role::Client => Role::Server,
-        Role::Server => Role::Client,
-    }
-}
-
-/// Masks every frame with [`KEY`].
-pub(crate) struct SameKey;
-
-impl MaskKeys for SameKey {
-    fn next_key(&mut self) -> MaskKey {
-        MaskKey(KEY)
-    }
-}
-
-pub(crate) fn connection(role: Role, config: &Config) -> Connection {
-    match role {
-        Role::Client => Connection::client(config.clone(), SameKey),
-        Role::Server => Connection::server(config.clone()),
-    }
-}
-
-/// An event that owns its data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Got {
-    Text(String),
-    Binary(Vec<u8>),
-    Ping(Vec<u8>),
-    Pong(Vec<u8>),
-    Close(Option<(u16, String)>),
-}
-
-impl From<Event<'_>> for Got {
-    fn from(event: Event<'_>) -> Self {
-        match event {
-            Event::Text(text) => Self::Text(text.into()),
-            Event::Binary(data) => Self::Binary(data.into()),
-            Event::Ping(payload) => Self::Ping(payload.into()),
-            Event::Pong(payload) => Self::Pong(payload.into()),
-            Event::Close(frame) => Self::Close(frame.map(|frame| (frame.code.0, frame.reason.into()))),
-            event => panic!("an event that these tests do not know: {event:?}"),
-        }
-    }
-}
-
-pub(crate) fn text(text: &str) -> Got {
-    Got::Text(text.into())
-}
+pub(crate) use crate::model::event::{Got, text};
+pub(crate) use crate::model::paths::{connection, written};
+pub(crate) use crate::model::wire::*;
+use crate::seeds;
 
 /// What became of some input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -154,15 +44,6 @@ pub(crate) fn feed<'a>(
     outcome
 }
 
-/// Takes everything out of an output.
-pub(crate) fn written(output: &mut Output) -> Vec<u8> {
-    let bytes = output.chunks().collect::<Vec<_>>().concat();
-    assert_eq!(bytes.len(), output.len());
-    output.advance(bytes.len());
-    assert!(output.is_empty());
-    bytes
-}
-
 /// Where bytes are cut in two: everywhere, or in long ones near the ends and every now and then between.
 pub(crate) fn cuts(len: usize) -> impl Iterator<Item = usize> {
     (1..len).filter(move |at| len < 1000 || *at < 20 || len - at < 20 || at % (len / 40) == 0)
@@ -170,6 +51,7 @@ pub(crate) fn cuts(len: usize) -> impl Iterator<Item = usize> {
 
 /// What becomes of `wire` at a connection that `make` makes: the same whole, byte by byte and at every cut.
 pub(crate) fn at_every_split(make: impl Fn() -> Connection, wire: &[u8]) -> Outcome {
+    seeds::keep_wire(make().role(), wire);
     let whole = feed(&mut make(), &mut Buffer::new(), [wire]);
     let bytewise = feed(&mut make(), &mut Buffer::new(), wire.chunks(1));
     assert_eq!(bytewise, whole, "byte by byte");
@@ -190,6 +72,10 @@ pub(crate) fn receives(
     error: Option<ProtocolError>,
     answers: &[Frame<'_>],
 ) {
+    seeds::keep_frames(frames);
+    for (_, body) in frames.iter().filter(|(first, _)| *first == CLOSE) {
+        seeds::keep("close", body);
+    }
     for role in ROLES {
         let output = wire(other(role), answers);
         let expected = Outcome { events: events.into(), error, output };

@@ -3,6 +3,7 @@
 use sansocket::{Buffer, CloseCode, Config, Limits, ProtocolError, Role, SendError, State};
 
 use crate::common::*;
+use crate::model::answers::close_code;
 
 const LIMITS: Limits = Limits { max_frame_len: 100, max_message_len: 150, max_fragments: 3 };
 
@@ -33,16 +34,6 @@ fn faults() -> Vec<(ProtocolError, Vec<Frame<'static>>)> {
         (MessageTooLong, vec![(BINARY_BEGINS, &[0; 100]), (ENDS, &[0; 51])]),
         (TooManyFragments, vec![(BINARY_BEGINS, b""), (GOES_ON, b""), (GOES_ON, b""), (GOES_ON, b"")]),
     ]
-}
-
-/// Section 7.4.1, not asking the crate.
-fn close_code(error: ProtocolError) -> u16 {
-    use ProtocolError::*;
-    match error {
-        InvalidUtf8 => 1007,
-        FrameTooLong | MessageTooLong | TooManyFragments => 1009,
-        _ => 1002,
-    }
 }
 
 fn config() -> Config {

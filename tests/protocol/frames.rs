@@ -4,6 +4,7 @@ use sansocket::frame::{Decoder, FrameHeader, Limits, MaskKey, Opcode, copy_maske
 use sansocket::{ProtocolError, Role};
 
 use crate::common::*;
+use crate::seeds;
 
 /// The frames that came whole, and the error.
 type Decoded = (Vec<(FrameHeader, Vec<u8>)>, Option<ProtocolError>);
@@ -38,6 +39,7 @@ fn decode<'a>(mut decoder: Decoder, reads: impl IntoIterator<Item = &'a [u8]>) -
 
 /// The same whole, byte by byte and at every cut.
 fn decode_at_every_split(role: Role, limits: Limits, wire: &[u8]) -> Decoded {
+    seeds::keep_wire(role, wire);
     let decoder = || Decoder::new(role, limits);
     let whole = decode(decoder(), [wire]);
     assert_eq!(decode(decoder(), wire.chunks(1)), whole, "byte by byte");

@@ -20,9 +20,11 @@ mod frame_pairs;
 mod frames;
 mod handshake;
 mod masking;
+#[path = "../model/mod.rs"]
+mod model;
 mod pieces;
 mod properties;
 mod receiving;
-mod reference;
+mod seeds;
 mod sending;
 mod timers;

@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use sansocket::{Buffer, Config, Fin, Piece};
+use sansocket::{Config, Fin, Limits};
 
 use crate::common::*;
-use crate::reference::judge;
+use crate::model::paths::{check_connection, check_decoder};
+use crate::model::reads::reads;
 
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
@@ -119,16 +120,27 @@ fn in_order(frames: Vec<(u8, Vec<u8>)>) -> Vec<(u8, Vec<u8>)> {
     frames.into_iter().map(fit).collect()
 }
 
+/// Tight ones meet the payloads of these frames.
+fn limits() -> impl Strategy<Value = Limits> {
+    prop_oneof![
+        2 => Just(Limits::default()),
+        1 => (0u64..20, 0u64..20, 0u32..4).prop_map(|(max_frame_len, max_message_len, max_fragments)| {
+            Limits { max_frame_len, max_message_len, max_fragments }
+        }),
+    ]
+}
+
 proptest! {
     #![proptest_config(cases(2000))]
 
     // attack: framing-8
     // req: 6455-5.4-o, 6455-6.2-a, 6455-10.1-a, 6455-10.7-a
     #[test]
-    fn any_split_of_any_bytes_comes_to_what_the_reference_says(
+    fn any_split_of_any_bytes_comes_to_what_the_model_says(
         frames in prop_oneof![3 => frames().prop_map(in_order), 1 => frames()],
+        limits in limits(),
         mutations in prop::collection::vec((any::<Index>(), any::<u8>()), 0..3),
-        cuts in prop::collection::vec(any::<Index>(), 0..5),
+        lens in prop::collection::vec(1usize..50, 1..5),
         truncated in any::<Option<Index>>(),
     ) {
         for role in ROLES {
@@ -144,98 +156,42 @@ proptest! {
             if let Some(len) = truncated {
                 bytes.truncate(len.index(bytes.len()));
             }
-            let mut ends: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-            ends.extend([0, bytes.len()]);
-            ends.sort_unstable();
-            let reads = ends.windows(2).map(|pair| &bytes[pair[0]..pair[1]]);
-
-            let outcome = |reads: Vec<&[u8]>| feed(&mut connection(role, &Config::default()), &mut Buffer::new(), reads);
-            let whole = outcome(vec![&bytes[..]]);
-            let verdict = judge(role, &bytes);
-            prop_assert!(verdict.agrees_with(&whole), "{:?} {:02x?}: {:?}, not {:?}", role, bytes, whole, verdict);
-            prop_assert_eq!(&outcome(reads.collect()), &whole);
-            prop_assert_eq!(&outcome(bytes.chunks(1).collect()), &whole);
-        }
-    }
-
-    #[test]
-    fn the_pieces_of_any_bytes_are_the_messages_of_their_events(
-        frames in frames().prop_map(in_order),
-        read_len in 1usize..40,
-    ) {
-        for role in ROLES {
-            let frames: Vec<Frame<'_>> = frames.iter().map(|(first, data)| (*first, &data[..])).collect();
-            let bytes = wire(role, &frames);
-            let whole = feed(&mut connection(role, &Config::default()), &mut Buffer::new(), [&bytes[..]]);
-            let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
-            let (mut messages, mut data, mut error) = (Vec::new(), Vec::new(), None);
-            for read in bytes.chunks(read_len) {
-                input.extend_from_slice(read);
-                loop {
-                    match end.next_piece(&mut input) {
-                        Ok(None) => break,
-                        Ok(Some(Piece::Text(text, fin))) => {
-                            data.extend_from_slice(text.as_bytes());
-                            if fin == Fin::Final {
-                                messages.push(Got::Text(String::from_utf8(core::mem::take(&mut data)).unwrap()));
-                            }
-                        }
-                        Ok(Some(Piece::Binary(part, fin))) => {
-                            data.extend_from_slice(part);
-                            if fin == Fin::Final {
-                                messages.push(Got::Binary(core::mem::take(&mut data)));
-                            }
-                        }
-                        Err(fault) => {
-                            error = Some(fault);
-                            break;
-                        }
-                    }
-                }
+            let error = check_decoder(role, limits, &[&bytes]);
+            for lens in [&[0][..], &[1], &lens] {
+                let reads = reads(&bytes, lens);
+                prop_assert_eq!(check_decoder(role, limits, &reads), error);
+                prop_assert_eq!(check_connection(role, limits, &reads), error);
             }
-            let is_message = |event: &Got| matches!(event, Got::Text(_) | Got::Binary(_));
-            prop_assert_eq!(messages, whole.events.into_iter().filter(is_message).collect::<Vec<_>>());
-            prop_assert_eq!(error, whole.error);
-            prop_assert_eq!(written(end.output()), whole.output);
         }
     }
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(cases(100))]
 
-    // attack: server-6, client-1
-    // req: 6455-10.1-a, 6455-10.7-a
+    // req: 6455-5.4-o, 6455-6.2-d
     #[test]
-    fn no_bytes_make_either_side_of_a_handshake_panic(
-        bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"\r\n :,;=\"\\/aZ1".to_vec())], 0..80),
-        at in any::<Index>(),
-        read_len in 1usize..200,
+    fn any_split_of_long_messages_comes_to_what_the_model_says(
+        lens in prop::collection::vec(prop_oneof![0usize..300, 15_000usize..20_000, 60_000usize..200_000], 1..4),
+        first in prop::sample::select(vec![TEXT_BEGINS, BINARY_BEGINS]),
+        reads_of in prop::collection::vec(prop_oneof![1usize..20, 500usize..5000, 60_000usize..100_000], 1..5),
+        truncated in any::<Option<Index>>(),
     ) {
-        use sansocket::handshake::{client, extensions, server};
-
-        let _ = extensions::parse(&bytes);
-        let request: &[u8] = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-        let response: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
-        for head in [request, response] {
-            let (front, back) = head.split_at(at.index(head.len()));
-            let bytes = [front, &bytes, back].concat();
-            let (mut server, mut input) = (server::Handshake::new(Config::default()), Buffer::new());
-            for read in bytes.chunks(read_len) {
-                input.extend_from_slice(read);
-                if server.receive(&mut input) != Ok(None) {
-                    break;
-                }
-            }
-            let request = client::Request::new("ws://a/").unwrap();
-            let mut client = client::Handshake::with_nonce(&request, Config::default(), [0; 16], SameKey).unwrap();
-            let mut input = Buffer::new();
-            for read in bytes.chunks(read_len) {
-                input.extend_from_slice(read);
-                if !matches!(client.receive(&mut input), Ok(None)) {
-                    break;
-                }
+        let payloads: Vec<_> = lens.iter().map(|len| vec![b'a' + *len as u8 % 20; *len]).collect();
+        let mut frames: Vec<Frame<'_>> = payloads.iter().map(|payload| (GOES_ON, &payload[..])).collect();
+        frames[0].0 = first;
+        let last = frames.len() - 1;
+        frames[last].0 |= 0x80;
+        frames.insert(last, (PING, b"p"));
+        for role in ROLES {
+            let mut bytes = wire(role, &frames);
+            bytes.truncate(truncated.map_or(bytes.len(), |at| at.index(bytes.len())));
+            // At least one of the reads is long, so that there are few.
+            let lens = [&reads_of[..], &[30_000]].concat();
+            for lens in [&[0][..], &lens] {
+                let reads = reads(&bytes, lens);
+                prop_assert_eq!(check_decoder(role, Limits::default(), &reads), None);
+                prop_assert_eq!(check_connection(role, Limits::default(), &reads), None);
             }
         }
     }

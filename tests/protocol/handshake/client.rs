@@ -11,7 +11,7 @@ use crate::common::*;
 const NONCE: [u8; 16] = *b"the sample nonce";
 
 /// The response of section 1.2, line by line.
-const LINES: [&str; 5] = [
+pub(super) const LINES: [&str; 5] = [
     "HTTP/1.1 101 Switching Protocols",
     "Upgrade: websocket",
     "Connection: Upgrade",
@@ -52,6 +52,7 @@ fn receive(bytes: &[u8]) -> Result<Option<Response>, HandshakeError> {
     let strip = |(outcome, ..): (Result<Option<(Connection, Response)>, _>, _, _)| {
         outcome.map(|opened| opened.map(|(_, response)| response))
     };
+    crate::seeds::keep("response", bytes);
     let whole = strip(receive_in([bytes]));
     assert_eq!(strip(receive_in(bytes.chunks(1))), whole, "byte by byte: {}", bytes.escape_ascii());
     for at in cuts(bytes.len()) {

@@ -61,3 +61,34 @@ fn section_5_8_an_extension_that_was_only_offered_is_not_in_use() {
     let output = wire(Role::Client, &[(TEXT, b"Hello"), (CLOSE, &close)]);
     assert_eq!(outcome, Outcome { events: vec![text("Hello")], error: Some(error), output });
 }
+
+// req: 6455-9.1-a
+#[test]
+fn section_9_1_lists_and_what_is_none() {
+    let rows = [
+        "foo, bar",
+        "foo;bar;baz=2",
+        "foo ; bar = \"1\"\t,,",
+        "foo; bar=\"b\\az\"",
+        "a;b=\"1\";c, d;e=\"2\"",
+        "",
+        ",",
+        "foo bar",
+        "foo;",
+        "foo; =1",
+        "foo; bar=",
+        "foo; bar=\"\"",
+        "foo; bar=\"a,b\"",
+        "foo; bar=\"a;b\"",
+        "foo; bar=\"1\"2",
+        "foo; bar=\"open",
+        "foo; bar=\"open\\",
+        "foo; \"bar\"=1",
+        "foo; bar=1=2",
+        "f\u{e9}e",
+    ];
+    for row in OFFERS.into_iter().chain(rows) {
+        crate::seeds::keep("extensions", row.as_bytes());
+        crate::model::extensions::check(row.as_bytes());
+    }
+}

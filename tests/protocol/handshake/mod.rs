@@ -2,6 +2,7 @@
 
 mod client;
 mod extensions;
+mod properties;
 mod refusals;
 mod responses;
 mod server;
@@ -39,6 +40,7 @@ fn request_with(name: &str, lines: &[&str]) -> Vec<u8> {
 
 /// What a server makes of a request: the same whole, byte by byte and cut in two; and what it answers by itself.
 fn receive(bytes: &[u8]) -> (Result<Option<Incoming>, HandshakeError>, Vec<u8>) {
+    crate::seeds::keep("request", bytes);
     let whole = receive_in([bytes]);
     assert_eq!(receive_in(bytes.chunks(1)), whole, "byte by byte: {}", bytes.escape_ascii());
     for at in crate::common::cuts(bytes.len()) {

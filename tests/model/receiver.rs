@@ -1,0 +1,215 @@
+//! What bytes come to at their receiver: sections 5 to 8.
+
+use sansocket::{Limits, ProtocolError, Role};
+
+use super::event::Got;
+
+/// What a peer may expect to come of its bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    pub(crate) events: Vec<Got>,
+    /// The message under way, as far as it has arrived: whether it is text, and its data.
+    pub(crate) unfinished: Option<(bool, Vec<u8>)>,
+    /// The rules that the frame at fault breaks: a receiver names one of them.
+    pub(crate) broken: Vec<ProtocolError>,
+    /// Not all of that frame's header has arrived, so that the receiver may not have seen it yet.
+    pub(crate) undecided: bool,
+}
+
+impl Verdict {
+    pub(crate) fn allows(&self, error: Option<ProtocolError>) -> bool {
+        match error {
+            Some(error) => self.broken.contains(&error),
+            None => self.broken.is_empty() || self.undecided,
+        }
+    }
+
+    /// Whether a Close frame ends it.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.events.last(), Some(Got::Close(_)))
+    }
+
+    /// The events that are messages.
+    pub(crate) fn messages(&self) -> Vec<Got> {
+        let is_message = |event: &&Got| matches!(event, Got::Text(_) | Got::Binary(_));
+        self.events.iter().filter(is_message).cloned().collect()
+    }
+}
+
+/// A header that is all there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) first: u8,
+    pub(crate) key: Option<[u8; 4]>,
+    pub(crate) payload_len: u64,
+    /// How many bytes it takes itself.
+    pub(crate) len: usize,
+}
+
+impl Header {
+    fn fin(&self) -> bool {
+        self.first & 0x80 != 0
+    }
+
+    fn opcode(&self) -> u8 {
+        self.first & 0x0F
+    }
+}
+
+/// The message under way, and how many frames of it there were.
+struct Message {
+    is_text: bool,
+    data: Vec<u8>,
+    fragments: u32,
+}
+
+/// What `bytes`, sent to `role`, come to.
+pub(crate) fn judge(role: Role, limits: &Limits, bytes: &[u8]) -> Verdict {
+    let mut verdict = Verdict::default();
+    let mut message: Option<Message> = None;
+    let mut rest = bytes;
+    while !rest.is_empty() && verdict.broken.is_empty() && !verdict.is_closed() {
+        let (header, mut broken) = judge_header(rest);
+        broken.extend(judge_place(role, message.is_some(), rest));
+        let Some(header) = header else {
+            (verdict.undecided, verdict.broken) = (true, broken);
+            break;
+        };
+        if header.opcode() < 8 {
+            broken.extend(judge_size(limits, message.as_ref(), header.payload_len));
+        }
+        let behind = &rest[header.len..];
+        let arrived = behind.len().min(usize::try_from(header.payload_len).unwrap_or(usize::MAX));
+        let is_whole = arrived as u64 == header.payload_len;
+        let mut payload = behind[..arrived].to_vec();
+        if let Some(key) = header.key {
+            payload.iter_mut().enumerate().for_each(|(i, byte)| *byte ^= key[i % 4]);
+        }
+        rest = &behind[arrived..];
+        if !broken.is_empty() {
+            verdict.broken = broken;
+        } else if header.opcode() >= 8 {
+            if is_whole {
+                match judge_control(header.opcode(), &payload) {
+                    Ok(event) => verdict.events.push(event),
+                    Err(error) => verdict.broken.push(error),
+                }
+            }
+        } else {
+            let ends = header.fin() && is_whole;
+            let is_text = header.opcode() == 1;
+            let part = message.get_or_insert(Message { is_text, data: Vec::new(), fragments: 0 });
+            part.data.extend(payload);
+            part.fragments += 1;
+            if part.is_text && !may_be_text(&part.data, ends) {
+                verdict.broken.push(ProtocolError::InvalidUtf8);
+            } else if ends {
+                verdict.events.extend(message.take().map(|Message { is_text, data, .. }| match is_text {
+                    true => Got::Text(String::from_utf8(data).unwrap()),
+                    false => Got::Binary(data),
+                }));
+            }
+        }
+    }
+    verdict.unfinished = message.map(|message| (message.is_text, message.data));
+    verdict
+}
+
+/// The header, if it is all there, and the rules of section 5.2 and 5.5 that what is there breaks by itself.
+pub(crate) fn judge_header(bytes: &[u8]) -> (Option<Header>, Vec<ProtocolError>) {
+    use ProtocolError::*;
+    let Some(&first) = bytes.first() else { return (None, vec![]) };
+    let opcode = first & 0x0F;
+    let mut rules = vec![
+        (first & 0x30 != 0, ReservedBits),
+        (matches!(opcode, 3..=7 | 11..=15), UnknownOpcode),
+        (opcode >= 8 && first & 0x80 == 0, FragmentedControl),
+    ];
+    let mut header = None;
+    if let Some(second) = bytes.get(1) {
+        let short = u64::from(second & 0x7F);
+        rules.push((opcode >= 8 && short > 125, OversizedControl));
+        let width = match short {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        if let Some(digits) = bytes.get(2..2 + width) {
+            let long = digits.iter().fold(0, |len, digit| len << 8 | u64::from(*digit));
+            let payload_len = if width == 0 { short } else { long };
+            rules.push((width == 2 && long < 126 || width == 8 && long < 65_536, NonMinimalLength));
+            rules.push((payload_len >> 63 != 0, LengthOverflow));
+            header = match (second & 0x80 != 0, bytes.get(2 + width..6 + width)) {
+                (false, _) => Some(Header { first, key: None, payload_len, len: 2 + width }),
+                (true, Some(key)) => {
+                    let key = Some(key.try_into().unwrap());
+                    Some(Header { first, key, payload_len, len: 6 + width })
+                }
+                (true, None) => None,
+            };
+        }
+    }
+    (header, rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| rule).collect())
+}
+
+/// The rules that depend on who receives and on what came before: sections 5.1, 5.2 (no extension is in use) and 5.4.
+fn judge_place(role: Role, in_message: bool, bytes: &[u8]) -> Vec<ProtocolError> {
+    use ProtocolError::*;
+    let (first, second) = (bytes[0], bytes.get(1));
+    let is_masked = second.map(|second| second & 0x80 != 0);
+    let rules = [
+        (first & 0x40 != 0, ReservedBits),
+        (first & 0x0F == 0 && !in_message, NothingToContinue),
+        (matches!(first & 0x0F, 1 | 2) && in_message, InterleavedMessage),
+        (role == Role::Server && is_masked == Some(false), NotMasked),
+        (role == Role::Client && is_masked == Some(true), Masked),
+    ];
+    rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| rule).collect()
+}
+
+/// Section 10.4.
+fn judge_size(limits: &Limits, message: Option<&Message>, payload_len: u64) -> Vec<ProtocolError> {
+    use ProtocolError::*;
+    let (before, fragments) =
+        message.map_or((0, 0), |message| (message.data.len() as u64, message.fragments));
+    let rules = [
+        (payload_len > limits.max_frame_len, FrameTooLong),
+        (before.saturating_add(payload_len) > limits.max_message_len, MessageTooLong),
+        (fragments >= limits.max_fragments, TooManyFragments),
+    ];
+    rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| rule).collect()
+}
+
+/// Whether a text may begin so, or be so where it is all there.
+fn may_be_text(data: &[u8], is_whole: bool) -> bool {
+    core::str::from_utf8(data).map_or_else(|error| !is_whole && error.error_len().is_none(), |_| true)
+}
+
+fn judge_control(opcode: u8, payload: &[u8]) -> Result<Got, ProtocolError> {
+    match opcode {
+        8 => judge_close(payload).map(Got::Close),
+        9 => Ok(Got::Ping(payload.into())),
+        _ => Ok(Got::Pong(payload.into())),
+    }
+}
+
+/// The body of a Close frame: sections 5.5.1 and 7.4.
+pub(crate) fn judge_close(payload: &[u8]) -> Result<Option<(u16, String)>, ProtocolError> {
+    match payload {
+        [] => Ok(None),
+        [_] => Err(ProtocolError::TruncatedCloseCode),
+        [high, low, reason @ ..] => {
+            let code = u16::from(*high) << 8 | u16::from(*low);
+            if !may_be_sent(code) {
+                return Err(ProtocolError::InvalidCloseCode);
+            }
+            let reason = core::str::from_utf8(reason).map_err(|_| ProtocolError::InvalidUtf8)?;
+            Ok(Some((code, reason.into())))
+        }
+    }
+}
+
+/// Section 7.4 and the registry made from it.
+pub(crate) fn may_be_sent(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}

@@ -1,0 +1,133 @@
+//! Heads of any kind, in any reads, come to what the model says.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use sansocket::Config;
+
+use super::*;
+use crate::model::opening::{check_client, check_server};
+use crate::model::reads::reads;
+
+/// Lines of requests and of responses, good ones and bad ones.
+fn line() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "Host",
+        "Upgrade",
+        "Connection",
+        "Sec-WebSocket-Key",
+        "Sec-WebSocket-Version",
+        "Sec-WebSocket-Protocol",
+        "Sec-WebSocket-Extensions",
+        "Sec-WebSocket-Accept",
+        "Origin",
+        "Content-Length",
+        "Transfer-Encoding",
+        "X",
+    ]);
+    let value = prop_oneof![
+        6 => prop::sample::select(vec![
+            "server.example.com", "websocket", "h2c, WebSocket", "Upgrade", "keep-alive, upgrade", "13", "8", "chat",
+            "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "superchat, other", "a; b=\"c\", d;e", "0", "5",
+            "+5", "",
+        ]).prop_map(String::from),
+        1 => "[ -~\t]{0,12}",
+        1 => "[\"\\\\;,= a]{0,12}",
+        1 => "\\PC{0,4}",
+    ];
+    (name, prop::sample::select(vec![": ", ":", ":\t ", " :"]), value)
+        .prop_map(|(name, colon, value)| name.to_string() + colon + &value)
+}
+
+/// A head of which some lines are replaced, some are added and some bytes are changed.
+fn heads(lines: &'static [&'static str], first: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+    let edits = prop::collection::vec((any::<Index>(), line(), any::<bool>()), 0..4);
+    let mutations = prop::collection::vec(
+        (any::<Index>(), prop_oneof![any::<u8>(), prop::sample::select(b"\r\n :,;\"".to_vec())]),
+        0..2,
+    );
+    let first = prop_oneof![4 => Just(lines[0]), 1 => prop::sample::select(first)];
+    (first, edits, prop_oneof![3 => Just(vec![]), 1 => mutations], prop_oneof!["", "\r\n", "body"]).prop_map(
+        move |(first, edits, mutations, tail)| {
+            let mut kept: Vec<String> = lines.iter().map(ToString::to_string).collect();
+            kept[0] = first.into();
+            for (at, line, replaces) in edits {
+                let at = 1 + at.index(kept.len() - 1);
+                if replaces {
+                    kept[at] = line;
+                } else {
+                    kept.insert(at, line);
+                }
+            }
+            let mut bytes = head(&kept);
+            for (at, byte) in mutations {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            bytes.extend(tail.bytes());
+            bytes
+        },
+    )
+}
+
+const REQUEST_LINES: &[&str] = &[
+    "POST /chat HTTP/1.1",
+    "GET /chat HTTP/1.0",
+    "GET http://server.example.com:80/?q HTTP/1.1",
+    "GET HTTPS://other HTTP/1.1",
+    "GET * HTTP/1.1",
+    "\r\nGET /a?b?c HTTP/1.1",
+    "GET  / HTTP/1.1",
+    "GET /\u{e9} HTTP/1.1",
+];
+
+const STATUS_LINES: &[&str] = &[
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Now",
+    "HTTP/1.1 101",
+    "HTTP/1.0 101 No",
+    "HTTP/1.1 404 Not Found",
+    "HTTP/1.1 204 ",
+    "HTTP/1.0 200 \u{e9}",
+    "HTTP/2.0 101 No",
+    "HTTP/1.1 1011",
+    "HTTP/1.1  101 ",
+];
+
+fn config() -> impl Strategy<Value = Config> {
+    prop_oneof![3 => Just(Config::default()), 1 => (0usize..400, 0usize..12).prop_map(|(max_head_len, max_headers)| {
+        Config { max_head_len, max_headers, ..Config::default() }
+    })]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    // attack: server-6
+    // req: 6455-10.1-a, 6455-10.7-a
+    #[test]
+    fn any_split_of_any_request_comes_to_what_the_model_says(
+        bytes in heads(&LINES, REQUEST_LINES), config in config(), len in 1usize..100,
+    ) {
+        for len in [0, 1, len] {
+            check_server(&config, &reads(&bytes, &[len]));
+        }
+    }
+
+    // attack: client-1
+    // req: 6455-10.1-a, 6455-10.7-a
+    #[test]
+    fn any_split_of_any_response_comes_to_what_the_model_says(
+        bytes in heads(&client::LINES, STATUS_LINES), config in config(), len in 1usize..100,
+    ) {
+        for len in [0, 1, len] {
+            check_client(&config, &["chat", "superchat"], &reads(&bytes, &[len]));
+        }
+    }
+
+    // req: 6455-9.1-a
+    #[test]
+    fn any_list_of_extensions_comes_to_what_the_model_says(
+        value in prop_oneof!["[ab,;= \t\"\\\\]{0,16}", "[a-c]{1,2}(; ?[ab](=([12]|\"\\\\?[3 ]\"))?){0,2}(, ?[a-c]?){0,2}", "\\PC{0,6}"],
+    ) {
+        crate::model::extensions::check(value.as_bytes());
+    }
+}
