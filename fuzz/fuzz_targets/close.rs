@@ -1,0 +1,8 @@
+//! The body of a Close frame out of any bytes.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sansocket_fuzz::close;
+
+fuzz_target!(|bytes: &[u8]| close(bytes));

@@ -1,0 +1,8 @@
+//! The value of `Sec-WebSocket-Extensions` out of any bytes.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sansocket_fuzz::extensions;
+
+fuzz_target!(|value: &[u8]| extensions(value));

@@ -1,0 +1,8 @@
+//! Two ends that talk to each other, with a slow wire and a fast clock.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sansocket_fuzz::{Session, session};
+
+fuzz_target!(|case: Session| session(&case));

@@ -1,0 +1,141 @@
+//! Heads of any kind, in any reads, into either side of an opening handshake; and heads that are built from any strings.
+
+use sansocket::handshake::client;
+use sansocket::handshake::server::{Handshake, Incoming};
+use sansocket::{Buffer, Config};
+
+use crate::Traffic;
+use crate::model::head::Headers;
+use crate::model::opening::{ACCEPT, NONCE, check_client, check_server};
+use crate::model::paths::written;
+use crate::model::request::{Asked, judge_request};
+use crate::model::response::{Answered, judge_response};
+use crate::model::wire::SameKey;
+
+/// The data are lines to build a head from.
+const BUILT: u8 = 0x01;
+
+const OFFERED: [&str; 2] = ["chat", "superchat"];
+
+impl Traffic<'_> {
+    fn config(&self) -> Config {
+        let config = Config::default();
+        if self.is_tight() { Config { max_head_len: 300, max_headers: 9, ..config } } else { config }
+    }
+
+    /// The lines, which are text.
+    fn lines(&self) -> Vec<String> {
+        self.data
+            .split(|byte| *byte == b'\n')
+            .map(|line| String::from_utf8_lossy(line).into_owned())
+            .collect()
+    }
+}
+
+/// A server makes of a request what the model says, and what it answers is well-formed.
+pub fn server_handshake(case: &Traffic<'_>) {
+    if case.flags & BUILT != 0 {
+        return answer(&case.lines());
+    }
+    check_server(&case.config(), &[case.data]);
+    check_server(&case.config(), &case.reads(case.data));
+}
+
+/// A client makes of a response what the model says, and what it asks is well-formed.
+pub fn client_handshake(case: &Traffic<'_>) {
+    if case.flags & BUILT != 0 {
+        return ask(&case.lines());
+    }
+    check_client(&case.config(), &OFFERED, &[case.data]);
+    check_client(&case.config(), &OFFERED, &case.reads(case.data));
+}
+
+/// A URL, then headers and, without a colon, subprotocols: what is sent of them is what the server finds.
+fn ask(lines: &[String]) {
+    let Some((url, lines)) = lines.split_first() else { return };
+    let Ok(mut request) = client::Request::new(url) else { return };
+    let (mut headers, mut subprotocols) = (Headers::new(), Vec::new());
+    for line in lines {
+        request = match line.split_once(':') {
+            Some((name, value)) => {
+                headers.push((name.into(), value.trim_matches([' ', '\t']).into()));
+                request.header(name, value)
+            }
+            None => {
+                subprotocols.push(line.clone());
+                request.subprotocol(line)
+            }
+        };
+    }
+    let Ok(mut handshake) = client::Handshake::with_nonce(&request, Config::default(), NONCE, SameKey) else {
+        return;
+    };
+    let sent = written(handshake.output());
+    let limitless = Config { max_head_len: usize::MAX, max_headers: 1000, ..Config::default() };
+    match judge_request(&sent, &limitless) {
+        Asked::Upgrade(asked) => {
+            assert_eq!((asked.len, &asked.accept[..]), (sent.len(), ACCEPT));
+            assert_eq!(asked.subprotocols, subprotocols);
+            assert_eq!(asked.headers[0].0, "Host");
+            // Of two ways to say who asks, the last one counts.
+            let is_free = |(name, _): &&(String, Vec<u8>)| !name.eq_ignore_ascii_case("Authorization");
+            let ours = 5 + usize::from(!subprotocols.is_empty());
+            let found: Vec<_> = asked.headers[ours..].iter().filter(is_free).collect();
+            assert_eq!(found, headers.iter().filter(is_free).collect::<Vec<_>>());
+        }
+        asked => panic!("{}: {asked:?}", sent.escape_ascii()),
+    }
+}
+
+/// A status (that of an acceptance without one), headers, subprotocols and a body behind an empty line: what is sent of
+/// them is what the client finds.
+fn answer(lines: &[String]) {
+    let request =
+        b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Protocol: chat, superchat\r\n\r\n";
+    let (mut handshake, mut input) = (Handshake::new(Config::default()), Buffer::new());
+    input.extend_from_slice(request);
+    let Ok(Some(Incoming::Upgrade(request))) = handshake.receive(&mut input) else { panic!("not a request") };
+    let Some((status, lines)) = lines.split_first() else { return };
+    let status = status.parse().ok();
+    let mut response = status.map_or_else(|| request.accept(), |status| request.reject(status));
+    let (mut headers, mut body) = (Headers::new(), Vec::new());
+    let mut lines = lines.iter();
+    while let Some(line) = lines.next() {
+        response = match line.split_once(':') {
+            Some((name, value)) => {
+                headers.push((name.into(), value.trim_matches([' ', '\t']).into()));
+                response.header(name, value)
+            }
+            None if line.is_empty() => {
+                body = lines.by_ref().map(String::as_str).collect::<Vec<_>>().join("\n").into_bytes();
+                response.body(body.clone())
+            }
+            None => response.subprotocol(line),
+        };
+    }
+    let (answer, opened) = match handshake.respond(response) {
+        Ok(Some(mut connection)) => (written(connection.output()), true),
+        Ok(None) => (written(handshake.output()), false),
+        Err(_) => {
+            return assert!(handshake.output().is_empty(), "not a byte is written of what cannot be sent");
+        }
+    };
+    let limitless = Config { max_head_len: usize::MAX, max_headers: 1000, ..Config::default() };
+    let found = match judge_response(&answer, &limitless, ACCEPT, &OFFERED) {
+        Answered::Opened { headers, len } if opened => {
+            assert_eq!(len, answer.len());
+            headers
+        }
+        Answered::Refused { status: found, headers, body_len, len } if !opened => {
+            assert_eq!(Some(found), status);
+            let told = if found == 304 { Some(0) } else { Some(body.len() as u64) };
+            assert!(body_len == told || found == 204, "{body_len:?}");
+            assert_eq!(answer[len..], body);
+            headers
+        }
+        answered => panic!("{}: {answered:?}", answer.escape_ascii()),
+    };
+    assert!(found.ends_with(&headers), "{found:?}, not {headers:?}");
+}

@@ -1,0 +1,92 @@
+//! The input of the targets that take bytes off a wire.
+
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use sansocket::{Limits, Role};
+
+use crate::model::reads::reads;
+use crate::model::wire::{masked, unmasked};
+
+/// A byte of flags, the lengths of four reads, over and over, and what is on the wire.
+#[derive(Debug, Arbitrary)]
+pub struct Traffic<'a> {
+    pub(crate) flags: u8,
+    lens: [u8; 4],
+    pub(crate) data: &'a [u8],
+}
+
+/// The data are frames in a notation of their own: first byte, length, payload. Of a long payload, how much longer it is
+/// and the one byte that it consists of; from 253 on, the length says which of a few lengths it has.
+const FRAMES: u8 = 0x01;
+/// The limits are tight.
+const TIGHT: u8 = 0x02;
+/// The masking key is one that leaves the payload as it is.
+const PLAIN: u8 = 0x04;
+/// The receiver is a client, where the target is not for one role alone.
+const CLIENT: u8 = 0x08;
+/// The application closes after so many events, if that is any.
+const EVENTS: u8 = 0x30;
+/// Nothing is written before the end.
+const UNWRITTEN: u8 = 0x40;
+/// The data may have long payloads, which take their time.
+const LONG: u8 = 0x80;
+
+impl Traffic<'_> {
+    pub(crate) fn is_tight(&self) -> bool {
+        self.flags & TIGHT != 0
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        if self.flags & CLIENT == 0 { Role::Server } else { Role::Client }
+    }
+
+    pub(crate) fn closes_after(&self) -> usize {
+        usize::from((self.flags & EVENTS) >> EVENTS.trailing_zeros())
+    }
+
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.flags & UNWRITTEN != 0
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        if self.is_tight() {
+            // Those of the tables in tests/protocol.
+            Limits { max_frame_len: 10, max_message_len: 15, max_fragments: 4 }
+        } else {
+            Limits::default()
+        }
+    }
+
+    /// The bytes on their way to the end with that role.
+    pub(crate) fn wire(&self, to: Role) -> Vec<u8> {
+        if self.flags & FRAMES == 0 {
+            return self.data.into();
+        }
+        let key = if self.flags & PLAIN == 0 { crate::model::wire::KEY } else { [0; 4] };
+        let mut bytes = Vec::new();
+        let mut rest = self.data;
+        while let [first, len, behind @ ..] = rest {
+            let payload;
+            (payload, rest) = match (*len, behind) {
+                (126..=252, [more, fill, behind @ ..]) => (vec![*fill; 126 + usize::from(*more)], behind),
+                (253.., [fill, behind @ ..]) if self.flags & LONG != 0 => {
+                    (vec![*fill; [65_535, 65_536, 150_000][usize::from(*len) - 253]], behind)
+                }
+                (len, _) => {
+                    let (payload, behind) = behind.split_at(behind.len().min(usize::from(len)));
+                    (payload.to_vec(), behind)
+                }
+            };
+            bytes.extend(match to {
+                Role::Server => masked(*first, key, &payload),
+                Role::Client => unmasked(*first, &payload),
+            });
+        }
+        bytes
+    }
+
+    /// Longer ones where there is much, for the sake of speed.
+    pub(crate) fn reads<'a>(&self, bytes: &'a [u8]) -> Vec<&'a [u8]> {
+        let unit = 1 + bytes.len() / 500;
+        reads(bytes, &self.lens.map(|len| usize::from(len) * unit))
+    }
+}
