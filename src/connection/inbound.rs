@@ -80,6 +80,16 @@ enum By {
     Piece,
 }
 
+/// What was given out of the message that is arriving.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Given {
+    #[default]
+    Nothing,
+    Pieces,
+    /// Pieces first; then whole messages were asked for, so what is left of this one goes to nobody.
+    Abandoned,
+}
+
 impl Connection {
     /// The next thing that has arrived, or `None` when more bytes are needed.
     ///
@@ -171,7 +181,7 @@ impl Connection {
     /// [`Limits`](crate::Limits) raised accordingly. Control frames are dealt with on the way. `None` as for
     /// [`next_message`](Self::next_message).
     ///
-    /// [`next_event`](Self::next_event) called inside such a message skips the rest of it.
+    /// Once [`next_event`](Self::next_event) has passed over part of such a message, the rest of it is skipped by either.
     ///
     /// # Errors
     ///
@@ -294,11 +304,12 @@ impl Connection {
             return found(false);
         }
         // A piece of binary data can be lent as it lies, unless some of the message was assembled before.
-        if part.kind == Kind::Binary && by == By::Piece && input.assembly.is_empty() {
+        let lends_pieces = by == By::Piece && self.given != Given::Abandoned;
+        if part.kind == Kind::Binary && lends_pieces && input.assembly.is_empty() {
             if part.len == 0 && !ends_message {
                 return Ok(None);
             }
-            self.piecewise = !ends_message;
+            self.give(Given::Pieces, ends_message);
             input.unmask(part.len, part.header.mask, part.phase());
             input.lend_front(part.len);
             return found(false);
@@ -319,8 +330,8 @@ impl Connection {
     /// The message that has been assembled, if this was its end, or the piece of it.
     fn give_assembled(&mut self, input: &mut Buffer, last: Fragment, by: By) -> Option<Found> {
         let Fragment { kind, ends_message, .. } = last;
-        if self.piecewise && by == By::Message {
-            self.piecewise = !ends_message;
+        if self.given == Given::Abandoned || (self.given == Given::Pieces && by == By::Message) {
+            self.give(Given::Abandoned, ends_message);
             input.assembly.clear();
             return None;
         }
@@ -328,9 +339,13 @@ impl Connection {
         if !is_piece && !ends_message {
             return None;
         }
-        self.piecewise = !ends_message;
+        self.give(Given::Pieces, ends_message);
         input.assembly.taken = true;
         Some(Found { kind, assembled: true, ends_message })
+    }
+
+    fn give(&mut self, given: Given, ends_message: bool) {
+        self.given = if ends_message { Given::Nothing } else { given };
     }
 
     fn assemble(&mut self, input: &mut Buffer, fragment: Fragment) -> Result<(), ProtocolError> {

@@ -12,6 +12,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 pub use closing::{CloseInfo, State};
+use inbound::Given;
 pub use inbound::{Event, Found, Piece};
 pub use outbound::Fin;
 pub use output::Output;
@@ -65,8 +66,7 @@ pub struct Connection {
     // Receiving.
     reader: Reader,
     carry: Carry,
-    /// The message under way is being taken in pieces.
-    piecewise: bool,
+    given: Given,
     /// The common case holds for payloads shorter than this.
     whole_below: u32,
     /// The common case holds for sending: open, with no fragmented message under way.
@@ -120,7 +120,7 @@ impl Connection {
         let mut connection = Self {
             reader: Reader::new(role),
             carry: Carry::default(),
-            piecewise: false,
+            given: Given::Nothing,
             whole_below: 0,
             sends_messages: false,
             keys,

@@ -345,7 +345,9 @@ fn body_len(status: u16, headers: &Headers) -> Option<usize> {
     if headers.has("Transfer-Encoding") {
         return None;
     }
-    headers.get("Content-Length")?.parse().ok()
+    // "Content-Length = 1*DIGIT" (RFC 9110 section 8.6), where `parse` would take a sign.
+    let len = headers.get("Content-Length")?;
+    if len.bytes().all(|byte| byte.is_ascii_digit()) { len.parse().ok() } else { None }
 }
 
 fn refusal(status: u16, headers: &Headers) -> Refusal {

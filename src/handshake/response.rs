@@ -127,7 +127,7 @@ impl Response {
     }
 
     /// The body of an answer that does not open the connection. Text, unless a `Content-Type` header says otherwise. Left
-    /// out where the request's method is `HEAD`.
+    /// out where the request's method is `HEAD`, and of an answer that can have none (204, 304).
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         if self.accept.is_some() {
@@ -144,6 +144,17 @@ impl Response {
         self
     }
 
+    /// "A 204 response is terminated by the end of the header section; it cannot contain content" (RFC 9110 section 15.3.5),
+    /// and likewise 304 (section 15.4.5).
+    fn has_no_content(&self) -> bool {
+        matches!(self.status, 204 | 304)
+    }
+
+    /// The body as far as it is sent.
+    fn sent_body(&self) -> &[u8] {
+        if self.is_head || self.has_no_content() { &[] } else { &self.body }
+    }
+
     fn has(&self, name: &str) -> bool {
         self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
     }
@@ -151,9 +162,7 @@ impl Response {
     /// The head, the empty line included, and the body as far as it is sent.
     pub(super) fn write(&self, to: &mut Writer<'_>) {
         self.write_head(to);
-        if !self.is_head {
-            to.bytes(&self.body);
-        }
+        to.bytes(self.sent_body());
     }
 
     pub(super) fn write_head(&self, head: &mut Writer<'_>) {
@@ -179,10 +188,11 @@ impl Response {
         let connection: &[u8] = if self.has("Upgrade") { b"close, Upgrade" } else { b"close" };
         head.header("Connection", connection);
         // "A server MUST NOT send a Content-Length header field in any response with a status code of … 204 (No
-        // Content)" (RFC 9110 section 8.6).
-        if self.status != 204 {
-            head.header("Content-Length", alloc::format!("{}", self.body.len()).as_bytes());
+        // Content)" (RFC 9110 section 8.6), nor in a 304 one unless it is what a 200 would have had, which is not known.
+        if self.has_no_content() {
+            return;
         }
+        head.header("Content-Length", alloc::format!("{}", self.body.len()).as_bytes());
         if !self.body.is_empty() && !self.has("Content-Type") {
             head.header("Content-Type", b"text/plain; charset=utf-8");
         }
@@ -190,7 +200,7 @@ impl Response {
 
     #[cfg(feature = "http")]
     pub(super) fn into_body(self) -> Vec<u8> {
-        if self.is_head { Vec::new() } else { self.body }
+        if self.sent_body().is_empty() { Vec::new() } else { self.body }
     }
 }
 

@@ -106,8 +106,6 @@ fn body_len(status: u16, headers: &Headers) -> Option<u64> {
     }
     let lens = all(headers, "Content-Length");
     let len = core::str::from_utf8(lens.first()?).ok()?;
-    // `+5` is let pass: it only tells how long to wait for a body that nobody needs.
-    let len = len.strip_prefix('+').unwrap_or(len);
     let is_plain = !len.is_empty() && len.bytes().all(|byte| byte.is_ascii_digit());
     len.parse().ok().filter(|_| is_plain)
 }

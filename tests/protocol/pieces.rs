@@ -243,3 +243,20 @@ fn a_message_of_a_gibibyte_passes_through_a_small_buffer() {
     }
     assert!(input.is_idle());
 }
+
+#[test]
+fn a_message_whose_rest_is_skipped_does_not_come_back_in_pieces() {
+    for role in ROLES {
+        let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+        input.extend_from_slice(&wire(role, &[(BINARY_BEGINS, b"ab")]));
+        assert_eq!(end.next_piece(&mut input), Ok(Some(Piece::Binary(b"ab", Fin::More))));
+        input.extend_from_slice(&wire(role, &[(GOES_ON, b"cd")]));
+        assert_eq!(end.next_event(&mut input), Ok(None));
+        input.extend_from_slice(&wire(role, &[(ENDS, b"ef"), (BINARY, b"x")]));
+        assert_eq!(
+            end.next_piece(&mut input),
+            Ok(Some(Piece::Binary(b"x", Fin::Final))),
+            "abef was never sent"
+        );
+    }
+}

@@ -363,3 +363,11 @@ fn section_4_1_nothing_more_is_sent_before_the_response() {
     let (mut connection, _) = opened.unwrap();
     assert!(handshake.output().is_empty() && connection.output().is_empty());
 }
+
+#[test]
+fn a_content_length_is_digits_and_nothing_else() {
+    // "Content-Length = 1*DIGIT" (RFC 9110 section 8.6): what is no length does not end the body.
+    let (outcome, _, mut handshake) = receive_in([&b"HTTP/1.1 404 No\r\nContent-Length: +1\r\n\r\nxy"[..]]);
+    assert!(outcome.unwrap().is_none());
+    assert!(matches!(handshake.receive_eof(), Refused(refusal) if refusal.body == b"xy"));
+}

@@ -131,3 +131,13 @@ fn section_4_2_2_one_subprotocol_or_none() {
     let one = vec!["sec-websocket-protocol: superchat".to_string()];
     assert_eq!(chosen(&asked, &["chat", "superchat"]), Ok((Some("superchat".into()), one)));
 }
+
+#[test]
+fn an_answer_of_a_status_that_has_no_body_has_none() {
+    // "A 204 response is terminated by the end of the header section; it cannot contain content" (RFC 9110 section
+    // 15.3.5), and 304 likewise (15.4.5).
+    for status in [204, 304] {
+        let (opened, bytes) = respond(|request| request.reject(status).body("body")).unwrap();
+        assert_eq!((opened, parts(&bytes).1), (false, String::new()), "{status}");
+    }
+}
