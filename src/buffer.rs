@@ -178,13 +178,18 @@ impl Buffer {
         self.received.peek()
     }
 
-    /// Lends `len` bytes behind a header, and gives both, if they have all been received.
+    /// Whether so many bytes have been received and not yet looked at.
     #[inline]
-    pub(crate) fn lend_frame(&mut self, header_len: usize, len: usize) -> Option<(&mut [u8], &mut [u8])> {
-        let lent_from = self.received.position() + header_len;
-        let frame = self.received.take(header_len + len)?;
-        self.lent_from = lent_from;
-        frame.split_at_mut_checked(header_len)
+    pub(crate) fn holds(&self, n: usize) -> bool {
+        self.received.holds(n)
+    }
+
+    /// Lends `len` bytes behind a header, and gives both. They have all been received.
+    #[inline]
+    pub(crate) fn lend_frame(&mut self, header_len: usize, len: usize) -> (&mut [u8], &mut [u8]) {
+        self.lent_from = self.received.position() + header_len;
+        let frame = self.received.take(header_len + len);
+        frame.split_at_mut_checked(header_len).unwrap_or_default()
     }
 
     pub(crate) fn consume(&mut self, n: usize) {

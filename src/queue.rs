@@ -39,8 +39,13 @@ impl Queue {
     }
 
     #[inline]
+    pub(crate) fn holds(&self, n: usize) -> bool {
+        self.storage.get(self.start..self.end).is_some_and(|content| n <= content.len())
+    }
+
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        self.storage.get(self.start..self.end).unwrap_or_default()
+        self.storage.get(self.start..self.end).unwrap_or_else(nothing)
     }
 
     #[inline]
@@ -54,12 +59,15 @@ impl Queue {
         self.storage.get(self.start..)?.first_chunk()
     }
 
-    /// Drops `n` bytes from the front if they are there, and gives them.
+    /// Drops `n` bytes from the front, and gives them; nothing if there are less.
     #[inline]
-    pub(crate) fn take(&mut self, n: usize) -> Option<&mut [u8]> {
-        let taken = self.storage.get_mut(self.start..self.end)?.get_mut(..n)?;
+    pub(crate) fn take(&mut self, n: usize) -> &mut [u8] {
+        let Some(taken) = self.storage.get_mut(self.start..self.end).and_then(|content| content.get_mut(..n))
+        else {
+            return &mut [];
+        };
         self.start += n;
-        Some(taken)
+        taken
     }
 
     /// Where the front is in the storage.
@@ -88,10 +96,12 @@ impl Queue {
         self.storage.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// The same, as an array.
+    /// Appends `n` bytes, to be written at the front of what this gives, if there is room for `N` behind the content as it is.
     #[inline]
-    pub(crate) fn spare_array<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
-        self.spare(N).first_chunk_mut()
+    pub(crate) fn commit_array<const N: usize>(&mut self, n: usize) -> Option<&mut [u8; N]> {
+        let room = self.storage.get_mut(self.end..)?.first_chunk_mut()?;
+        self.end += n.min(N);
+        Some(room)
     }
 
     #[cold]
@@ -155,4 +165,11 @@ impl Queue {
         self.storage.drain(..self.start);
         self.storage
     }
+}
+
+/// What a branch costs nothing to foresee, where a default would be computed each time.
+#[cold]
+#[inline(never)]
+fn nothing<'a>() -> &'a [u8] {
+    &[]
 }

@@ -3,9 +3,9 @@
 //!
 //! Whatever differs in any way, faults included, is left to the general path, which sees the same bytes.
 
-use super::{Connection, State};
+use super::{Connection, Keys, State};
 use crate::buffer::Buffer;
-use crate::frame::common::lengths;
+use crate::frame::common::{SHORT_PAYLOAD_LEN, lengths};
 use crate::frame::decoder::Part;
 use crate::frame::rules::Kind;
 use crate::frame::{MaskKey, Opcode, apply_mask};
@@ -14,11 +14,12 @@ use crate::role::Role;
 /// Longer payloads have a 64-bit length, and a header that costs little beside them.
 const LONGEST: u64 = u16::MAX as u64;
 
-/// What kind of message it is.
+/// A message in one frame that has been received and not yet looked at otherwise.
 #[derive(Clone, Copy)]
-pub(super) enum Whole {
-    Text,
-    Binary,
+pub(super) struct Whole {
+    pub(super) kind: Kind,
+    header_len: usize,
+    len: usize,
 }
 
 /// What goes from the front of the buffer to the message under way.
@@ -50,27 +51,46 @@ impl Connection {
         self.whole_below = if none { 0 } else { longest as u32 + 1 };
     }
 
-    /// Lends the next message if it is the common case; otherwise touches nothing.
+    /// The next message if it is the common case.
     #[inline]
-    pub(super) fn advance_whole(&mut self, input: &mut Buffer) -> Option<Whole> {
+    pub(super) fn find_whole(&self, input: &Buffer) -> Option<Whole> {
         let start = *input.peek()?;
         // FIN, no reserved bit, and an opcode of data (section 5.2).
         let kind = match start[0] {
-            0x81 => Whole::Text,
-            0x82 => Whole::Binary,
+            0x81 => Kind::Text,
+            0x82 => Kind::Binary,
             _ => return None,
         };
-        let role = self.role();
-        let (header_len, len) = lengths(start, role)?;
-        if u32::from(len) >= self.whole_below {
-            return None;
-        }
-        let (header, payload) = input.lend_frame(header_len, usize::from(len))?;
-        if role == Role::Server {
-            apply_mask(payload, MaskKey(*header.last_chunk()?), 0);
+        let (header_len, len) = lengths(start, self.role())?;
+        let is_common = u32::from(len) < self.whole_below;
+        let len = usize::from(len);
+        (is_common && input.holds(header_len + len)).then_some(Whole { kind, header_len, len })
+    }
+
+    /// Lends what has just been found.
+    #[inline]
+    pub(super) fn lend_whole<'b>(&mut self, input: &'b mut Buffer, whole: Whole) -> &'b [u8] {
+        let (header, payload) = input.lend_frame(whole.header_len, whole.len);
+        if let (Role::Server, Some(key)) = (self.role(), header.last_chunk()) {
+            apply_mask(payload, MaskKey(*key), 0);
         }
         self.timers.hear();
-        Some(kind)
+        payload
+    }
+
+    /// Queues a short message if nothing stands against it and there is room; otherwise queues nothing.
+    #[inline]
+    pub(super) fn send_short(&mut self, opcode: Opcode, data: &[u8]) -> Option<()> {
+        if !self.sends_messages || data.len() > SHORT_PAYLOAD_LEN || !self.has_room(data.len()) {
+            return None;
+        }
+        let key = match self.keys {
+            Keys::Unmasked => None,
+            #[cfg(feature = "std")]
+            Keys::Thread => Some(MaskKey::ready()?),
+            Keys::Custom(_) => return None,
+        };
+        self.output.append_short(opcode, key, data)
     }
 
     /// Takes the header of the next frame if it is a fragment that has arrived as a whole; otherwise touches nothing.

@@ -52,11 +52,7 @@ pub struct Found {
 
 impl From<Whole> for Found {
     fn from(whole: Whole) -> Self {
-        let kind = match whole {
-            Whole::Text => Kind::Text,
-            Whole::Binary => Kind::Binary,
-        };
-        Self { kind, assembled: false, ends_message: true }
+        Self { kind: whole.kind, assembled: false, ends_message: true }
     }
 }
 
@@ -99,13 +95,16 @@ impl Connection {
     /// the [output](Self::output); further input is discarded, and every further call gives the same error.
     #[inline]
     pub fn next_event<'b>(&mut self, input: &'b mut Buffer) -> Result<Option<Event<'b>>, ProtocolError> {
-        match self.advance_whole(input) {
-            Some(Whole::Text) => self.validate(input.lent()).map(|text| Some(Event::Text(text))),
-            Some(Whole::Binary) => Ok(Some(Event::Binary(input.lent()))),
-            None => match self.pull(input, By::Message)? {
-                Some(found) => self.lend(input, found).map(Some),
-                None => Ok(None),
-            },
+        if let Some(whole) = self.find_whole(input) {
+            let payload = self.lend_whole(input, whole);
+            return match whole.kind {
+                Kind::Text => self.validate(payload).map(|text| Some(Event::Text(text))),
+                _ => Ok(Some(Event::Binary(payload))),
+            };
+        }
+        match self.pull(input, By::Message)? {
+            Some(found) => self.lend(input, found).map(Some),
+            None => Ok(None),
         }
     }
 
@@ -117,7 +116,7 @@ impl Connection {
     #[inline]
     pub fn advance(&mut self, input: &mut Buffer) -> Result<Option<Found>, ProtocolError> {
         match self.advance_whole(input) {
-            Some(whole) => Ok(Some(whole.into())),
+            Some(found) => Ok(Some(found)),
             None => self.pull(input, By::Message),
         }
     }
@@ -156,7 +155,7 @@ impl Connection {
     /// [`advance`](Self::advance) past control frames.
     pub(crate) fn advance_message(&mut self, input: &mut Buffer) -> Result<Option<Found>, ProtocolError> {
         match self.advance_whole(input) {
-            Some(whole) => Ok(Some(whole.into())),
+            Some(found) => Ok(Some(found)),
             None => self.pull_data(input, By::Message),
         }
     }
@@ -217,6 +216,13 @@ impl Connection {
             Kind::Text => Piece::Text(self.lend_text(input, found)?, fin),
             _ => Piece::Binary(lent_binary(input, found), fin),
         })
+    }
+
+    #[inline]
+    fn advance_whole(&mut self, input: &mut Buffer) -> Option<Found> {
+        let whole = self.find_whole(input)?;
+        self.lend_whole(input, whole);
+        Some(whole.into())
     }
 
     fn pull_data(&mut self, input: &mut Buffer, by: By) -> Result<Option<Found>, ProtocolError> {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Connection, Keys, State};
 use crate::error::SendError;
-use crate::frame::{CloseCode, CloseFrame, FrameHeader, MaskKey, Opcode, common, copy_masked};
+use crate::frame::{CloseCode, CloseFrame, FrameHeader, MaskKey, Opcode};
 use crate::message::{Message, Prepared};
 
 /// From this length on a shared payload is referenced instead of copied: a clone of a `Bytes` and a slice more in the
@@ -54,8 +54,15 @@ impl Connection {
     /// As [`send_text`](Self::send_text).
     #[inline]
     pub fn send(&mut self, message: &Message) -> Result<(), SendError> {
+        match self.send_short(message.opcode(), message.as_bytes()) {
+            Some(()) => Ok(()),
+            None => self.send_long(message),
+        }
+    }
+
+    fn send_long(&mut self, message: &Message) -> Result<(), SendError> {
         if message.len() < REFERENCED_FROM || self.masks() {
-            return self.send_copied(message.opcode(), message.as_bytes());
+            return self.send_any(message.opcode(), message.as_bytes());
         }
         self.send_reference(message)
     }
@@ -63,8 +70,7 @@ impl Connection {
     fn send_reference(&mut self, message: &Message) -> Result<(), SendError> {
         self.check_message(message.len())?;
         let header = self.header(message.opcode(), Fin::Final, message.len());
-        self.output.append_header(&header);
-        self.output.append_reference(message.bytes().clone());
+        self.output.append_frame_by_reference(&header, message.bytes().clone());
         Ok(())
     }
 
@@ -166,7 +172,7 @@ impl Connection {
         }
         self.append_pong_owed();
         let header = self.header(Opcode::Close, Fin::Final, payload.len());
-        self.append_frame(&header, payload);
+        self.output.append_frame(&header, payload);
         self.closing.send(code);
         self.expect_common();
     }
@@ -201,25 +207,23 @@ impl Connection {
 
     fn append_pong(&mut self, payload: &[u8]) {
         let header = self.header(Opcode::Pong, Fin::Final, payload.len());
-        self.append_frame(&header, payload);
+        self.output.append_frame(&header, payload);
         self.output.mark_pong();
     }
 
     #[inline]
     fn send_copied(&mut self, opcode: Opcode, data: &[u8]) -> Result<(), SendError> {
-        self.check_message(data.len())?;
-        if data.len() > common::SHORT_PAYLOAD_LEN {
-            self.append_long(opcode, data);
-        } else {
-            let key = self.next_key();
-            self.output.append_short(opcode, key, data);
+        match self.send_short(opcode, data) {
+            Some(()) => Ok(()),
+            None => self.send_any(opcode, data),
         }
-        Ok(())
     }
 
-    fn append_long(&mut self, opcode: Opcode, data: &[u8]) {
+    fn send_any(&mut self, opcode: Opcode, data: &[u8]) -> Result<(), SendError> {
+        self.check_message(data.len())?;
         let header = self.header(opcode, Fin::Final, data.len());
-        self.append_frame(&header, data);
+        self.output.append_frame(&header, data);
+        Ok(())
     }
 
     fn send_fragment(&mut self, kind: Opcode, data: &[u8], fin: Fin) -> Result<(), SendError> {
@@ -230,7 +234,7 @@ impl Connection {
             Some(_) => return Err(SendError::MessageUnderWay),
         };
         let header = self.header(opcode, fin, data.len());
-        self.append_frame(&header, data);
+        self.output.append_frame(&header, data);
         self.sending = match fin {
             Fin::More => Some(kind),
             Fin::Final => None,
@@ -245,18 +249,12 @@ impl Connection {
         }
         self.check(payload.len())?;
         let header = self.header(opcode, Fin::Final, payload.len());
-        self.append_frame(&header, payload);
+        self.output.append_frame(&header, payload);
         Ok(())
     }
 
     #[inline]
     fn check_message(&self, len: usize) -> Result<(), SendError> {
-        if self.sends_messages { self.check_room(len) } else { self.check_against_fragments(len) }
-    }
-
-    /// What stands against a message where something does.
-    #[cold]
-    fn check_against_fragments(&self, len: usize) -> Result<(), SendError> {
         self.check(len)?;
         if self.sending.is_some() { Err(SendError::MessageUnderWay) } else { Ok(()) }
     }
@@ -271,12 +269,20 @@ impl Connection {
 
     #[inline]
     fn check_room(&self, len: usize) -> Result<(), SendError> {
-        let frame_len = len.saturating_add(FrameHeader::MAX_LEN);
-        match self.config.max_output_len.checked_sub(self.output.len()) {
-            Some(room) if frame_len <= room => Ok(()),
-            _ if frame_len > self.config.max_output_len => Err(SendError::MessageTooLong),
-            _ => Err(SendError::OutputFull),
+        if self.has_room(len) {
+            Ok(())
+        } else if len.saturating_add(FrameHeader::MAX_LEN) > self.config.max_output_len {
+            Err(SendError::MessageTooLong)
+        } else {
+            Err(SendError::OutputFull)
         }
+    }
+
+    /// Whether a frame with a payload of that length may be queued.
+    #[inline]
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        let room = self.config.max_output_len.checked_sub(self.output.len());
+        room.is_some_and(|room| len.saturating_add(FrameHeader::MAX_LEN) <= room)
     }
 
     fn masks(&self) -> bool {
@@ -296,15 +302,6 @@ impl Connection {
             #[cfg(feature = "std")]
             Keys::Thread => Some(MaskKey::random()),
             Keys::Custom(keys) => Some(keys.next_key()),
-        }
-    }
-
-    fn append_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
-        self.output.append_header(header);
-        let body = self.output.append(payload.len());
-        match header.mask {
-            Some(key) => copy_masked(body, payload, key, 0),
-            None => body.copy_from_slice(payload),
         }
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 
-use crate::frame::{FrameHeader, MaskKey, Opcode, common};
+use crate::frame::{FrameHeader, MaskKey, Opcode, common, copy_masked};
 use crate::queue::Queue;
 
 /// What an output that has been written out keeps of its storage.
@@ -62,17 +62,16 @@ impl Output {
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut run = self.run.as_slice();
         let mut position = self.front;
-        let mut references = self.waiting_references().iter();
-        let mut next = references.next();
+        let mut references = self.waiting_references();
         core::iter::from_fn(move || {
-            let chunk = match next {
-                Some((at, bytes)) if *at == position => {
-                    next = references.next();
+            let chunk = match references {
+                [] => core::mem::take(&mut run),
+                [(at, bytes), rest @ ..] if *at == position => {
+                    references = rest;
                     &bytes[..]
                 }
-                _ => {
-                    let len = next.map_or(run.len(), |(at, _)| distance(position, *at)).min(run.len());
-                    let (chunk, rest) = run.split_at(len);
+                [(at, _), ..] => {
+                    let (chunk, rest) = run.split_at(distance(position, *at).min(run.len()));
                     run = rest;
                     chunk
                 }
@@ -88,8 +87,9 @@ impl Output {
         if n < self.held() {
             return self.advance_within(n);
         }
+        self.moved |= n > 0;
         self.front = self.queued;
-        self.note_written(self.front);
+        self.written = self.queued;
         self.run.reset(RETAINED_LEN);
         if !self.references.is_empty() {
             self.forget_references();
@@ -212,7 +212,7 @@ impl Output {
 
     #[inline]
     fn waiting_references(&self) -> &[(u64, Bytes)] {
-        self.references.get(self.gone..).unwrap_or_default()
+        if self.references.is_empty() { &[] } else { self.references.get(self.gone..).unwrap_or_default() }
     }
 
     /// All of them have been written.
@@ -256,33 +256,58 @@ impl Output {
         dropped
     }
 
-    /// Queues a frame with a short payload.
+    /// Queues a frame with a short payload, if there is storage for it already.
     #[inline]
-    pub(crate) fn append_short(&mut self, opcode: Opcode, key: Option<MaskKey>, payload: &[u8]) {
-        self.append_up_to(|to| common::encode_short(to, opcode, key, payload));
+    pub(crate) fn append_short(
+        &mut self,
+        opcode: Opcode,
+        key: Option<MaskKey>,
+        payload: &[u8],
+    ) -> Option<()> {
+        let len = common::short_len(key, payload);
+        let to = self.run.commit_array(len)?;
+        self.queued += len as u64;
+        common::encode_short(to, opcode, key, payload);
+        Some(())
     }
 
-    /// Queues the header of a frame whose payload follows.
-    pub(crate) fn append_header(&mut self, header: &FrameHeader) {
-        self.append_up_to(|to| header.encode(to));
-    }
-
-    /// Queues as much as `encode` says that it has written.
-    #[inline]
-    fn append_up_to<const N: usize>(&mut self, encode: impl FnOnce(&mut [u8; N]) -> usize) {
-        if let Some(to) = self.run.spare_array() {
-            let len = encode(to);
-            self.run.commit(len);
-            self.queued += len as u64;
+    /// Queues any frame.
+    pub(crate) fn append_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
+        let (header_len, room) = self.append_header(header, payload.len());
+        let len = header_len + payload.len();
+        match (header.mask, room.get_mut(header_len..len)) {
+            (Some(key), Some(to)) => copy_masked(to, payload, key, 0),
+            (None, Some(to)) => to.copy_from_slice(payload),
+            (_, None) => {}
         }
+        self.commit(len);
+    }
+
+    /// The same without a copy of the payload, which is not masked.
+    pub(crate) fn append_frame_by_reference(&mut self, header: &FrameHeader, payload: Bytes) {
+        let (header_len, _) = self.append_header(header, 0);
+        self.commit(header_len);
+        self.append_reference(payload);
+    }
+
+    /// Writes a header with room for so many bytes behind it. Gives its length and where it begins.
+    fn append_header(&mut self, header: &FrameHeader, len: usize) -> (usize, &mut [u8]) {
+        // The least is enough for `append_short` the next time.
+        let room = self.run.spare((FrameHeader::MAX_LEN + len).max(common::SHORT_LEN));
+        (room.first_chunk_mut().map_or(0, |room| header.encode(room)), room)
+    }
+
+    #[inline]
+    fn commit(&mut self, len: usize) {
+        self.run.commit(len);
+        self.queued += len as u64;
     }
 
     /// Room for exactly `len` bytes, which the caller fills.
     pub(crate) fn append(&mut self, len: usize) -> &mut [u8] {
         // The room is reserved first, so that the part lent here is what `commit` takes in.
         self.run.spare(len);
-        self.run.commit(len);
-        self.queued += len as u64;
+        self.commit(len);
         let held = self.run.len();
         self.run.as_mut_slice().get_mut(held - len..).unwrap_or_default()
     }

@@ -25,32 +25,22 @@ pub(crate) const SHORT_PAYLOAD_LEN: usize = 125;
 /// The longest frame with such a payload: two bytes, a masking key, the payload.
 pub(crate) const SHORT_LEN: usize = 6 + SHORT_PAYLOAD_LEN;
 
-/// Writes a whole message as a frame, and gives its length. Of a longer payload only the front is written.
+/// How long the frame is that `encode_short` writes.
 #[inline]
-pub(crate) fn encode_short(
-    to: &mut [u8; SHORT_LEN],
-    opcode: Opcode,
-    key: Option<MaskKey>,
-    payload: &[u8],
-) -> usize {
-    let payload = payload.get(..SHORT_PAYLOAD_LEN).unwrap_or(payload);
+pub(crate) fn short_len(key: Option<MaskKey>, payload: &[u8]) -> usize {
+    2 + key.map_or(0, |_| 4) + payload.len()
+}
+
+/// Writes a whole message as a frame. Of a longer payload only the front is written.
+#[inline]
+pub(crate) fn encode_short(to: &mut [u8; SHORT_LEN], opcode: Opcode, key: Option<MaskKey>, payload: &[u8]) {
+    // A copy that is not masked is one with a key of zeros, which is written and then written over: one way for both.
+    let (mask_bit, key_len, key) = key.map_or((0, 0, MaskKey([0; 4])), |key| (MASK, 4, key));
     let [first, second, to @ ..] = to;
+    *first = FIN | opcode as u8;
     #[expect(clippy::cast_possible_truncation, reason = "at most 125")]
     let len = payload.len() as u8;
-    *first = FIN | opcode as u8;
-    match key {
-        None => {
-            *second = len;
-            // A copy that is not masked is one with a key of zeros, which beats a call of `memcpy`.
-            copy_masked(to, payload, MaskKey([0; 4]), 0);
-            2 + payload.len()
-        }
-        Some(key) => {
-            *second = MASK | len;
-            let (to_key, to) = to.split_at_mut(4);
-            to_key.copy_from_slice(&key.0);
-            copy_masked(to, payload, key, 0);
-            6 + payload.len()
-        }
-    }
+    *second = mask_bit | len;
+    to.split_at_mut(4).0.copy_from_slice(&key.0);
+    copy_masked(to.split_at_mut(key_len).1, payload, key, 0);
 }

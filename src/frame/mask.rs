@@ -41,6 +41,13 @@ impl MaskKey {
     pub fn random() -> Self {
         THREAD_KEYS.with(ThreadKeys::next)
     }
+
+    /// The same, unless more would have to be generated first.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn ready() -> Option<Self> {
+        THREAD_KEYS.with(ThreadKeys::ready)
+    }
 }
 
 /// Masks or unmasks `payload` in place. `offset` is how many bytes of the frame's payload came before it.
@@ -102,13 +109,19 @@ impl ThreadKeys {
     #[inline]
     fn next(&self) -> MaskKey {
         loop {
-            let left = self.left.get().wrapping_sub(1);
-            if let Some(key) = self.keys.get(left) {
-                self.left.set(left);
-                return MaskKey(key.get().to_ne_bytes());
+            if let Some(key) = self.ready() {
+                return key;
             }
             self.refill();
         }
+    }
+
+    #[inline]
+    fn ready(&self) -> Option<MaskKey> {
+        let left = self.left.get().wrapping_sub(1);
+        let key = self.keys.get(left)?;
+        self.left.set(left);
+        Some(MaskKey(key.get().to_ne_bytes()))
     }
 
     #[cold]

@@ -56,8 +56,8 @@ pub(super) struct Key(u64);
 
 impl Key {
     #[inline(always)]
-    pub(super) fn new([a, b, c, d]: [u8; 4]) -> Self {
-        Self(u64::from_le_bytes([a, b, c, d, a, b, c, d]))
+    pub(super) fn new(octets: [u8; 4]) -> Self {
+        Self(u64::from(u32::from_le_bytes(octets)) * 0x1_0000_0001)
     }
 
     /// The key as it stands `len` octets later.
