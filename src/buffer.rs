@@ -236,14 +236,12 @@ impl Buffer {
 
     /// Moves the next `n` bytes to the message under way, and unmasks them as they go.
     pub(crate) fn assemble_binary(&mut self, n: usize, key: Option<MaskKey>, phase: usize) {
-        let payload = self.received.as_slice().get(..n).unwrap_or_default();
-        match (key, self.assembly.binary.spare(n).get_mut(..n)) {
-            (Some(key), Some(to)) => copy_masked(to, payload, key, phase),
-            (None, Some(to)) => to.copy_from_slice(payload),
-            (_, None) => {}
+        let payload = self.received.take(n);
+        let to = self.assembly.binary.append(payload.len());
+        match key {
+            Some(key) => copy_masked(to, payload, key, phase),
+            None => to.copy_from_slice(payload),
         }
-        self.assembly.binary.commit(n);
-        self.received.consume(n);
     }
 
     /// The same for text, which is validated on the way.

@@ -137,10 +137,18 @@ impl Queue {
     }
 
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        if let Some(to) = self.spare(bytes.len()).get_mut(..bytes.len()) {
-            to.copy_from_slice(bytes);
-            self.commit(bytes.len());
+        self.append(bytes.len()).copy_from_slice(bytes);
+    }
+
+    /// Appends `n` bytes, to be written to what this gives.
+    #[inline]
+    pub(crate) fn append(&mut self, n: usize) -> &mut [u8] {
+        if self.room() < n {
+            self.make_room(n);
         }
+        let begin = self.end;
+        self.end = begin.saturating_add(n);
+        self.storage.get_mut(begin..self.end).unwrap_or_default()
     }
 
     /// Drops `n` bytes from the front. They stay where they are until something is added.

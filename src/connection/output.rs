@@ -305,11 +305,8 @@ impl Output {
 
     /// Room for exactly `len` bytes, which the caller fills.
     pub(crate) fn append(&mut self, len: usize) -> &mut [u8] {
-        // The room is reserved first, so that the part lent here is what `commit` takes in.
-        self.run.spare(len);
-        self.commit(len);
-        let held = self.run.len();
-        self.run.as_mut_slice().get_mut(held - len..).unwrap_or_default()
+        self.queued += len as u64;
+        self.run.append(len)
     }
 
     /// Queues bytes without copying them.
