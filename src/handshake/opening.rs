@@ -128,13 +128,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Whether a name is the `known` one, which is in lower case. The length is known to the compiler and no byte ends the
-/// search early: that way, all of them are compared together.
+/// Whether a name or an element of a list is the `known` one, which is of small letters and hyphens. By that bit nothing but a
+/// letter becomes a small letter, and a hyphen nothing but a hyphen and a CR, which neither can have. All bytes are compared
+/// together.
 fn is<const N: usize>(name: &[u8], known: &[u8; N]) -> bool {
-    let same = |name: &[u8; N]| {
-        name.iter().zip(known).fold(true, |same, (a, b)| same & (a.to_ascii_lowercase() == *b))
-    };
-    <&[u8; N]>::try_from(name).is_ok_and(same)
+    let differ = |name: &[u8; N]| name.iter().zip(known).fold(0, |differ, (a, b)| differ | ((a | 0x20) ^ b));
+    <&[u8; N]>::try_from(name).is_ok_and(|name| differ(name) == 0)
 }
 
 impl<'a> Field<'a> {
@@ -152,8 +151,8 @@ impl<'a> Field<'a> {
 }
 
 impl Listed {
-    fn add(&mut self, value: &[u8], token: &[u8]) {
-        if elements(value).any(|element| element.eq_ignore_ascii_case(token)) {
+    fn add<const N: usize>(&mut self, value: &[u8], token: &[u8; N]) {
+        if elements(value).any(|element| is(element, token)) {
             *self = Self::With;
         } else if *self == Self::Missing {
             *self = Self::Without;
