@@ -6,9 +6,12 @@ use crate::frame::{MaskKey, apply_mask, copy_masked};
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
 
-/// How much is read at a time: a frame of 16 KiB with its header and little more, so that what comes behind it is soon
-/// moved to the front, and all of it stays in a first-level cache.
-pub(crate) const READ_LEN: usize = 17 << 10;
+/// How much is read at a time, unless somebody chose otherwise: a frame of 16 KiB with its header and little more, so that
+/// what comes behind it is soon moved to the front, and all of it stays in a first-level cache.
+const READ_LEN: usize = 17 << 10;
+
+/// How little is read at a time where less was chosen.
+const LEAST_READ_LEN: usize = 1 << 10;
 
 /// From this many missing bytes on, the rest of a frame is read by itself, so that the next one begins at the front.
 const REST_FROM: usize = 4 << 10;
@@ -16,9 +19,9 @@ const REST_FROM: usize = 4 << 10;
 /// From this many missing bytes on, the rest of a binary frame is read to where its message is assembled.
 const DIRECT_FROM: usize = 20 << 10;
 
-/// How much is read there at a time: few calls of the system, and most of it still in the first-level cache when it is
-/// unmasked.
-const DIRECT_LEN: usize = 32 << 10;
+/// How many times as much is read there at a time as is read otherwise: few calls of the system, and what was read is still
+/// in a near cache when it is unmasked.
+const DIRECT_TIMES: usize = 2;
 
 /// How many times what has been received there the storage may then be.
 const GROWTH: usize = 4;
@@ -40,13 +43,14 @@ const TRIMMED_LEN: usize = 64 << 10;
 /// and a connection needs one of its own only while part of a message, or of the opening handshake, is waiting in it.
 /// When a connection ends in an error of any kind, [`clear`](Self::clear) the buffer before another one uses it.
 ///
-/// Memory: nothing until the first read, then 17 KiB for reading, twice that where a frame begins in the middle (more only while a longer HTTP head
-/// arrives), and a
-/// message under assembly grows with what has been received of it, up to
-/// [`Limits::max_message_len`](crate::Limits::max_message_len); at most 2 MiB of that is kept for the next one.
-#[derive(Default)]
+/// Memory: nothing until the first read, then [as much as is read](Self::with_read_len) at a time, twice that where a frame
+/// begins in the middle (more only while a longer HTTP head arrives), and a message under assembly grows with what has been
+/// received of it, up to [`Limits::max_message_len`](crate::Limits::max_message_len); at most 2 MiB of that is kept for the
+/// next one.
 pub struct Buffer {
     received: Queue,
+    /// How much is read at a time.
+    read_len: usize,
     /// From where to the front of the queue bytes have been handed out, until the next call.
     lent_from: usize,
     /// How many bytes the frame at the front lacks, where that is known and it is waited for.
@@ -56,10 +60,37 @@ pub struct Buffer {
     pub(crate) assembly: Assembly,
 }
 
+impl Default for Buffer {
+    fn default() -> Self {
+        Self::with_read_len(READ_LEN)
+    }
+}
+
 impl Buffer {
-    /// An empty buffer, which allocates when it is first read into.
+    /// An empty buffer, which allocates when it is first read into, and reads 17 KiB at a time.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, reading `len` bytes at a time, 1 KiB at least; of a message that is longer, twice as many. A frame of up to
+    /// that length, header included, is lent from where it was read to.
+    ///
+    /// Little keeps what is read in a near cache; much makes fewer calls of the system for long messages, or for many short
+    /// ones. Where a connection has a buffer of its own, it is memory that each connection has.
+    pub fn with_read_len(len: usize) -> Self {
+        Self {
+            received: Queue::default(),
+            read_len: len.max(LEAST_READ_LEN),
+            lent_from: 0,
+            rest: 0,
+            room: 0,
+            assembly: Assembly::default(),
+        }
+    }
+
+    /// How much is read at a time.
+    pub(crate) fn read_len(&self) -> usize {
+        self.read_len
     }
 
     /// Whether nothing is waiting here: no byte, and no part of a message.
@@ -77,17 +108,17 @@ impl Buffer {
     pub fn spare(&mut self) -> &mut [u8] {
         self.release();
         if self.reads_directly() {
-            let spare = self.assembly.spare();
+            let spare = self.assembly.spare(self.read_len.saturating_mul(DIRECT_TIMES));
             self.room = spare.len();
             return spare;
         }
         if self.received.is_empty() {
-            self.received.reset(2 * READ_LEN);
+            self.received.reset(self.read_len.saturating_mul(2));
         }
         let spare = if self.rest >= REST_FROM {
             self.received.spare(self.rest).get_mut(..self.rest).unwrap_or_default()
         } else {
-            self.received.spare(READ_LEN.saturating_sub(self.received.len()).max(1))
+            self.received.spare(self.read_len.saturating_sub(self.received.len()).max(1))
         };
         self.room = spare.len();
         spare
@@ -149,13 +180,13 @@ impl Buffer {
     /// Gives back what an idle buffer keeps for large messages.
     #[cfg(any(feature = "tokio", feature = "futures-io"))]
     pub(crate) fn trim(&mut self) {
-        self.received.reset(READ_LEN);
+        self.received.reset(self.read_len);
         self.assembly.reset(TRIMMED_LEN);
     }
 
     /// Drops everything that has been received.
     pub fn clear(&mut self) {
-        self.received.reset(READ_LEN);
+        self.received.reset(self.read_len);
         self.lent_from = 0;
         self.rest = 0;
         self.assembly.clear();
@@ -287,10 +318,10 @@ impl Assembly {
         self.reset(RETAINED_LEN);
     }
 
-    /// Room for what is read next of the frame. Where there is none, storage grows with what has been received, up to what
-    /// is needed.
-    fn spare(&mut self) -> &mut [u8] {
-        let most = self.missing.min(DIRECT_LEN);
+    /// Room for what is read next of the frame, up to `most`. Where there is none, storage grows with what has been received,
+    /// up to what is needed.
+    fn spare(&mut self, most: usize) -> &mut [u8] {
+        let most = self.missing.min(most);
         if self.binary.room() == 0 {
             let received = self.binary.len();
             let grown = received.saturating_mul(GROWTH).max(received.saturating_add(most));

@@ -4,9 +4,11 @@ use std::mem;
 
 use sansocket::Buffer;
 
-/// How many idle buffers are kept. One is in use at a time; more come back when messages that came in parts are whole, and
-/// each may keep room for a large one.
-const KEPT: usize = 4;
+/// How many idle buffers are kept. One is in use at a time; more come back when messages that came in parts are whole.
+const KEPT: usize = 64;
+
+/// How much is read at a time: much, as the buffers are few. A message of 128 KiB goes back from where it was read to.
+const READ_LEN: usize = 129 << 10;
 
 /// Buffers to read into, and storage for what is written: a few for all connections.
 #[derive(Default)]
@@ -18,7 +20,7 @@ pub(crate) struct Lent {
 
 impl Lent {
     pub(crate) fn input(&mut self) -> Box<Buffer> {
-        self.inputs.pop().unwrap_or_default()
+        self.inputs.pop().unwrap_or_else(|| Box::new(Buffer::with_read_len(READ_LEN)))
     }
 
     pub(crate) fn keep_input(&mut self, input: Box<Buffer>) {

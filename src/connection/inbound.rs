@@ -6,7 +6,7 @@ use bytestring::ByteString;
 use super::common::{Fragment, Whole};
 use super::outbound::Fin;
 use super::{Connection, State};
-use crate::buffer::{Buffer, READ_LEN};
+use crate::buffer::Buffer;
 use crate::error::ProtocolError;
 use crate::frame::CloseFrame;
 use crate::frame::decoder::{Part, Step};
@@ -264,7 +264,7 @@ impl Connection {
                     continue;
                 }
             }
-            let patience = if by == By::Message { READ_LEN } else { 0 };
+            let patience = if by == By::Message { input.read_len() } else { 0 };
             let part = match self.reader.read(input.unread(), &self.config.limits, patience) {
                 Ok(Step::Part(part)) => part,
                 Ok(Step::More { consumed }) => {

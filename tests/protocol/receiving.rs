@@ -1,6 +1,6 @@
 //! Messages in: sections 5.4, 5.6 and 6.2.
 
-use sansocket::{Buffer, Bytes, Config, Limits, Message, ProtocolError, Role, State};
+use sansocket::{Buffer, Bytes, Config, Event, Limits, Message, ProtocolError, Role, State};
 
 use crate::common::*;
 
@@ -276,6 +276,37 @@ fn messages_of_every_kind_cross_in_reads_of_any_length() {
                 assert_eq!(core::mem::take(&mut side.events), core::slice::from_ref(&expected));
                 assert_eq!((side.error, side.connection.state()), (None, State::Open));
             }
+        }
+    }
+}
+
+#[test]
+fn a_frame_no_longer_than_a_read_is_lent_from_where_it_was_read_to() {
+    for (mut input, read_len) in [
+        (Buffer::new(), 17 << 10),
+        (Buffer::with_read_len(0), 1 << 10),
+        (Buffer::with_read_len(5000), 5000),
+        (Buffer::with_read_len(64 << 10), 64 << 10),
+    ] {
+        let mut connection = connection(Role::Client, &Config::default());
+        // The header has four bytes.
+        for (len, assembled, most_reads) in
+            [(read_len - 4, false, 1), (read_len - 3, true, 2), (10 * read_len, true, 11)]
+        {
+            let payload: Vec<u8> = (0..=255).cycle().take(len).collect();
+            let bytes = wire(Role::Client, &[(BINARY, &payload)]);
+            let mut socket = &bytes[..];
+            let mut reads = 0;
+            let found = loop {
+                if let Some(found) = connection.advance(&mut input).unwrap() {
+                    break found;
+                }
+                assert!(input.read_from(&mut socket).unwrap() <= 2 * read_len);
+                reads += 1;
+            };
+            assert_eq!(found.is_assembled(), assembled, "{len} in {read_len}");
+            assert!(reads <= most_reads, "{reads} reads: {len} in {read_len}");
+            assert_eq!(connection.lend(&mut input, found).unwrap(), Event::Binary(&payload));
         }
     }
 }
