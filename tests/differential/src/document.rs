@@ -1,0 +1,90 @@
+//! The table as Markdown.
+
+use std::fmt::Write;
+
+use sansocket::Role;
+
+use crate::peers::ALL;
+use crate::table::heads::{Row, Verdict, rows};
+use crate::table::{Right, entries};
+
+const LOCK: &str = include_str!("../Cargo.lock");
+
+const INTRODUCTION: &str = "# Where other crates differ
+
+The same bytes through this crate and through others, in both roles, in memory: property tests make up conversations and
+heads of opening handshakes, most of them with something wrong in them, and compare what each library gives to its caller,
+how it says that the connection ended, and what it writes. All have the same limits, and are driven as their documentation
+does it. A difference that is not on this page fails the tests, and so does one on this page that is not there any more.
+What is tried, and how, is in [`tests/differential/`](../tests/differential); `cargo run --release` there prints this page.
+
+";
+
+/// All of `docs/differential.md`.
+pub fn text() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    table(
+        &mut text,
+        &["peer", "version"],
+        ALL.iter().map(|peer| vec![peer.name().into(), version(peer.name())]),
+    );
+    text.push_str("\nThe last column says whom the RFC supports: us, them, or either.\n\n## Receiving\n\n");
+    let receiving = entries().map(|entry| {
+        vec![
+            who(entry.peers),
+            entry.does.into(),
+            entry.ours.into(),
+            entry.clause.into(),
+            supports(entry.right),
+        ]
+    });
+    table(&mut text, &["who", "does what", "this crate", "clause", "supports"], receiving);
+    for (role, heading) in [(Role::Server, "Requests, to a server"), (Role::Client, "Responses, to a client")]
+    {
+        _ = write!(text, "\n## {heading}\n\n");
+        let mut differ = Vec::<Vec<String>>::new();
+        for row in rows(role).filter(|row| !row.otherwise.is_empty()).map(cells) {
+            match differ.iter_mut().find(|known| known[1..] == row[1..]) {
+                Some(same) => same[0] += &format!(";<br>{}", row[0]),
+                None => differ.push(row),
+            }
+        }
+        table(&mut text, &["with", "this crate", "otherwise", "clause", "supports"], differ.into_iter());
+    }
+    text
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let ours = match row.ours {
+        Verdict::Opens => "opens",
+        Verdict::Refuses => "refuses",
+    };
+    vec![row.with.into(), ours.into(), who(row.otherwise), row.clause.into(), supports(row.right)]
+}
+
+fn who(peers: &[&str]) -> String {
+    if peers.len() == ALL.len() { "all".into() } else { peers.join(", ") }
+}
+
+fn supports(right: Right) -> String {
+    match right {
+        Right::Ours => "us",
+        Right::Theirs => "them",
+        Right::Either => "either",
+    }
+    .into()
+}
+
+fn table(text: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    _ = writeln!(text, "| {} |\n|{}", head.join(" | "), "---|".repeat(head.len()));
+    for row in rows {
+        _ = writeln!(text, "| {} |", row.join(" | "));
+    }
+}
+
+/// The version that is compared, from the lock file.
+fn version(name: &str) -> String {
+    let named = format!("name = \"{name}\"\nversion = \"");
+    let (_, behind) = LOCK.split_once(&named).expect("a dependency");
+    behind.split('"').next().unwrap_or_default().into()
+}
