@@ -52,6 +52,9 @@ impl Report {
             }
             writeln!(out)?;
         }
+        if self.cells.len() > 1 {
+            self.write_summary(out)?;
+        }
         let mut cells = self.cells.iter().peekable();
         while let Some((cell, row)) = cells.next() {
             let mut columns = vec![(cell, row)];
@@ -65,6 +68,28 @@ impl Report {
             writeln!(out, "| {} | {} |", server.name, server.about)?;
         }
         Ok(())
+    }
+
+    /// The CPU time of every server in every cell, as a ratio.
+    fn write_summary(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "CPU for a message, in multiples of what `{FLOOR}` used:\n")?;
+        let others = || self.servers.iter().enumerate().filter(|(_, server)| server.name != FLOOR);
+        write!(out, "| messages | {FLOOR}, ns |")?;
+        others().try_for_each(|(_, server)| write!(out, " {} |", server.name))?;
+        writeln!(out, "\n|---|---:|{}", "---:|".repeat(others().count()))?;
+        for (cell, row) in &self.cells {
+            let floor = self.floor(row);
+            let nanoseconds = floor.map_or("–".to_owned(), |floor| format!("{floor:.0}"));
+            write!(out, "| {} | {nanoseconds} |", cell.name())?;
+            for (index, _) in others() {
+                let cpu = row[index].as_ref().ok().map(|figures| figures.cpu[1]);
+                let ratio =
+                    cpu.zip(floor).map_or("–".to_owned(), |(cpu, floor)| format!("{:.2}", cpu / floor));
+                write!(out, " {ratio} |")?;
+            }
+            writeln!(out)?;
+        }
+        writeln!(out)
     }
 
     fn write_table(&self, out: &mut String, columns: &[(&Cell, &Row)]) -> std::fmt::Result {
