@@ -87,7 +87,7 @@ impl Closing {
     }
 
     pub(crate) fn send(&mut self, code: CloseCode) {
-        self.sent = self.sent.or(Some(code));
+        self.sent = Some(code);
     }
 
     pub(crate) fn receive(&mut self, frame: Option<CloseFrame<'_>>) {

@@ -121,6 +121,35 @@ fn section_5_5_1_a_pong_still_owed_goes_out_before_the_close_frame() {
     }
 }
 
+// req: 6455-5.5.2-b
+#[test]
+fn section_5_5_2_no_pong_that_is_still_owed_goes_out_once_a_close_frame_has_come() {
+    for role in ROLES {
+        let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+        end.close(CloseCode::NORMAL, "").unwrap();
+        let mut bytes: Vec<u8> = (0..100u32).flat_map(|i| wire(role, &[(PING, &i.to_be_bytes())])).collect();
+        bytes.extend(wire(role, &[(CLOSE, b"\x03\xe8")]));
+        input.extend_from_slice(&bytes);
+        while end.next_event(&mut input).unwrap().is_some() {}
+        assert!(!written(end.output()).is_empty(), "the Close frame, and what was queued behind it");
+        assert!(written(end.output()).is_empty());
+    }
+}
+
+// req: 6455-5.5.3-b
+#[test]
+fn section_5_5_3_the_newest_ping_is_answered_whatever_it_carries() {
+    for role in ROLES {
+        let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+        for len in 0..=125 {
+            input.extend_from_slice(&wire(role, &[(PING, &vec![b'p'; len])]));
+            end.next_event(&mut input).unwrap();
+        }
+        written(end.output());
+        assert_eq!(written(end.output()), wire(other(role), &[(PONG, &[b'p'; 125])]));
+    }
+}
+
 /// "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already received a Close
 /// frame" (section 5.5.2).
 // attack: close-2
