@@ -94,11 +94,10 @@ struct Line {
     value: Range<usize>,
 }
 
-/// A request line: where the method and the target stand, and the version after the `1.`.
+/// A request line: where the method and the target stand.
 pub(super) struct RequestLine {
     pub(super) method: Range<usize>,
     pub(super) target: Range<usize>,
-    pub(super) minor_version: u8,
 }
 
 /// A status line: the status, and the version after the `1.`.
@@ -113,8 +112,13 @@ const FEW: usize = 100;
 type Slot<'a> = MaybeUninit<httparse::Header<'a>>;
 
 impl Headers {
-    /// Parses the head of a request with at most `max` headers; what follows it is left alone.
-    pub(super) fn of_request(bytes: &[u8], max: usize) -> Option<(Self, RequestLine)> {
+    /// Parses the head of a request with at most `max` headers; what follows it is left alone. `judge` sees the request as
+    /// long as nothing in it has to be looked up.
+    pub(super) fn of_request<T>(
+        bytes: &[u8],
+        max: usize,
+        judge: impl Fn(&httparse::Request<'_, '_>) -> T,
+    ) -> Option<(Self, (RequestLine, T))> {
         with_slots(max, |slots| {
             let mut request = httparse::Request::new(&mut []);
             let parsed = request.parse_with_uninit_headers(bytes, slots);
@@ -122,9 +126,8 @@ impl Headers {
             let line = RequestLine {
                 method: place(bytes, request.method?.as_bytes()),
                 target: place(bytes, request.path?.as_bytes()),
-                minor_version: request.version?,
             };
-            Some((headers, line))
+            Some((headers, (line, judge(&request))))
         })
     }
 
@@ -146,16 +149,14 @@ impl Headers {
         let Ok(httparse::Status::Complete(len)) = parsed else { return None };
         let head = bytes.get(..len)?;
         // The parser takes a single LF for the end of a line; see `Scanner::scan`.
-        let ends_line = |end: usize| head.get(..end).is_some_and(|lines| lines.ends_with(b"\r\n"));
-        let all_end = headers.iter().all(|header| ends_line(place(head, header.name.as_bytes()).start));
-        if !all_end || !head.ends_with(b"\r\n\r\n") {
-            return None;
-        }
-        let line = |header: &httparse::Header<'_>| Line {
-            name: place(head, header.name.as_bytes()),
-            value: place(head, header.value),
+        let mut lines_end = head.ends_with(b"\r\n\r\n");
+        let line = |header: &httparse::Header<'_>| {
+            let name = place(head, header.name.as_bytes());
+            lines_end &= head.get(..name.start).is_some_and(|before| before.ends_with(b"\r\n"));
+            Line { name, value: place(head, header.value) }
         };
-        Some(Self { lines: headers.iter().map(line).collect(), head: head.into() })
+        let lines = headers.iter().map(line).collect();
+        lines_end.then(|| Self { lines, head: head.into() })
     }
 
     /// The value of the first header of that name, if it is UTF-8. Names are compared without regard to ASCII case.
@@ -176,7 +177,7 @@ impl Headers {
     }
 
     /// The same, the names as bytes: to compare them, nobody has to know that they are UTF-8.
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.lines.iter().map(|line| (self.bytes(&line.name), self.bytes(&line.value)))
     }
 
@@ -223,8 +224,8 @@ fn with_slots<'a, T>(count: usize, parse: impl FnOnce(&mut [Slot<'a>]) -> T) -> 
 
 /// Where in `head` its `part` stands.
 fn place(head: &[u8], part: &[u8]) -> Range<usize> {
-    let start = (part.as_ptr() as usize).saturating_sub(head.as_ptr() as usize);
-    start..start + part.len()
+    let start = (part.as_ptr() as usize).wrapping_sub(head.as_ptr() as usize);
+    start..start.wrapping_add(part.len())
 }
 
 /// A head under construction, written twice: the first time only its length counts, and then there is as much room.

@@ -49,7 +49,7 @@ use http::{HeaderMap, Version};
 
 use super::client::{self, Handshake};
 use super::head::{Headers, Scanner, Writer};
-use super::server::{HttpRequest, Incoming, Request, Response};
+use super::server::{Incoming, Request, Response};
 use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::connection::Connection;
@@ -68,8 +68,7 @@ impl<B> TryFrom<&http::Request<B>> for Incoming {
         let method = request.method().as_str().as_bytes();
         let target = request.uri().to_string();
         let first = [method, b" ", target.as_bytes(), b" ", version(request.version())?];
-        let (headers, line) = parse(&head(&first, request.headers()), Headers::of_request)?;
-        Incoming::new(HttpRequest::new(headers, line)?)
+        Self::new(parse(&head(&first, request.headers()), Self::parse)?)
     }
 }
 
@@ -118,7 +117,7 @@ impl Handshake {
     /// [`BadHeader`](HandshakeError::BadHeader) for a header that the `http` crate does not take.
     pub fn http_request(&mut self) -> Result<http::Request<()>, HandshakeError> {
         let head: Vec<u8> = self.output().chunks().flatten().copied().collect();
-        let (headers, line) = parse(&head, Headers::of_request)?;
+        let (headers, (line, ())) = parse(&head, |bytes, max| Headers::of_request(bytes, max, |_| ()))?;
         let mut builder = http::Request::get(headers.text(&line.target));
         for (name, value) in headers.iter() {
             builder = builder.header(name, value);

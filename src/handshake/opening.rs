@@ -2,14 +2,29 @@
 
 use alloc::vec::Vec;
 
-use super::head::Headers;
-use super::request::HttpRequest;
-use super::{ACCEPT_LEN, accept_key, elements, extensions, is_nonce, is_token, list};
+use super::{ACCEPT_LEN, accept_key, elements, extensions, is_nonce, is_token};
 use crate::error::HandshakeError;
+
+/// What is known of a request of which section 4.2.1 holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Opening {
+    /// The `Sec-WebSocket-Accept` that answers it.
+    pub(super) accept: [u8; ACCEPT_LEN],
+    pub(super) has_subprotocols: bool,
+}
+
+impl Opening {
+    /// `None` where nothing says that the request is meant to be an opening handshake; whatever speaks of WebSocket is to
+    /// be one, and no broken one.
+    pub(super) fn of(request: &httparse::Request<'_, '_>) -> Result<Option<Self>, HandshakeError> {
+        let fields = Fields::of(request.headers);
+        if fields.speak_websocket() { fields.check(request).map(Some) } else { Ok(None) }
+    }
+}
 
 /// The headers that section 4.2.1 speaks of, all found in one pass.
 #[derive(Default)]
-pub(super) struct Fields<'a> {
+struct Fields<'a> {
     host: Field<'a>,
     upgrade: Listed,
     connection: Listed,
@@ -17,7 +32,7 @@ pub(super) struct Fields<'a> {
     key: Field<'a>,
     origin: Field<'a>,
     has_body: bool,
-    pub(super) has_subprotocols: bool,
+    has_subprotocols: bool,
     has_bad_extensions: bool,
     has_websocket_header: bool,
 }
@@ -41,11 +56,10 @@ enum Listed {
 }
 
 impl<'a> Fields<'a> {
-    #[inline]
-    pub(super) fn of(headers: &'a Headers) -> Self {
+    fn of(headers: &[httparse::Header<'a>]) -> Self {
         let mut fields = Self::default();
-        for (name, value) in headers.fields() {
-            fields.add(name, value);
+        for header in headers {
+            fields.add(header.name.as_bytes(), header.value);
         }
         fields
     }
@@ -85,17 +99,17 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether any of them says that this is meant to be an opening handshake, be it a broken one.
-    pub(super) fn speak_websocket(&self) -> bool {
+    fn speak_websocket(&self) -> bool {
         self.has_websocket_header || self.upgrade == Listed::With
     }
 
     /// The rules of section 4.2.1, in its order, the version first among the `Sec-WebSocket` ones: what another version
-    /// asks of the others is not known. Gives the `Sec-WebSocket-Accept` that answers.
-    pub(super) fn check(&self, http: &HttpRequest) -> Result<[u8; ACCEPT_LEN], HandshakeError> {
-        if !http.is_get() {
+    /// asks of the others is not known.
+    fn check(&self, request: &httparse::Request<'_, '_>) -> Result<Opening, HandshakeError> {
+        if request.method != Some("GET") {
             return Err(HandshakeError::MethodNotGet);
         }
-        if !http.is_http_1_1 {
+        if request.version != Some(1) {
             return Err(HandshakeError::MalformedHead);
         }
         if self.has_body {
@@ -119,12 +133,12 @@ impl<'a> Fields<'a> {
             return Err(HandshakeError::Duplicate("Origin"));
         }
         if self.has_subprotocols {
-            check_subprotocols(http.headers())?;
+            check_subprotocols(request.headers)?;
         }
         if self.has_bad_extensions {
             return Err(HandshakeError::Invalid("Sec-WebSocket-Extensions"));
         }
-        Ok(accept_key(key))
+        Ok(Opening { accept: accept_key(key), has_subprotocols: self.has_subprotocols })
     }
 }
 
@@ -152,7 +166,7 @@ impl<'a> Field<'a> {
 
 impl Listed {
     fn add<const N: usize>(&mut self, value: &[u8], token: &[u8; N]) {
-        if elements(value).any(|element| is(element, token)) {
+        if is(value, token) || elements(value).any(|element| is(element, token)) {
             *self = Self::With;
         } else if *self == Self::Missing {
             *self = Self::Without;
@@ -169,9 +183,10 @@ impl Listed {
 }
 
 /// "1#token", and "each all unique strings" (section 4.1).
-fn check_subprotocols(headers: &Headers) -> Result<(), HandshakeError> {
+fn check_subprotocols(headers: &[httparse::Header<'_>]) -> Result<(), HandshakeError> {
     const NAME: &str = "Sec-WebSocket-Protocol";
-    let mut names: Vec<&[u8]> = list(headers, NAME).collect();
+    let lines = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(NAME));
+    let mut names: Vec<&[u8]> = lines.flat_map(|header| elements(header.value)).collect();
     let valid = !names.is_empty() && names.iter().all(|name| is_token(name));
     names.sort_unstable();
     let unique = names.windows(2).all(|pair| pair.first() != pair.last());

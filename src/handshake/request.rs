@@ -4,8 +4,9 @@ use alloc::string::String;
 
 use super::extensions::{self, Extension};
 use super::head::{Headers, RequestLine};
+use super::list;
+use super::opening::Opening;
 use super::response::Response;
-use super::{ACCEPT_LEN, list};
 use crate::error::HandshakeError;
 
 /// An HTTP request: its head.
@@ -15,7 +16,6 @@ pub struct HttpRequest {
     method: core::ops::Range<usize>,
     path: core::ops::Range<usize>,
     query: Option<core::ops::Range<usize>>,
-    pub(super) is_http_1_1: bool,
 }
 
 impl HttpRequest {
@@ -37,11 +37,7 @@ impl HttpRequest {
         let path_len = target.iter().position(|&byte| byte == b'?').unwrap_or(target.len());
         let path = start..start + path_len;
         let query = (path_len < target.len()).then_some(path.end + 1..line.target.end);
-        Ok(Self { headers, method: line.method, path, query, is_http_1_1: line.minor_version == 1 })
-    }
-
-    pub(super) fn is_get(&self) -> bool {
-        self.headers.bytes(&self.method) == b"GET"
+        Ok(Self { headers, method: line.method, path, query })
     }
 
     /// The method, such as `GET`.
@@ -146,8 +142,7 @@ fn split_target(target: &[u8]) -> Option<(Option<Authority<'_>>, &[u8])> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     http: HttpRequest,
-    accept: [u8; ACCEPT_LEN],
-    has_subprotocols: bool,
+    opening: Opening,
 }
 
 impl core::ops::Deref for Request {
@@ -159,8 +154,8 @@ impl core::ops::Deref for Request {
 }
 
 impl Request {
-    pub(super) fn new(http: HttpRequest, accept: [u8; ACCEPT_LEN], has_subprotocols: bool) -> Self {
-        Self { http, accept, has_subprotocols }
+    pub(super) fn new(http: HttpRequest, opening: Opening) -> Self {
+        Self { http, opening }
     }
 
     /// The subprotocols that the client offers, the one it likes best first.
@@ -176,13 +171,13 @@ impl Request {
     /// The answer that opens the connection.
     pub fn accept(&self) -> Response {
         let mut offered = String::new();
-        if self.has_subprotocols {
+        if self.opening.has_subprotocols {
             for name in self.subprotocols() {
                 offered.push_str(name);
                 offered.push(',');
             }
         }
-        Response::accepting(self.accept, offered)
+        Response::accepting(self.opening.accept, offered)
     }
 
     /// An answer that does not: 401, 403, 404, a redirect. Any status from 200 to 599.

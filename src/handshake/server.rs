@@ -2,8 +2,8 @@
 
 use alloc::sync::Arc;
 
-use super::head::{Headers, Scanner, Writer};
-use super::opening::Fields;
+use super::head::{Headers, RequestLine, Scanner, Writer};
+use super::opening::Opening;
 pub use super::request::{HttpRequest, Request};
 pub use super::response::Response;
 use crate::buffer::Buffer;
@@ -36,14 +36,17 @@ pub enum Incoming {
 }
 
 impl Incoming {
-    /// Tells one from the other: whatever speaks of WebSocket is to be an opening handshake, and no broken one.
-    pub(super) fn new(http: HttpRequest) -> Result<Self, HandshakeError> {
-        let fields = Fields::of(http.headers());
-        if !fields.speak_websocket() {
-            return Ok(Self::Http(http));
-        }
-        let (accept, has_subprotocols) = (fields.check(&http)?, fields.has_subprotocols);
-        Ok(Self::Upgrade(Request::new(http, accept, has_subprotocols)))
+    /// Parses a head, for [`new`](Self::new).
+    pub(super) fn parse(bytes: &[u8], max_headers: usize) -> Option<(Headers, Parsed)> {
+        Headers::of_request(bytes, max_headers, Opening::of)
+    }
+
+    pub(super) fn new((headers, (line, opening)): (Headers, Parsed)) -> Result<Self, HandshakeError> {
+        let http = HttpRequest::new(headers, line)?;
+        Ok(match opening? {
+            Some(opening) => Self::Upgrade(Request::new(http, opening)),
+            None => Self::Http(http),
+        })
     }
 
     /// What the application answers to either.
@@ -122,7 +125,10 @@ impl Handshake {
     }
 
     fn incoming(&mut self, input: &mut Buffer) -> Result<Option<Incoming>, HandshakeError> {
-        let head = self.scanner.take(input, &self.config, Headers::of_request)?;
-        head.map(|(headers, line)| Incoming::new(HttpRequest::new(headers, line)?)).transpose()
+        let head = self.scanner.take(input, &self.config, Incoming::parse)?;
+        head.map(Incoming::new).transpose()
     }
 }
+
+/// A request line, and whether the request is an opening handshake.
+type Parsed = (RequestLine, Result<Option<Opening>, HandshakeError>);
