@@ -117,6 +117,18 @@ impl Connection {
     }
 
     pub(crate) fn with_keys(role: Role, config: Arc<Config>, keys: Keys) -> Self {
+        Self::opened(role, config, keys, None, Output::default())
+    }
+
+    /// A connection behind an opening handshake of ours.
+    #[inline]
+    pub(crate) fn opened(
+        role: Role,
+        config: Arc<Config>,
+        keys: Keys,
+        subprotocol: Option<&str>,
+        output: Output,
+    ) -> Self {
         let mut connection = Self {
             reader: Reader::new(role),
             carry: Carry::default(),
@@ -125,21 +137,16 @@ impl Connection {
             sends_messages: false,
             keys,
             sending: None,
-            output: Output::default(),
+            output,
             pong_owed: None,
             closing: Closing::default(),
             timers: Timers::new(config.keepalive),
             waited: false,
-            subprotocol: None,
+            subprotocol: subprotocol.map(Box::from),
             config,
         };
         connection.expect_common();
         connection
-    }
-
-    pub(crate) fn with_subprotocol(mut self, subprotocol: Option<&str>) -> Self {
-        self.subprotocol = subprotocol.map(Box::from);
-        self
     }
 
     /// Which end this is.

@@ -270,8 +270,8 @@ impl Handshake {
     fn open(&mut self, headers: &Headers) -> Connection {
         self.outcome = Outcome::Opened;
         let keys = core::mem::replace(&mut self.keys, Keys::Unmasked);
-        let connection = Connection::with_keys(Role::Client, Arc::clone(&self.config), keys);
-        connection.with_subprotocol(headers.get("Sec-WebSocket-Protocol"))
+        let subprotocol = headers.get("Sec-WebSocket-Protocol");
+        Connection::opened(Role::Client, Arc::clone(&self.config), keys, subprotocol, Output::default())
     }
 
     /// The headers of a response that opens the connection.

@@ -7,10 +7,11 @@ use alloc::vec::Vec;
 use super::head::Writer;
 use super::{ACCEPT_LEN, is_free_header};
 use crate::config::Config;
-use crate::connection::Connection;
+use crate::connection::{Connection, Keys, Output};
 use crate::error::HandshakeError;
 #[cfg(doc)]
 use crate::handshake::server::{Handshake, HttpRequest, Request};
+use crate::role::Role;
 
 /// The answer to a request: made by [`Request::accept`], [`Request::reject`] or [`HttpRequest::respond`], taken by
 /// [`Handshake::respond`]. What cannot be sent is reported there.
@@ -80,7 +81,7 @@ impl Response {
     /// send.
     pub fn connection(&self, config: impl Into<Arc<Config>>) -> Result<Connection, HandshakeError> {
         self.check_opens()?;
-        Ok(self.open(config.into()))
+        Ok(self.open(config.into(), Output::default()))
     }
 
     /// Whether it can be sent and opens a connection.
@@ -89,13 +90,10 @@ impl Response {
         if self.accept.is_some() { Ok(()) } else { Err(HandshakeError::Rejected(self.status)) }
     }
 
-    /// The connection that is open with this.
-    pub(super) fn open(&self, config: Arc<Config>) -> Connection {
-        let connection = Connection::server(config);
-        match &self.subprotocol {
-            Some(subprotocol) => connection.with_subprotocol(Some(subprotocol)),
-            None => connection,
-        }
+    /// The connection that is open with this; what is in `output` goes out first.
+    #[inline]
+    pub(super) fn open(&self, config: Arc<Config>, output: Output) -> Connection {
+        Connection::opened(Role::Server, config, Keys::Unmasked, self.subprotocol.as_deref(), output)
     }
 
     /// The status.

@@ -103,9 +103,9 @@ impl Handshake {
     pub fn respond(&mut self, response: Response) -> Result<Option<Connection>, HandshakeError> {
         match response.check_opens() {
             Ok(()) => {
-                let mut connection = response.open(Arc::clone(&self.config));
-                Writer::append(connection.output(), |head| response.write(head));
-                Ok(Some(connection))
+                let mut output = Output::default();
+                Writer::append(&mut output, |head| response.write(head));
+                Ok(Some(response.open(Arc::clone(&self.config), output)))
             }
             Err(HandshakeError::Rejected(_)) => {
                 self.write(&response);
