@@ -309,6 +309,17 @@ impl Output {
         self.run.append(len)
     }
 
+    /// Queues bytes whose memory becomes the storage, unless there is some.
+    pub(crate) fn append_vec(&mut self, bytes: Vec<u8>) {
+        let len = bytes.len();
+        if self.run.capacity() == 0 {
+            self.run = Queue::from_storage(bytes);
+            self.commit(len);
+        } else {
+            self.append(len).copy_from_slice(&bytes);
+        }
+    }
+
     /// Queues bytes without copying them.
     pub(crate) fn append_reference(&mut self, bytes: Bytes) {
         let len = bytes.len() as u64;

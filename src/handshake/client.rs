@@ -116,7 +116,7 @@ impl Request {
         self.fault.clone().map_or(Ok(()), Err)
     }
 
-    fn write(&self, key: &str, head: &mut Writer<'_>) {
+    fn write(&self, key: &str, head: &mut Writer) {
         head.line(&[b"GET ", self.url.resource.as_bytes(), b" HTTP/1.1"]);
         head.header("Host", self.url.authority().as_bytes());
         head.header("Upgrade", b"websocket");
@@ -210,7 +210,7 @@ impl Handshake {
         request.check()?;
         let key = BASE64_STANDARD.encode(nonce);
         let mut output = Output::default();
-        Writer::append(&mut output, |head| request.write(&key, head));
+        output.append_vec(Writer::to_vec(|head| request.write(&key, head)));
         Ok(Self {
             config,
             scanner: Scanner::default(),

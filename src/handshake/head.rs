@@ -3,14 +3,12 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec;
-#[cfg(feature = "http")]
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use crate::buffer::Buffer;
 use crate::config::Config;
-use crate::connection::Output;
 use crate::error::HandshakeError;
 
 /// Waits for the empty line that ends a head, and looks at no byte twice while it does. A head is parsed at the first
@@ -228,33 +226,18 @@ fn place(head: &[u8], part: &[u8]) -> Range<usize> {
     start..start.wrapping_add(part.len())
 }
 
-/// A head under construction, written twice: the first time only its length counts, and then there is as much room.
-/// Whoever writes a line has checked what is in it.
-#[derive(Default)]
-pub(super) struct Writer<'a> {
-    room: &'a mut [u8],
-    len: usize,
-}
+/// A head under construction. Whoever writes a line has checked what is in it.
+pub(super) struct Writer(Vec<u8>);
 
-impl Writer<'_> {
-    /// Puts what `write` writes behind everything in `output`.
-    pub(super) fn append(output: &mut Output, write: impl Fn(&mut Writer<'_>)) {
-        let len = Self::len(&write);
-        write(&mut Writer { room: output.append(len), len: 0 });
-    }
+/// Most heads are shorter.
+const HEAD_LEN: usize = 256;
 
-    /// The same in memory of its own.
-    #[cfg(feature = "http")]
-    pub(super) fn to_vec(write: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
-        let mut bytes = vec![0; Self::len(&write)];
-        write(&mut Writer { room: &mut bytes, len: 0 });
-        bytes
-    }
-
-    fn len(write: impl Fn(&mut Writer<'_>)) -> usize {
-        let mut counter = Writer::default();
-        write(&mut counter);
-        counter.len
+impl Writer {
+    /// What `write` writes.
+    pub(super) fn to_vec(write: impl FnOnce(&mut Self)) -> Vec<u8> {
+        let mut writer = Self(Vec::with_capacity(HEAD_LEN));
+        write(&mut writer);
+        writer.0
     }
 
     pub(super) fn header(&mut self, name: &str, value: &[u8]) {
@@ -269,11 +252,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        self.len += bytes.len();
-        if let Some((to, room)) = core::mem::take(&mut self.room).split_at_mut_checked(bytes.len()) {
-            to.copy_from_slice(bytes);
-            self.room = room;
-        }
+        self.0.extend_from_slice(bytes);
     }
 }
 

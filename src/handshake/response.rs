@@ -158,12 +158,12 @@ impl Response {
     }
 
     /// The head, the empty line included, and the body as far as it is sent.
-    pub(super) fn write(&self, to: &mut Writer<'_>) {
+    pub(super) fn write(&self, to: &mut Writer) {
         self.write_head(to);
         to.bytes(self.sent_body());
     }
 
-    pub(super) fn write_head(&self, head: &mut Writer<'_>) {
+    pub(super) fn write_head(&self, head: &mut Writer) {
         if let Some(accept) = &self.accept {
             head.line(&[OPENING, accept]);
         } else {
@@ -179,7 +179,7 @@ impl Response {
     }
 
     /// The beginning of an answer that opens no connection.
-    fn write_closing(&self, head: &mut Writer<'_>) {
+    fn write_closing(&self, head: &mut Writer) {
         let status = alloc::format!("{}", self.status);
         head.line(&[b"HTTP/1.1 ", status.as_bytes(), b" ", reason_phrase(self.status).as_bytes()]);
         // "A sender of Upgrade MUST also send an 'Upgrade' connection option" (RFC 9110 section 7.8).

@@ -104,7 +104,7 @@ impl Handshake {
         match response.check_opens() {
             Ok(()) => {
                 let mut output = Output::default();
-                Writer::append(&mut output, |head| response.write(head));
+                output.append_vec(Writer::to_vec(|head| response.write(head)));
                 Ok(Some(response.open(Arc::clone(&self.config), output)))
             }
             Err(HandshakeError::Rejected(_)) => {
@@ -121,7 +121,7 @@ impl Handshake {
     }
 
     fn write(&mut self, response: &Response) {
-        Writer::append(&mut self.output, |head| response.write(head));
+        self.output.append_vec(Writer::to_vec(|head| response.write(head)));
     }
 
     fn incoming(&mut self, input: &mut Buffer) -> Result<Option<Incoming>, HandshakeError> {
