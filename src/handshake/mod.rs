@@ -55,12 +55,14 @@ const ACCEPT_LEN: usize = 28;
 /// assert_eq!(accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), *b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// assert_eq!(accept_key(b"x3JJHMbDL1EzLkh9GBhXDw=="), *b"HSmrc0sMlYUkAGmm5OPpG2HaGWk=");
 /// ```
+#[inline]
 pub fn accept_key(key: &[u8]) -> [u8; ACCEPT_LEN] {
-    let digest =
-        Sha1::new().chain_update(key).chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
+    let mut sha1 = Sha1::new();
+    sha1.update(key);
+    sha1.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     let mut accept = [0; ACCEPT_LEN];
     // Twenty bytes make exactly 28 characters: this cannot fail.
-    let written = BASE64_STANDARD.encode_slice(digest, &mut accept);
+    let written = BASE64_STANDARD.encode_slice(sha1.finalize(), &mut accept);
     debug_assert_eq!(written, Ok(ACCEPT_LEN));
     accept
 }
