@@ -123,18 +123,18 @@ fn split_target(target: &[u8]) -> Option<(Option<Authority<'_>>, &[u8])> {
         let (start, rest) = target.split_at_checked(scheme.len())?;
         start.eq_ignore_ascii_case(scheme).then_some(rest)
     };
+    // To the end, whatever comes: that way, several bytes are looked at together.
+    if !target.iter().fold(true, |all, byte| all & byte.is_ascii_graphic() & (*byte != b'#')) {
+        return None;
+    }
+    if target.starts_with(b"/") {
+        return Some((None, target));
+    }
     let http = after(b"http://").map(|rest| (rest, &b":80"[..]));
-    let (authority, resource) = match http.or_else(|| after(b"https://").map(|rest| (rest, &b":443"[..]))) {
-        Some((rest, port)) => {
-            let end = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
-            let (authority, resource) = rest.split_at(end);
-            (Some((authority, port)), resource)
-        }
-        None => (None, target),
-    };
-    let absolute = authority.map_or(resource.starts_with(b"/"), |(authority, _)| !authority.is_empty());
-    let valid = absolute && target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
-    valid.then_some((authority, resource))
+    let (rest, port) = http.or_else(|| after(b"https://").map(|rest| (rest, &b":443"[..])))?;
+    let end = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
+    let (authority, resource) = rest.split_at(end);
+    (!authority.is_empty()).then_some((Some((authority, port)), resource))
 }
 
 /// A client's opening handshake. It exists only if all of section 4.2.1 holds. Derefs to [`HttpRequest`] for path, query,
