@@ -5,7 +5,6 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
-use core::ops::Range;
 
 use crate::buffer::Buffer;
 use crate::config::Config;
@@ -52,28 +51,29 @@ impl Scanner {
         self.lines.saturating_sub(1)
     }
 
-    /// The head at the front of `input`, which is taken off it.
+    /// The head at the front of `input`, which is taken off it. `parse` is given bytes and how many headers there may be; it
+    /// gives the length of the head and what is to be known of it.
     pub(super) fn take<T>(
         &mut self,
         input: &mut Buffer,
         config: &Config,
-        parse: impl Fn(&[u8], usize) -> Option<(Headers, T)>,
-    ) -> Result<Option<(Headers, T)>, HandshakeError> {
+        parse: impl Fn(&[u8], usize) -> Option<(usize, T)>,
+    ) -> Result<Option<T>, HandshakeError> {
         input.release();
         let bytes = input.unread();
         // A head that is all there at the first look, and without fault, needs no search for its end.
         let at_once = (self.scanned == 0 && bytes.first().is_some_and(u8::is_ascii_graphic))
             .then(|| parse(bytes.get(..config.max_head_len).unwrap_or(bytes), FEW.min(config.max_headers)));
-        let parsed = match at_once.flatten() {
+        let (len, parsed) = match at_once.flatten() {
             Some(parsed) => parsed,
             None => {
                 let Some(len) = self.scan(bytes, config)? else { return Ok(None) };
                 parse(bytes.get(..len).unwrap_or_default(), self.headers())
-                    .filter(|(headers, _)| headers.head.len() == len)
+                    .filter(|(parsed_len, _)| *parsed_len == len)
                     .ok_or(HandshakeError::MalformedHead)?
             }
         };
-        input.consume(parsed.0.head.len());
+        input.consume(len);
         Ok(Some(parsed))
     }
 }
@@ -85,17 +85,18 @@ pub struct Headers {
     lines: Box<[Line]>,
 }
 
+/// Where something stands in a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    start: u32,
+    end: u32,
+}
+
 /// A header's name and value, by their place in the head.
 #[derive(Clone, PartialEq, Eq)]
 struct Line {
-    name: Range<usize>,
-    value: Range<usize>,
-}
-
-/// A request line: where the method and the target stand.
-pub(super) struct RequestLine {
-    pub(super) method: Range<usize>,
-    pub(super) target: Range<usize>,
+    name: Place,
+    value: Place,
 }
 
 /// A status line: the status, and the version after the `1.`.
@@ -110,27 +111,23 @@ const FEW: usize = 100;
 type Slot<'a> = MaybeUninit<httparse::Header<'a>>;
 
 impl Headers {
-    /// Parses the head of a request with at most `max` headers; what follows it is left alone. `judge` sees the request as
-    /// long as nothing in it has to be looked up.
+    /// Parses the head of a request with at most `max` headers, for [`Scanner::take`]; what follows it is left alone. `read`
+    /// makes something of it where nothing has to be looked up.
     pub(super) fn of_request<T>(
         bytes: &[u8],
         max: usize,
-        judge: impl Fn(&httparse::Request<'_, '_>) -> T,
-    ) -> Option<(Self, (RequestLine, T))> {
+        read: impl Fn(Self, &httparse::Request<'_, '_>) -> T,
+    ) -> Option<(usize, T)> {
         with_slots(max, |slots| {
             let mut request = httparse::Request::new(&mut []);
             let parsed = request.parse_with_uninit_headers(bytes, slots);
             let headers = Self::new(bytes, parsed, request.headers)?;
-            let line = RequestLine {
-                method: place(bytes, request.method?.as_bytes()),
-                target: place(bytes, request.path?.as_bytes()),
-            };
-            Some((headers, (line, judge(&request))))
+            Some((headers.head.len(), read(headers, &request)))
         })
     }
 
     /// The same for the head of a response.
-    pub(super) fn of_response(bytes: &[u8], max: usize) -> Option<(Self, StatusLine)> {
+    pub(super) fn of_response(bytes: &[u8], max: usize) -> Option<(usize, (Self, StatusLine))> {
         with_slots(max, |slots| {
             let mut response = httparse::Response::new(&mut []);
             let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
@@ -139,19 +136,20 @@ impl Headers {
                 slots,
             );
             let headers = Self::new(bytes, parsed, response.headers)?;
-            Some((headers, StatusLine { status: response.code?, minor_version: response.version? }))
+            let line = StatusLine { status: response.code?, minor_version: response.version? };
+            Some((headers.head.len(), (headers, line)))
         })
     }
 
     fn new(bytes: &[u8], parsed: httparse::Result<usize>, headers: &[httparse::Header<'_>]) -> Option<Self> {
         let Ok(httparse::Status::Complete(len)) = parsed else { return None };
-        let head = bytes.get(..len)?;
+        let head = bytes.get(..len).filter(|head| u32::try_from(head.len()).is_ok())?;
         // The parser takes a single LF for the end of a line; see `Scanner::scan`.
         let mut lines_end = head.ends_with(b"\r\n\r\n");
         let line = |header: &httparse::Header<'_>| {
-            let name = place(head, header.name.as_bytes());
-            lines_end &= head.get(..name.start).is_some_and(|before| before.ends_with(b"\r\n"));
-            Line { name, value: place(head, header.value) }
+            let name = Place::of(header.name.as_bytes(), head);
+            lines_end &= head.get(..name.start as usize).is_some_and(|before| before.ends_with(b"\r\n"));
+            Line { name, value: Place::of(header.value, head) }
         };
         let lines = headers.iter().map(line).collect();
         lines_end.then(|| Self { lines, head: head.into() })
@@ -171,12 +169,12 @@ impl Headers {
 
     /// All headers in their order, as they were sent, without the white space around values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.lines.iter().map(|line| (self.text(&line.name), self.bytes(&line.value)))
+        self.lines.iter().map(|line| (self.text(line.name), self.bytes(line.value)))
     }
 
     /// The same, the names as bytes: to compare them, nobody has to know that they are UTF-8.
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.lines.iter().map(|line| (self.bytes(&line.name), self.bytes(&line.value)))
+        self.lines.iter().map(|line| (self.bytes(line.name), self.bytes(line.value)))
     }
 
     /// The one header of that name.
@@ -193,12 +191,12 @@ impl Headers {
         self.all(name).next().is_some()
     }
 
-    pub(super) fn bytes(&self, place: &Range<usize>) -> &[u8] {
-        self.head.get(place.clone()).unwrap_or_default()
+    pub(super) fn bytes(&self, place: Place) -> &[u8] {
+        self.head.get(place.start as usize..place.end as usize).unwrap_or_default()
     }
 
     /// A part of the head that the parser takes for ASCII only.
-    pub(super) fn text(&self, place: &Range<usize>) -> &str {
+    pub(super) fn text(&self, place: Place) -> &str {
         core::str::from_utf8(self.bytes(place)).unwrap_or_default()
     }
 }
@@ -220,10 +218,13 @@ fn with_slots<'a, T>(count: usize, parse: impl FnOnce(&mut [Slot<'a>]) -> T) -> 
     }
 }
 
-/// Where in `head` its `part` stands.
-fn place(head: &[u8], part: &[u8]) -> Range<usize> {
-    let start = (part.as_ptr() as usize).wrapping_sub(head.as_ptr() as usize);
-    start..start.wrapping_add(part.len())
+impl Place {
+    /// Where `part` stands in the `head` that it is a part of.
+    #[expect(clippy::cast_possible_truncation, reason = "`Headers::new` takes no head that is longer")]
+    pub(super) fn of(part: &[u8], head: &[u8]) -> Self {
+        let start = (part.as_ptr() as usize).wrapping_sub(head.as_ptr() as usize);
+        Self { start: start as u32, end: start.wrapping_add(part.len()) as u32 }
+    }
 }
 
 /// A head under construction. Whoever writes a line has checked what is in it.

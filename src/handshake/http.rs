@@ -42,7 +42,7 @@
 //! Both directions go through the bytes of a head, so that the rules are those of [`server`](super::server) and
 //! [`client`] and stand in one place.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use http::{HeaderMap, Version};
@@ -68,7 +68,7 @@ impl<B> TryFrom<&http::Request<B>> for Incoming {
         let method = request.method().as_str().as_bytes();
         let target = request.uri().to_string();
         let first = [method, b" ", target.as_bytes(), b" ", version(request.version())?];
-        Self::new(parse(&head(&first, request.headers()), Self::parse)?)
+        parse(&head(&first, request.headers()), Self::parse)?
     }
 }
 
@@ -117,8 +117,10 @@ impl Handshake {
     /// [`BadHeader`](HandshakeError::BadHeader) for a header that the `http` crate does not take.
     pub fn http_request(&mut self) -> Result<http::Request<()>, HandshakeError> {
         let head: Vec<u8> = self.output().chunks().flatten().copied().collect();
-        let (headers, (line, ())) = parse(&head, |bytes, max| Headers::of_request(bytes, max, |_| ()))?;
-        let mut builder = http::Request::get(headers.text(&line.target));
+        let (headers, target) = parse(&head, |bytes, max| {
+            Headers::of_request(bytes, max, |headers, request| (headers, request.path.map(String::from)))
+        })?;
+        let mut builder = http::Request::get(target.unwrap_or_default());
         for (name, value) in headers.iter() {
             builder = builder.header(name, value);
         }
@@ -163,10 +165,7 @@ fn head(first_line: &[&[u8]], headers: &HeaderMap) -> Vec<u8> {
 }
 
 /// What is in a head.
-fn parse<T>(
-    head: &[u8],
-    parse: impl Fn(&[u8], usize) -> Option<(Headers, T)>,
-) -> Result<(Headers, T), HandshakeError> {
+fn parse<T>(head: &[u8], parse: impl Fn(&[u8], usize) -> Option<(usize, T)>) -> Result<T, HandshakeError> {
     let unlimited = Config { max_head_len: usize::MAX, max_headers: usize::MAX, ..Config::default() };
     let mut input = Buffer::new();
     input.extend_from_slice(head);

@@ -2,23 +2,31 @@
 
 use alloc::vec::Vec;
 
-use super::{ACCEPT_LEN, accept_key, elements, extensions, is_nonce, is_token};
+use super::head::Place;
+use super::{elements, extensions, is_nonce, is_token};
 use crate::error::HandshakeError;
 
 /// What is known of a request of which section 4.2.1 holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Opening {
-    /// The `Sec-WebSocket-Accept` that answers it.
-    pub(super) accept: [u8; ACCEPT_LEN],
+    /// The `Sec-WebSocket-Key`.
+    pub(super) key: Place,
     pub(super) has_subprotocols: bool,
 }
 
 impl Opening {
     /// `None` where nothing says that the request is meant to be an opening handshake; whatever speaks of WebSocket is to
     /// be one, and no broken one.
-    pub(super) fn of(request: &httparse::Request<'_, '_>) -> Result<Option<Self>, HandshakeError> {
+    pub(super) fn of(
+        head: &[u8],
+        request: &httparse::Request<'_, '_>,
+    ) -> Result<Option<Self>, HandshakeError> {
         let fields = Fields::of(request.headers);
-        if fields.speak_websocket() { fields.check(request).map(Some) } else { Ok(None) }
+        if !fields.speak_websocket() {
+            return Ok(None);
+        }
+        let key = Place::of(fields.check(request)?, head);
+        Ok(Some(Self { key, has_subprotocols: fields.has_subprotocols }))
     }
 }
 
@@ -104,8 +112,8 @@ impl<'a> Fields<'a> {
     }
 
     /// The rules of section 4.2.1, in its order, the version first among the `Sec-WebSocket` ones: what another version
-    /// asks of the others is not known.
-    fn check(&self, request: &httparse::Request<'_, '_>) -> Result<Opening, HandshakeError> {
+    /// asks of the others is not known. Gives the key.
+    fn check(&self, request: &httparse::Request<'_, '_>) -> Result<&'a [u8], HandshakeError> {
         if request.method != Some("GET") {
             return Err(HandshakeError::MethodNotGet);
         }
@@ -138,7 +146,7 @@ impl<'a> Fields<'a> {
         if self.has_bad_extensions {
             return Err(HandshakeError::Invalid("Sec-WebSocket-Extensions"));
         }
-        Ok(Opening { accept: accept_key(key), has_subprotocols: self.has_subprotocols })
+        Ok(key)
     }
 }
 

@@ -3,26 +3,30 @@
 use alloc::string::String;
 
 use super::extensions::{self, Extension};
-use super::head::{Headers, RequestLine};
-use super::list;
+use super::head::{Headers, Place};
 use super::opening::Opening;
 use super::response::Response;
+use super::{accept_key, list};
 use crate::error::HandshakeError;
 
 /// An HTTP request: its head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRequest {
     headers: Headers,
-    method: core::ops::Range<usize>,
-    path: core::ops::Range<usize>,
-    query: Option<core::ops::Range<usize>>,
+    method: Place,
+    path: Place,
+    query: Option<Place>,
 }
 
 impl HttpRequest {
-    #[inline]
-    pub(super) fn new(headers: Headers, line: RequestLine) -> Result<Self, HandshakeError> {
-        let (authority, target) =
-            split_target(headers.bytes(&line.target)).ok_or(HandshakeError::BadTarget)?;
+    /// What was parsed of `bytes`.
+    pub(super) fn new(
+        bytes: &[u8],
+        headers: Headers,
+        request: &httparse::Request<'_, '_>,
+    ) -> Result<Self, HandshakeError> {
+        let target = request.path.unwrap_or_default().as_bytes();
+        let (authority, resource) = split_target(target).ok_or(HandshakeError::BadTarget)?;
         if let Some((authority, port)) = authority {
             // "MUST send a field value for Host that is identical to that authority component" (RFC 9112 section 3.2):
             // whoever reads one and whoever reads the other are to agree.
@@ -33,21 +37,21 @@ impl HttpRequest {
                 return Err(HandshakeError::Invalid("Host"));
             }
         }
-        let start = line.target.end - target.len();
-        let path_len = target.iter().position(|&byte| byte == b'?').unwrap_or(target.len());
-        let path = start..start + path_len;
-        let query = (path_len < target.len()).then_some(path.end + 1..line.target.end);
-        Ok(Self { headers, method: line.method, path, query })
+        let mut parts = resource.splitn(2, |&byte| byte == b'?');
+        let path = Place::of(parts.next().unwrap_or_default(), bytes);
+        let query = parts.next().map(|query| Place::of(query, bytes));
+        let method = Place::of(request.method.unwrap_or_default().as_bytes(), bytes);
+        Ok(Self { headers, method, path, query })
     }
 
     /// The method, such as `GET`.
     pub fn method(&self) -> &str {
-        self.headers.text(&self.method)
+        self.headers.text(self.method)
     }
 
     /// The path, as it was sent: percent-encoded, beginning with `/`.
     pub fn path(&self) -> &str {
-        match self.headers.text(&self.path) {
+        match self.headers.text(self.path) {
             "" => "/",
             path => path,
         }
@@ -55,7 +59,7 @@ impl HttpRequest {
 
     /// What follows the `?`, as it was sent.
     pub fn query(&self) -> Option<&str> {
-        self.query.as_ref().map(|query| self.headers.text(query))
+        self.query.map(|query| self.headers.text(query))
     }
 
     /// The headers.
@@ -177,7 +181,7 @@ impl Request {
                 offered.push(',');
             }
         }
-        Response::accepting(self.opening.accept, offered)
+        Response::accepting(accept_key(self.http.headers.bytes(self.opening.key)), offered)
     }
 
     /// An answer that does not: 401, 403, 404, a redirect. Any status from 200 to 599.

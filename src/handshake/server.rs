@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::head::{Headers, RequestLine, Scanner, Writer};
+use super::head::{Headers, Scanner, Writer};
 use super::opening::Opening;
 pub use super::request::{HttpRequest, Request};
 pub use super::response::Response;
@@ -36,16 +36,14 @@ pub enum Incoming {
 }
 
 impl Incoming {
-    /// Parses a head, for [`new`](Self::new).
-    pub(super) fn parse(bytes: &[u8], max_headers: usize) -> Option<(Headers, Parsed)> {
-        Headers::of_request(bytes, max_headers, Opening::of)
-    }
-
-    pub(super) fn new((headers, (line, opening)): (Headers, Parsed)) -> Result<Self, HandshakeError> {
-        let http = HttpRequest::new(headers, line)?;
-        Ok(match opening? {
-            Some(opening) => Self::Upgrade(Request::new(http, opening)),
-            None => Self::Http(http),
+    /// Parses a head, for [`Scanner::take`].
+    pub(super) fn parse(bytes: &[u8], max_headers: usize) -> Option<(usize, Result<Self, HandshakeError>)> {
+        Headers::of_request(bytes, max_headers, |headers, request| {
+            let http = HttpRequest::new(bytes, headers, request)?;
+            Ok(match Opening::of(bytes, request)? {
+                Some(opening) => Self::Upgrade(Request::new(http, opening)),
+                None => Self::Http(http),
+            })
         })
     }
 
@@ -125,10 +123,6 @@ impl Handshake {
     }
 
     fn incoming(&mut self, input: &mut Buffer) -> Result<Option<Incoming>, HandshakeError> {
-        let head = self.scanner.take(input, &self.config, Incoming::parse)?;
-        head.map(Incoming::new).transpose()
+        self.scanner.take(input, &self.config, Incoming::parse)?.transpose()
     }
 }
-
-/// A request line, and whether the request is an opening handshake.
-type Parsed = (RequestLine, Result<Option<Opening>, HandshakeError>);
