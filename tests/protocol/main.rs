@@ -22,9 +22,13 @@ mod handshake;
 mod masking;
 #[path = "../model/mod.rs"]
 mod model;
+mod output;
 mod pieces;
 mod properties;
 mod receiving;
+#[cfg(feature = "std")]
+#[path = "../script/mod.rs"]
+mod script;
 mod seeds;
 mod sending;
 mod timers;
