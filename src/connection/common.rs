@@ -116,3 +116,108 @@ impl Connection {
         Some(Fragment { kind, key, phase: 0, len, ends_message: fin })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::connection::Fin;
+    use crate::frame::{CloseCode, Limits};
+
+    fn server(limits: Limits) -> Connection {
+        Connection::server(Config { limits, ..Config::default() })
+    }
+
+    #[test]
+    fn the_limits_on_frame_and_message_hold_here_too() {
+        let default = Limits::default();
+        let rows = [
+            (default, 1 << 16),
+            (Limits { max_frame_len: 100, ..default }, 101),
+            (Limits { max_message_len: 50, ..default }, 51),
+            (Limits { max_frame_len: 0, ..default }, 1),
+            (Limits { max_fragments: 1, ..default }, 1 << 16),
+            (Limits { max_fragments: 0, ..default }, 0),
+        ];
+        for (limits, whole_below) in rows {
+            assert_eq!(server(limits).whole_below, whole_below, "{limits:?}");
+        }
+    }
+
+    /// The server has what follows, and sends messages, after each of these.
+    #[test]
+    fn the_common_case_is_that_nothing_else_is_under_way() {
+        let mut end = server(Limits::default());
+        let mut input = Buffer::new();
+        let mut receive = |end: &mut Connection, bytes: &[u8]| {
+            input.extend_from_slice(bytes);
+            end.next_event(&mut input).unwrap();
+        };
+        let case = |end: &Connection| (end.whole_below > 0, end.sends_messages);
+        receive(&mut end, b"\x01\x80\0\0\0\0");
+        assert_eq!(case(&end), (false, true), "a message has begun");
+        receive(&mut end, b"\x80\x80\0\0\0\0");
+        assert_eq!(case(&end), (true, true), "and ended");
+        receive(&mut end, b"\x82\xff\0\0\0\0\0\x01\0\0\0\0\0\0");
+        assert_eq!(case(&end), (false, true), "a frame has begun");
+        receive(&mut end, &vec![0; 1 << 16]);
+        assert_eq!(case(&end), (true, true), "and ended");
+        end.send_text_fragment("", Fin::More).unwrap();
+        assert_eq!(case(&end), (true, false), "a message is sent in fragments");
+        end.send_text_fragment("", Fin::Final).unwrap();
+        assert_eq!(case(&end), (true, true), "the last of them was sent");
+        end.close(CloseCode::NORMAL, "").unwrap();
+        assert_eq!(case(&end), (true, false), "a Close frame was sent");
+        receive(&mut end, b"\x88\x80\0\0\0\0");
+        assert_eq!(case(&end), (false, false), "and one received");
+    }
+
+    /// A frame to a server, with a key of zeros.
+    fn frame(first: u8, len: u16) -> Vec<u8> {
+        let mut frame = vec![first];
+        match len {
+            0..=125 => frame.push(0x80 | len as u8),
+            _ => frame.extend([0xFE, (len >> 8) as u8, len as u8]),
+        }
+        frame.extend([0; 4]);
+        frame.resize(frame.len() + usize::from(len), b'x');
+        frame
+    }
+
+    /// Frames that differ from the common cases are read all the same; here is which of them need not be.
+    #[test]
+    fn whole_messages_and_fragments_are_recognised() {
+        for len in [0, 1, 125, 126, 1000, u16::MAX] {
+            let rows = [(0x81, "text"), (0x82, "binary"), (0x01, "fragment"), (0x02, "fragment")];
+            let none = [0x00, 0x80, 0x83, 0xC1, 0xC2, 0x89, 0x88].map(|first| (first, "none"));
+            for (first, expected) in rows.into_iter().chain(none) {
+                let bytes = frame(first, len);
+                for (missing, expected) in [(0, expected), (1, "none")] {
+                    let (mut end, mut input) = (server(Limits::default()), Buffer::new());
+                    input.extend_from_slice(&bytes[..bytes.len() - missing]);
+                    let found = match end.find_whole(&input).map(|whole| whole.kind) {
+                        Some(Kind::Text) => "text",
+                        Some(_) => "binary",
+                        None => end.admit_whole_fragment(&mut input).map_or("none", |_| "fragment"),
+                    };
+                    assert_eq!(found, expected, "{first:02x}, {len} bytes less {missing}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fragments_are_recognised_to_the_end_of_their_message() {
+        let (mut end, mut input) = (server(Limits::default()), Buffer::new());
+        for (first, ends_message) in [(0x01, false), (0x00, false), (0x80, true)] {
+            input.extend_from_slice(&frame(first, 200));
+            let fragment = end.admit_whole_fragment(&mut input).unwrap();
+            assert_eq!((fragment.kind, fragment.len, fragment.ends_message), (Kind::Text, 200, ends_message));
+            input.consume(200);
+        }
+        assert!(end.admit_whole_fragment(&mut input).is_none());
+    }
+}

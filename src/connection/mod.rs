@@ -275,3 +275,17 @@ impl core::fmt::Debug for Connection {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_clock_starts_with_its_own_time() {
+        let mut end = Connection::server(Config::default());
+        let (keepalive, now) = (end.config().keepalive.unwrap(), Duration::from_secs(7));
+        end.handle_timeout(Duration::from_secs(1000));
+        end.restart_clock(now);
+        assert_eq!(end.next_timeout(), Some(now + keepalive));
+    }
+}

@@ -101,3 +101,36 @@ impl Timers {
         }
     }
 }
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+
+    const KEEPALIVE: Duration = Duration::from_secs(10);
+    const CLOSE: Duration = Duration::from_secs(3);
+
+    #[test]
+    fn what_runs_runs_anew_on_another_clock() {
+        let mut timers = Timers::new(Some(KEEPALIVE));
+        timers.handle(Duration::from_secs(1000), Some(KEEPALIVE));
+        timers.restart(Some(KEEPALIVE), CLOSE);
+        assert_eq!(timers.handle(Duration::ZERO, Some(KEEPALIVE)), Due::Nothing);
+        assert_eq!(timers.next(), Some(KEEPALIVE));
+
+        timers.start_closing(CLOSE);
+        timers.handle(Duration::from_secs(1000), Some(KEEPALIVE));
+        timers.restart(Some(KEEPALIVE), CLOSE);
+        timers.handle(Duration::ZERO, Some(KEEPALIVE));
+        assert_eq!(timers.next(), Some(CLOSE));
+    }
+
+    #[test]
+    fn what_does_not_run_does_not_begin_to() {
+        let mut stopped = Timers::new(Some(KEEPALIVE));
+        stopped.stop();
+        for mut timers in [Timers::new(None), stopped] {
+            timers.restart(Some(KEEPALIVE), CLOSE);
+            assert_eq!(timers.next(), None);
+        }
+    }
+}

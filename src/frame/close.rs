@@ -160,6 +160,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_code_is_printed_as_its_number() {
+        assert_eq!(alloc::format!("{:>6}{:<6}|", CloseCode::NORMAL, CloseCode(4999)), "  10004999  |");
+        assert_eq!(u16::from(CloseCode(4999)), 4999);
+    }
+
     // req: 6455-5.5.1-b, 6455-8.1-a
     #[test]
     fn section_5_5_1_bodies() {
