@@ -36,6 +36,17 @@ fn faults() -> Vec<(ProtocolError, Vec<Frame<'static>>)> {
     ]
 }
 
+// req: 6455-7.1.5-c
+#[test]
+fn section_7_1_5_a_lost_connection_has_a_code_that_is_never_sent() {
+    let lost = ProtocolError::ConnectionLost;
+    assert_eq!((lost.close_code(), lost.close_code().is_sendable()), (CloseCode::ABNORMAL, false));
+    assert_eq!(
+        (lost.to_string(), lost.as_str()),
+        (lost.as_str().into(), "connection lost without a closing handshake")
+    );
+}
+
 fn config() -> Config {
     Config { limits: LIMITS, ..Config::default() }
 }

@@ -272,6 +272,8 @@ fn section_10_4_limits_are_seen_in_the_header() {
 fn section_10_4_limits_are_inclusive_and_empty_fragments_count() {
     use ProtocolError::{MessageTooLong, TooManyFragments};
     let limits = Limits { max_frame_len: 10, max_message_len: 12, max_fragments: 3 };
+    let none = Limits { max_fragments: 0, ..Limits::default() };
+    check(none, &[(PING, b""), (BINARY, b"")], Some(TooManyFragments));
     let rows: [(&[Frame<'_>], Option<ProtocolError>); 6] = [
         (&[(BINARY, &[0; 10]), (BINARY, &[0; 10])], None),
         (&[(TEXT_BEGINS, b"123456"), (ENDS, b"123456"), (TEXT, b"123456")], None),

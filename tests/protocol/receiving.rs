@@ -258,6 +258,88 @@ fn an_event_is_found_once_and_lent_as_often_as_is_wanted() {
     assert!(connection.advance(&mut input).unwrap().is_none());
 }
 
+/// A binary frame that fits into one read of 17 KiB is waited for; all else that comes in parts is put together.
+#[test]
+fn what_is_put_together_is_known_before_it_is_taken() {
+    let (fits, longer) = (vec![0; (17 << 10) - 4], vec![0; (17 << 10) - 3]);
+    let rows: [(&[Frame<'_>], Option<usize>, bool); 8] = [
+        (&[(BINARY, b"whole")], None, false),
+        (&[(TEXT, b"whole")], None, false),
+        (&[(BINARY_BEGINS, b"in "), (ENDS, b"fragments")], None, true),
+        (&[(TEXT_BEGINS, b"in "), (ENDS, b"fragments")], None, true),
+        (&[(BINARY, b"waited for")], Some(5), false),
+        (&[(TEXT, b"validated at once")], Some(5), true),
+        (&[(BINARY, &fits)], Some(100), false),
+        (&[(BINARY, &longer)], Some(100), true),
+    ];
+    for (frames, cut, is_assembled) in rows {
+        let (mut end, mut input) = (connection(Role::Client, &Config::default()), Buffer::new());
+        let bytes = wire(Role::Client, frames);
+        let (front, back) = bytes.split_at(cut.unwrap_or(bytes.len()));
+        input.extend_from_slice(front);
+        let mut found = end.advance(&mut input).unwrap();
+        if cut.is_some() {
+            assert!(found.is_none());
+            input.extend_from_slice(back);
+            found = end.advance(&mut input).unwrap();
+        }
+        let found = found.unwrap();
+        assert_eq!(
+            (found.is_data(), found.is_assembled()),
+            (true, is_assembled),
+            "{cut:?} {:02x?}",
+            &bytes[..2]
+        );
+    }
+}
+
+#[test]
+fn control_frames_are_known_before_they_are_lent() {
+    for first in [PING, PONG, CLOSE] {
+        let (mut end, mut input) = (connection(Role::Client, &Config::default()), Buffer::new());
+        input.extend_from_slice(&unmasked(first, b""));
+        let found = end.advance(&mut input).unwrap().unwrap();
+        assert!(!found.is_data() && !found.is_assembled());
+    }
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_stream_is_read_once_and_not_believed() {
+    use std::io::ErrorKind::{Interrupted, InvalidData, WouldBlock};
+
+    use crate::script::{Script, Step};
+
+    let steps =
+        [Step::Error(Interrupted), Step::Error(WouldBlock), Step::Bytes(2), Step::Lie, Step::Bytes(1)];
+    let mut stream = Script { reads: steps.into(), ..Script::new(b"abc") };
+    let mut input = Buffer::new();
+    let rows: [(Result<usize, _>, &[u8]); 5] =
+        [(Err(WouldBlock), b""), (Ok(2), b"ab"), (Err(InvalidData), b"ab"), (Ok(1), b"abc"), (Ok(0), b"abc")];
+    for (outcome, unread) in rows {
+        assert_eq!(input.read_from(&mut stream).map_err(|error| error.kind()), outcome);
+        assert_eq!(input.unread(), unread);
+    }
+}
+
+#[test]
+fn what_is_printed_is_how_things_stand_and_no_content() {
+    let (mut end, mut input) = (connection(Role::Server, &Config::default()), Buffer::new());
+    end.send_text("secret").unwrap();
+    input.extend_from_slice(b"secret");
+    assert_eq!(format!("{end:?}"), "Connection { role: Server, state: Open, buffered_amount: 8, .. }");
+    assert_eq!(format!("{input:?}"), "Buffer { unread: 6, idle: false }");
+}
+
+#[test]
+fn a_connection_knows_what_it_was_made_with() {
+    for role in ROLES {
+        let config = Config { max_output_len: 12_345, ..Config::default() };
+        let end = connection(role, &config);
+        assert_eq!((end.role(), end.config().max_output_len, end.subprotocol()), (role, 12_345, None));
+    }
+}
+
 #[test]
 fn messages_of_every_kind_cross_in_reads_of_any_length() {
     let mut pair = Pair::new(&Config::default());

@@ -208,6 +208,15 @@ fn output_written_in_parts_of_any_length_is_the_same_output() {
     }
 }
 
+#[test]
+fn a_message_knows_what_it_is() {
+    for (message, as_text, len) in
+        [(Message::from("é"), Some("é"), 2), (Message::from(vec![0xFF]), None, 1), ("".into(), Some(""), 0)]
+    {
+        assert_eq!((message.as_text(), message.len(), message.is_empty()), (as_text, len, len == 0));
+    }
+}
+
 /// Counts up, so that each frame's key tells its number.
 struct Counting(u32);
 

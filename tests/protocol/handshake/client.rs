@@ -28,6 +28,28 @@ fn handshake() -> Handshake {
     start(&request.subprotocol("chat").subprotocol("superchat"))
 }
 
+/// "Userinfo" of the URL is for Basic authentication (RFC 7617), and gives way to what the caller sets.
+#[test]
+fn credentials_are_sent_once() {
+    let request = || Request::new("ws://user:pass@server.example.com/chat").unwrap();
+    let rows = [
+        (request(), "Authorization: Basic dXNlcjpwYXNz"),
+        (request().header("X", "y"), "Authorization: Basic dXNlcjpwYXNz"),
+        (request().header("authorization", "Bearer token"), "authorization: Bearer token"),
+        (request().header("Authorization", "one").header("AUTHORIZATION", "two"), "AUTHORIZATION: two"),
+    ];
+    for (request, expected) in rows {
+        let head = String::from_utf8(written(start(&request).output())).unwrap();
+        let is_sent = |line: &&str| line.to_ascii_lowercase().starts_with("authorization:");
+        assert_eq!(head.lines().filter(is_sent).collect::<Vec<_>>(), [expected]);
+    }
+}
+
+#[test]
+fn what_is_printed_of_a_handshake_is_no_secret() {
+    assert_eq!(format!("{:?}", handshake()), r#"Handshake { subprotocols: ["chat", "superchat"], .. }"#);
+}
+
 fn response_with(name: &str, lines: &[&str]) -> Vec<u8> {
     let at = LINES.iter().position(|line| line.starts_with(name)).unwrap_or(LINES.len());
     head(&[&LINES[..at], lines, LINES.get(at + 1..).unwrap_or_default()].concat())

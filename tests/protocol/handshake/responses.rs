@@ -2,7 +2,7 @@
 
 use sansocket::HandshakeError::{self, *};
 use sansocket::handshake::server::{Handshake, Response};
-use sansocket::{Config, State};
+use sansocket::{Config, Role, State};
 
 use super::*;
 
@@ -55,13 +55,54 @@ fn section_4_2_2_rejecting() {
         WWW-Authenticate: Basic realm=\"chat\"\r\n\
         Content-Type: application/json\r\n\r\n{}";
     assert_eq!(bytes, expected);
-    for code in [200, 302, 403, 404, 418, 500, 503, 599] {
+    // RFC 9110 section 15 and RFC 6585; the others have names that nobody needs.
+    let phrases = [
+        (200, "OK"),
+        (301, "Moved Permanently"),
+        (302, "Found"),
+        (303, "See Other"),
+        (307, "Temporary Redirect"),
+        (308, "Permanent Redirect"),
+        (400, "Bad Request"),
+        (401, "Unauthorized"),
+        (403, "Forbidden"),
+        (404, "Not Found"),
+        (405, "Method Not Allowed"),
+        (408, "Request Timeout"),
+        (418, "Other"),
+        (426, "Upgrade Required"),
+        (429, "Too Many Requests"),
+        (431, "Request Header Fields Too Large"),
+        (500, "Internal Server Error"),
+        (503, "Service Unavailable"),
+        (599, "Other"),
+    ];
+    for (code, phrase) in phrases {
         let (opened, bytes) = respond(|request| request.reject(code)).unwrap();
         assert_eq!((opened, status(&bytes)), (false, code));
+        assert!(bytes.starts_with(format!("HTTP/1.1 {code} {phrase}\r\n").as_bytes()));
         assert!(parts(&bytes).0.contains(&"content-length: 0".into()));
     }
     let (_, bytes) = respond(|request| request.reject(403).body("no")).unwrap();
     assert!(parts(&bytes).0.contains(&"content-type: text/plain; charset=utf-8".into()));
+}
+
+#[test]
+fn an_answer_that_somebody_else_writes_opens_the_same_connection() {
+    let request = upgrade(&head(&LINES));
+    let opened = request.accept().subprotocol("chat").connection(Config::default()).unwrap();
+    assert_eq!(
+        (opened.state(), opened.role(), opened.subprotocol()),
+        (State::Open, Role::Server, Some("chat"))
+    );
+    let rows = [
+        (request.reject(403), Rejected(403)),
+        (request.accept().header("X", "a\r\nb"), BadHeader),
+        (request.accept().subprotocol("other"), BadSubprotocol),
+    ];
+    for (answer, error) in rows {
+        assert_eq!(answer.connection(Config::default()).map(|_| ()), Err(error));
+    }
 }
 
 #[test]
