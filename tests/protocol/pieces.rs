@@ -106,6 +106,27 @@ fn pieces_are_given_out_as_they_arrive() {
     }
 }
 
+#[test]
+fn binary_pieces_are_lent_as_they_lie() {
+    let rows: [(&[Frame<'_>], &[bool]); 4] = [
+        (&[(BINARY, b"whole")], &[false]),
+        (&[(BINARY_BEGINS, b"in"), (GOES_ON, b"three"), (ENDS, b"fragments")], &[false; 3]),
+        (&[(TEXT, b"whole")], &[false]),
+        (&[(TEXT_BEGINS, b"validated"), (ENDS, b"on the way")], &[true; 2]),
+    ];
+    for (frames, assembled) in rows {
+        for role in ROLES {
+            let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+            input.extend_from_slice(&wire(role, frames));
+            for is_assembled in assembled {
+                let found = end.advance_piece(&mut input).unwrap().unwrap();
+                assert_eq!(found.is_assembled(), *is_assembled, "{frames:02x?}");
+            }
+            assert!(end.advance_piece(&mut input).unwrap().is_none());
+        }
+    }
+}
+
 // attack: utf8-3, floods-3
 #[test]
 fn pieces_before_a_fault_are_given_out() {
