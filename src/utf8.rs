@@ -149,6 +149,24 @@ mod tests {
     }
 
     #[test]
+    fn a_character_in_pieces_comes_with_the_last_of_them() {
+        let mut carry = Carry::default();
+        let rows: [(&[u8], Option<char>, &str); 7] = [
+            (b"ab", None, "ab"),
+            (b"", None, ""),
+            (b"a\xe2", None, "a"),
+            (b"", None, ""),
+            (b"\x82", None, ""),
+            (b"\xacb\xc3", Some('€'), "b"),
+            (b"\xa9", Some('é'), ""),
+        ];
+        for (piece, completed, behind) in rows {
+            assert_eq!(carry.push(piece), Ok((completed, behind)), "{piece:02x?}");
+        }
+        assert!(carry.is_empty());
+    }
+
+    #[test]
     fn the_first_impossible_byte_fails() {
         // Each row: what is still possible, then a byte that ends it.
         let rows: [(&[u8], u8); 6] = [

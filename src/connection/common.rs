@@ -178,9 +178,9 @@ mod tests {
     /// A frame to a server, with a key of zeros.
     fn frame(first: u8, len: u16) -> Vec<u8> {
         let mut frame = vec![first];
-        match len {
-            0..=125 => frame.push(0x80 | len as u8),
-            _ => frame.extend([0xFE, (len >> 8) as u8, len as u8]),
+        match u8::try_from(len) {
+            Ok(short @ 0..=125) => frame.push(0x80 | short),
+            _ => frame.extend([&[0xFE][..], &len.to_be_bytes()].concat()),
         }
         frame.extend([0; 4]);
         frame.resize(frame.len() + usize::from(len), b'x');
