@@ -304,6 +304,18 @@ fn section_5_5_3_a_flood_of_pings_costs_a_few_pongs() {
     }
 }
 
+#[test]
+fn section_5_5_3_a_pong_that_takes_the_place_of_another_allocates_nothing() {
+    for role in ROLES {
+        let (mut connection, mut input) = warm(role, &Config::default());
+        let mut pings = Vec::new();
+        (0..20).for_each(|i| frame(role, Opcode::Ping, true, &[i; 100], &mut pings));
+        assert_eq!(receive(&mut connection, &mut input, &pings), None);
+        let again = allocations(|| assert_eq!(receive(&mut connection, &mut input, &pings), None));
+        assert_eq!(again, 0, "{role:?}");
+    }
+}
+
 // attack: floods-6
 #[test]
 fn a_large_message_gives_its_memory_back() {

@@ -210,6 +210,29 @@ mod tests {
     }
 
     #[test]
+    fn short_messages_are_queued_at_once_where_nothing_stands_against_it() {
+        let queue = |end: &mut Connection, len: usize| {
+            end.send_short(Opcode::Binary, &vec![0; len]).map(|()| end.buffered_amount())
+        };
+        let config = Config { max_output_len: 1000, ..Config::default() };
+        let mut end = Connection::server(config);
+        assert_eq!(queue(&mut end, 0), None, "no storage yet");
+        end.send_binary(&[0; 800]).unwrap();
+        end.output().advance(804);
+        for (len, queued) in [(0, Some(2)), (1, Some(5)), (125, Some(132)), (126, None)] {
+            assert_eq!(queue(&mut end, len), queued, "{len}");
+        }
+        end.send_text_fragment("", Fin::More).unwrap();
+        assert_eq!(queue(&mut end, 0), None, "a message is sent in fragments");
+        end.send_text_fragment("", Fin::Final).unwrap();
+        assert_eq!(queue(&mut end, 0), Some(138));
+        while end.send_binary(&[0; 100]).is_ok() {}
+        assert_eq!(queue(&mut end, 125), None, "the output is full");
+        end.close(CloseCode::NORMAL, "").unwrap();
+        assert_eq!(queue(&mut end, 0), None, "a Close frame was sent");
+    }
+
+    #[test]
     fn fragments_are_recognised_to_the_end_of_their_message() {
         let (mut end, mut input) = (server(Limits::default()), Buffer::new());
         for (first, ends_message) in [(0x01, false), (0x00, false), (0x80, true)] {

@@ -1,6 +1,6 @@
 //! Pings and Pongs: sections 5.5.2 and 5.5.3.
 
-use sansocket::{Buffer, CloseCode, Config};
+use sansocket::{Buffer, CloseCode, Config, Connection};
 
 use crate::common::*;
 
@@ -86,6 +86,35 @@ fn section_5_5_3_pongs_skipped_in_a_flood_are_older_than_those_sent() {
         assert_eq!(sent.len() * len, out.len(), "each a Pong that was asked for, none twice");
         let in_order: Vec<u8> = sent.into_iter().flat_map(|(_, pong)| pong).collect();
         assert_eq!(out, in_order);
+    }
+}
+
+/// Pings with these payloads arrive one by one, and nothing is written meanwhile.
+fn hear_pings<'a>(end: &mut Connection, payloads: impl IntoIterator<Item = &'a [u8]>) {
+    let mut input = Buffer::new();
+    for payload in payloads {
+        input.extend_from_slice(&wire(end.role(), &[(PING, payload)]));
+        assert_eq!(end.next_event(&mut input).unwrap().map(Got::from), Some(Got::Ping(payload.to_vec())));
+    }
+}
+
+// req: 6455-5.5.3-b
+#[test]
+fn section_5_5_3_sixteen_pongs_wait_and_of_the_others_the_newest() {
+    let payloads: Vec<Vec<u8>> = (1..=40).map(|len| vec![b'p'; len]).collect();
+    let pongs = |role, range: std::ops::Range<usize>| {
+        wire(other(role), &payloads[range].iter().map(|payload| (PONG, &payload[..])).collect::<Vec<_>>())
+    };
+    for role in ROLES {
+        let mut end = connection(role, &Config::default());
+        hear_pings(&mut end, payloads[..30].iter().map(|payload| &payload[..]));
+        assert_eq!(written(end.output()), pongs(role, 0..16));
+        // There is room again, but nobody has asked for the output: what comes now is newer still.
+        hear_pings(&mut end, [&payloads[30][..]]);
+        assert_eq!(written(end.output()), pongs(role, 30..31));
+        hear_pings(&mut end, payloads[31..].iter().map(|payload| &payload[..]));
+        assert_eq!(written(end.output()), pongs(role, 31..40));
+        assert!(end.output().is_empty());
     }
 }
 

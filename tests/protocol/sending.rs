@@ -164,6 +164,51 @@ fn output_that_is_not_written_has_a_limit_and_the_limit_can_be_waited_out() {
 }
 
 #[test]
+fn the_limit_on_the_output_leaves_room_for_the_longest_header() {
+    for role in ROLES {
+        let config = Config { max_output_len: 200, ..Config::default() };
+        let mut end = connection(role, &config);
+        assert_eq!(end.send_binary(&[0; 187]), Err(SendError::MessageTooLong));
+        assert_eq!(end.send_binary(&[0; 186]), Ok(()));
+        written(end.output());
+        end.ping(b"").unwrap();
+        let waiting = end.buffered_amount();
+        let rows = [
+            (187, Err(SendError::MessageTooLong)),
+            (186, Err(SendError::OutputFull)),
+            (187 - waiting, Err(SendError::OutputFull)),
+            (186 - waiting, Ok(())),
+        ];
+        for (len, outcome) in rows {
+            assert_eq!(end.send_binary(&vec![0; len]), outcome, "{len}");
+        }
+    }
+}
+
+/// A message whose frame takes up to 4 KiB is copied, and so is all that is masked.
+#[test]
+fn payloads_are_referenced_from_4_kibibytes_on() {
+    for (len, whole, prepared) in
+        [(4091, false, false), (4092, false, true), (4095, false, true), (4096, true, true)]
+    {
+        for role in ROLES {
+            let data = Bytes::from(vec![b'r'; len]);
+            let message = Message::from(data.clone());
+            let is_server = role == Role::Server;
+            let mut end = connection(role, &Config::default());
+            end.send(&message).unwrap();
+            let referenced = end.output().chunks().any(|chunk| chunk.as_ptr() == data.as_ptr());
+            assert_eq!(referenced, whole && is_server, "{role:?} {len}");
+            let encoded = Prepared::from(message.clone());
+            let mut twice = connection(role, &Config::default());
+            (0..2).for_each(|_| twice.send_prepared(&encoded).unwrap());
+            let pieces = twice.output().chunks().count();
+            assert_eq!(pieces, if prepared && is_server { 2 } else { 1 }, "{role:?} {len} prepared");
+        }
+    }
+}
+
+#[test]
 fn large_payloads_go_out_by_reference_in_their_place() {
     let shared = Bytes::from(vec![b'r'; 4096]);
     let prepared = Prepared::from(shared.clone());
