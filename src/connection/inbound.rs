@@ -411,3 +411,20 @@ impl Connection {
 fn lent_binary(input: &Buffer, found: Found) -> &[u8] {
     if found.assembled { input.assembly.binary.as_slice() } else { input.lent() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_message_that_has_arrived_whole_is_taken_without_further_ado() {
+        let (mut end, mut input) = (Connection::server(Config::default()), Buffer::new());
+        input.extend_from_slice(b"\x82\x81\0\0\0\0x\x02\x80\0\0\0\0");
+        let found = end.advance_whole(&mut input).unwrap();
+        assert_eq!((found.kind, found.assembled, found.ends_message), (Kind::Binary, false, true));
+        assert_eq!(input.lent(), b"x");
+        assert!(end.advance_whole(&mut input).is_none(), "a fragment");
+        assert_eq!(input.unread().len(), 6);
+    }
+}

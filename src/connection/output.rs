@@ -460,6 +460,17 @@ mod tests {
         assert!(!output.take_moved(), "nothing since");
         output.advance(6);
         assert!(!output.take_moved(), "nothing waits");
+        output.append(4);
+        assert!(!output.take_moved(), "that was told");
+        output.advance(2);
+        output.advance(2);
+        output.append(4);
+        assert!(output.take_moved(), "what waited has gone, and more has come");
+        output.advance(4);
+        output.take_moved();
+        output.advance(0);
+        output.append(4);
+        assert!(!output.take_moved(), "nothing went while nothing waited");
     }
 
     /// Queues Pongs of two bytes while there is room; gives their number.

@@ -225,6 +225,17 @@ mod tests {
         assert!(distinct.len() > 395, "chance alone repeats one now and then, not five");
     }
 
+    #[cfg(feature = "std")]
+    #[test]
+    fn a_key_is_ready_until_more_have_to_be_generated() {
+        let first_batch = || {
+            assert_eq!(MaskKey::ready(), None, "none was generated in this thread");
+            MaskKey::random();
+            (1..).take_while(|_| MaskKey::ready().is_some()).count()
+        };
+        assert_eq!(std::thread::spawn(first_batch).join().unwrap(), 63);
+    }
+
     #[test]
     fn copying_stops_at_the_shorter_side() {
         let mut to = [0; 3];
