@@ -1,0 +1,137 @@
+//! What nobody sees of an output from outside: how much it keeps, and what it counts.
+
+use super::*;
+
+#[test]
+fn what_was_written_out_leaves_little_behind() {
+    let mut output = Output::default();
+    for _ in 0..5000 {
+        output.append(4);
+        output.append_reference(Bytes::from_static(b"news"));
+    }
+    while !output.is_empty() {
+        output.advance(999);
+    }
+    assert!(output.references.capacity() <= 2 * RETAINED_REFERENCES);
+}
+
+/// Each row: of so many references so many have been written, and so many of those are still in the list.
+#[test]
+fn references_that_were_written_are_moved_over_in_bulk() {
+    let rows = [(1000, 100, 100), (1000, 500, 500), (1000, 501, 0), (20, 16, 16), (20, 17, 0), (34, 17, 17)];
+    for (queued, written, kept) in rows {
+        let mut output = Output::default();
+        (0..queued).for_each(|_| output.append_reference(Bytes::from_static(b"news")));
+        output.advance(4 * written);
+        assert_eq!(output.references.len(), queued - written + kept, "{written} of {queued}");
+        assert_eq!((output.gone, output.chunks().count()), (kept, queued - written));
+    }
+}
+
+#[test]
+fn a_reference_that_was_written_is_let_go() {
+    let mut output = Output::default();
+    let shared = Bytes::from(b"news".repeat(100));
+    output.append_reference(shared.clone());
+    output.append(4);
+    output.advance(399);
+    assert!(!shared.is_unique());
+    output.advance(1);
+    assert!(shared.is_unique());
+    assert_eq!(output.chunks().count(), 1);
+}
+
+#[test]
+fn nothing_is_no_piece() {
+    let mut output = Output::default();
+    output.append_reference(Bytes::new());
+    assert!(output.is_empty() && output.references.is_empty());
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn what_is_taken_away_waits_until_it_is_confirmed() {
+    let mut output = Output::default();
+    output.append(3);
+    output.advance(3);
+    output.append(10);
+    let end = output.end();
+    let mut taken = Output::take(&mut output);
+    assert_eq!((taken.held(), output.held(), output.len()), (10, 0, 10));
+    assert_eq!(output.chunks().count(), 0);
+    output.append(5);
+    taken.advance(10);
+    for (n, len, is_written) in [(0, 15, false), (4, 11, false), (5, 6, false), (1, 5, true), (100, 5, true)]
+    {
+        output.confirm(n);
+        assert_eq!((output.len(), output.held(), output.is_written(end)), (len, 5, is_written), "{n}");
+    }
+    output.advance(5);
+    assert!(output.is_empty() && output.is_written(output.end()));
+}
+
+#[test]
+fn what_moves_is_what_the_stream_took_while_more_waits() {
+    let mut output = Output::default();
+    output.append(10);
+    assert!(!output.take_moved());
+    output.advance(0);
+    assert!(!output.take_moved(), "a stream that takes nothing");
+    output.advance(4);
+    assert!(output.take_moved());
+    assert!(!output.take_moved(), "nothing since");
+    output.advance(6);
+    assert!(!output.take_moved(), "nothing waits");
+    output.append(4);
+    assert!(!output.take_moved(), "that was told");
+    output.advance(2);
+    output.advance(2);
+    output.append(4);
+    assert!(output.take_moved(), "what waited has gone, and more has come");
+    output.advance(4);
+    output.take_moved();
+    output.advance(0);
+    output.append(4);
+    assert!(!output.take_moved(), "nothing went while nothing waited");
+}
+
+/// Queues Pongs of two bytes while there is room; gives their number.
+fn fill_with_pongs(output: &mut Output) -> u8 {
+    let mut count = 0;
+    while output.takes_pong() {
+        output.append(2);
+        output.mark_pong();
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn sixteen_pongs_wait_and_the_next_when_they_have_been_written() {
+    let mut output = Output::default();
+    for _ in 0..300 {
+        output.append(2);
+        output.mark_pong();
+        output.advance(2);
+    }
+    assert_eq!(fill_with_pongs(&mut output), PONGS);
+    output.advance(2 * usize::from(PONGS) - 1);
+    assert_eq!(fill_with_pongs(&mut output), 0);
+    output.append(1);
+    output.advance(1);
+    assert_eq!(fill_with_pongs(&mut output), PONGS, "what waits behind them is no Pong");
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn pongs_that_were_taken_away_wait_all_the_same() {
+    let mut output = Output::default();
+    assert_eq!(fill_with_pongs(&mut output), PONGS);
+    Output::take(&mut output);
+    assert_eq!(fill_with_pongs(&mut output), 0);
+    output.confirm(2 * usize::from(PONGS));
+    output.append(2);
+    output.mark_pong();
+    Output::take(&mut output);
+    assert_eq!(fill_with_pongs(&mut output), PONGS - 1);
+}
