@@ -3,6 +3,7 @@
 use sansocket::{Buffer, Bytes, Config, Event, Limits, Message, ProtocolError, Role, State};
 
 use crate::common::*;
+use crate::model::paths::check_connection;
 
 // req: 6455-5.2-g, 6455-5.4-a, 6455-5.4-i, 6455-6.2-a, 6455-6.2-c, 6455-6.2-g
 #[test]
@@ -300,6 +301,27 @@ fn control_frames_are_known_before_they_are_lent() {
         input.extend_from_slice(&unmasked(first, b""));
         let found = end.advance(&mut input).unwrap().unwrap();
         assert!(!found.is_data() && !found.is_assembled());
+    }
+}
+
+/// What is long is read to where it is put together, by whichever call it is taken.
+#[test]
+fn long_messages_arrive_whatever_a_read_brings() {
+    let data: Vec<u8> = (0..=250).cycle().take(100_000).collect();
+    let frames: [Frame<'_>; 6] = [
+        (BINARY, &data),
+        (TEXT, b"between"),
+        (BINARY_BEGINS, &data[..50_001]),
+        (PING, b"p"),
+        (ENDS, &data[50_001..]),
+        (TEXT, b"last"),
+    ];
+    for role in ROLES {
+        let bytes = wire(role, &frames);
+        for len in [999, 17 << 10, 70_000, bytes.len()] {
+            let reads: Vec<_> = bytes.chunks(len).collect();
+            assert_eq!(check_connection(role, Limits::default(), &reads), None);
+        }
     }
 }
 
