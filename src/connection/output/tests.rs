@@ -135,3 +135,13 @@ fn pongs_that_were_taken_away_wait_all_the_same() {
     Output::take(&mut output);
     assert_eq!(fill_with_pongs(&mut output), PONGS - 1);
 }
+
+#[test]
+fn the_first_frame_makes_room_for_the_longest_short_one() {
+    let mut output = Output::default();
+    let header = FrameHeader { fin: true, rsv1: false, opcode: Opcode::Text, mask: None, payload_len: 1 };
+    output.append_frame(&header, b"x");
+    output.advance(3);
+    // Two bytes, a masking key, 125 bytes of payload (section 5.2).
+    assert_eq!(output.reclaim().len(), 2 + 4 + 125);
+}
