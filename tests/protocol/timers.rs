@@ -222,6 +222,18 @@ fn a_peer_that_reads_slowly_is_neither_pinged_nor_given_up() {
 }
 
 #[test]
+fn what_a_peer_read_puts_off_a_ping_only_while_more_waits() {
+    for role in ROLES {
+        let mut end = started(role, 0);
+        end.send_binary(&[0; 1000]).unwrap();
+        end.output().advance(100);
+        end.handle_timeout(seconds(5));
+        written(end.output());
+        assert_eq!(tick(&mut end, 10), ping(role));
+    }
+}
+
+#[test]
 fn without_a_keepalive_there_is_nothing_to_wait_for() {
     for role in ROLES {
         let mut end = connection(role, &Config { keepalive: None, ..config() });

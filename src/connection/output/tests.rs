@@ -137,11 +137,14 @@ fn pongs_that_were_taken_away_wait_all_the_same() {
 }
 
 #[test]
-fn the_first_frame_makes_room_for_the_longest_short_one() {
-    let mut output = Output::default();
-    let header = FrameHeader { fin: true, rsv1: false, opcode: Opcode::Text, mask: None, payload_len: 1 };
-    output.append_frame(&header, b"x");
-    output.advance(3);
-    // Two bytes, a masking key, 125 bytes of payload (section 5.2).
-    assert_eq!(output.reclaim().len(), 2 + 4 + 125);
+fn the_first_frame_takes_what_it_needs_or_the_longest_short_one_would() {
+    // Two bytes, a masking key, 125 bytes of payload; or the longest header (section 5.2) and the payload.
+    for (len, storage) in [(0, 131), (1, 131), (117, 131), (118, 132), (1000, 1014)] {
+        let mut output = Output::default();
+        let header =
+            FrameHeader { fin: true, rsv1: false, opcode: Opcode::Text, mask: None, payload_len: len as u64 };
+        output.append_frame(&header, &b"x".repeat(len));
+        output.advance(output.len());
+        assert_eq!(output.reclaim().len(), storage, "{len}");
+    }
 }
