@@ -3,7 +3,7 @@
 use sansocket::{Buffer, Bytes, Config, Event, Limits, Message, ProtocolError, Role, State};
 
 use crate::common::*;
-use crate::model::paths::check_connection;
+use crate::model::paths::{check_connection, take_in};
 
 // req: 6455-5.2-g, 6455-5.4-a, 6455-5.4-i, 6455-6.2-a, 6455-6.2-c, 6455-6.2-g
 #[test]
@@ -321,6 +321,42 @@ fn long_messages_arrive_whatever_a_read_brings() {
         for len in [999, 17 << 10, 70_000, bytes.len()] {
             let reads: Vec<_> = bytes.chunks(len).collect();
             assert_eq!(check_connection(role, Limits::default(), &reads), None);
+        }
+    }
+}
+
+/// So that the next frame begins at the front of what is read next.
+#[test]
+fn the_rest_of_a_large_binary_frame_is_read_by_itself() {
+    const READS: [usize; 2] = [17 << 10, 32 << 10];
+    for role in ROLES {
+        let header_len = if role == Role::Server { 8 } else { 4 };
+        let data = vec![b'l'; READS[0] + READS[1] - header_len];
+        let bytes = wire(role, &[(BINARY, &data), (TEXT, b"next")]);
+        let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+        let mut rest = &bytes[..];
+        for read in READS {
+            assert_eq!(end.next_event(&mut input), Ok(None));
+            let before = rest.len();
+            rest = take_in(&mut input, rest);
+            assert_eq!(before - rest.len(), read, "{role:?}");
+        }
+        assert_eq!(end.next_event(&mut input).unwrap().map(Got::from), Some(Got::Binary(data)));
+        assert_eq!(rest, wire(role, &[(TEXT, b"next")]));
+    }
+}
+
+#[test]
+fn what_has_arrived_of_a_frame_longer_than_a_read_is_taken_at_once() {
+    for role in ROLES {
+        let bytes = wire(role, &[(BINARY, &[0; 30 << 10])]);
+        let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+        let mut arrived = 0;
+        for read in bytes.chunks(5 << 10) {
+            input.extend_from_slice(read);
+            arrived += read.len();
+            assert_eq!(end.next_event(&mut input).unwrap().is_some(), arrived == bytes.len());
+            assert_eq!(input.unread(), b"");
         }
     }
 }
