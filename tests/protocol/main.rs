@@ -25,6 +25,7 @@ mod model;
 mod output;
 mod pieces;
 mod properties;
+mod reads;
 mod receiving;
 #[cfg(feature = "std")]
 #[path = "../script/mod.rs"]
