@@ -192,6 +192,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn section_5_3_holds_at_and_around_a_cache_line_and_at_any_offset() {
+        for start in [0, 1, 63] {
+            for len in [1, 63, 64, 65, 127, 128, 129, 191, 192, 193, 1000] {
+                for offset in [0, 3, usize::MAX - 1000] {
+                    check(start, len, MaskKey([0x37, 0xFA, 0x21, 0x3D]), offset);
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn section_5_3_octet_i_is_xored_with_key_octet_i_mod_4(
