@@ -93,6 +93,9 @@ fn what_moves_is_what_the_stream_took_while_more_waits() {
     output.advance(0);
     output.append(4);
     assert!(!output.take_moved(), "nothing went while nothing waited");
+    output.advance(4);
+    output.append(4);
+    assert!(output.take_moved(), "all of it went at once");
 }
 
 /// Queues Pongs of two bytes while there is room; gives their number.
