@@ -17,6 +17,9 @@ use super::lent::Lent;
 /// How much is gathered before it is written.
 const GATHERED: usize = 64 << 10;
 
+/// From this length on a message is written by itself: a call of the system then costs less than a copy.
+const LONG: usize = 32 << 10;
+
 /// How many bytes one connection may read before the others have their turn: so many that a long message is put together
 /// in one go, while it is in the caches and others are not.
 const TURN: usize = 1 << 20;
@@ -210,7 +213,7 @@ impl Client {
             self.limit = None;
         }
         match &mut self.stage {
-            Stage::Open(connection) => match echo(connection, input) {
+            Stage::Open(connection) => match echo(connection, input, &mut self.socket) {
                 // The Close frame that says so is in the output.
                 Err(Error::Protocol(_)) => Ok(()),
                 result => result,
@@ -277,18 +280,19 @@ fn answer(incoming: &Incoming) -> Response {
 }
 
 /// What this server is there for.
-fn echo(connection: &mut Connection, input: &mut Buffer) -> Result<(), Error> {
-    while let Some(found) = connection.advance(input)? {
-        if found.is_assembled() {
-            // A long one goes out from where it was put together.
-            let message = connection.take(input, found)?;
-            connection.send(&message)?;
-            continue;
-        }
-        match connection.lend(input, found)? {
-            Event::Text(text) => connection.send_text(text)?,
-            Event::Binary(data) => connection.send_binary(data)?,
-            _ => {} // Pings and the closing handshake are answered already
+fn echo(connection: &mut Connection, input: &mut Buffer, socket: &mut TcpStream) -> Result<(), Error> {
+    while let Some(event) = connection.next_event(input)? {
+        let sent = match event {
+            // A long one goes out from where it lies.
+            Event::Text(text) if text.len() >= LONG => connection.send_text_through(text, socket),
+            Event::Binary(data) if data.len() >= LONG => connection.send_binary_through(data, socket),
+            Event::Text(text) => Ok(connection.send_text(text)?),
+            Event::Binary(data) => Ok(connection.send_binary(data)?),
+            _ => Ok(()), // Pings and the closing handshake are answered already
+        };
+        match sent {
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}
+            sent => sent?,
         }
     }
     Ok(())

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 
 use super::{Connection, Keys, State};
+#[cfg(feature = "std")]
+use crate::error::Error;
 use crate::error::SendError;
 use crate::frame::{CloseCode, CloseFrame, FrameHeader, MaskKey, Opcode};
 use crate::message::{Message, Prepared};
@@ -71,6 +73,64 @@ impl Connection {
         self.check_message(message.len())?;
         let header = self.header(message.opcode(), Fin::Final, message.len());
         self.output.append_frame_by_reference(&header, message.bytes().clone());
+        Ok(())
+    }
+
+    /// Sends a binary message in one frame, and writes at once what waits and the message behind it: the payload goes out
+    /// from where it lies, and only what the stream does not take is copied. For large payloads that are borrowed.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_text`](Self::send_text), and then nothing was sent or written. Those of the stream as in
+    /// [`Output::write_to`](super::Output::write_to), `WouldBlock` among them: then the message was sent, and waits.
+    ///
+    /// ```
+    /// use sansocket::{Config, Connection};
+    ///
+    /// let mut connection = Connection::server(Config::default());
+    /// let mut stream = Vec::new();
+    /// connection.send_text("before")?;
+    /// connection.send_binary_through(&[0; 100_000], &mut stream)?;
+    /// assert_eq!((stream.len(), connection.buffered_amount()), (8 + 100_010, 0));
+    /// # Ok::<(), sansocket::Error>(())
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn send_binary_through<W: std::io::Write + ?Sized>(
+        &mut self,
+        data: &[u8],
+        stream: &mut W,
+    ) -> Result<(), Error> {
+        self.send_through(Opcode::Binary, data, stream)
+    }
+
+    /// [`send_binary_through`](Self::send_binary_through) for text.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(feature = "std")]
+    pub fn send_text_through<W: std::io::Write + ?Sized>(
+        &mut self,
+        text: &str,
+        stream: &mut W,
+    ) -> Result<(), Error> {
+        self.send_through(Opcode::Text, text.as_bytes(), stream)
+    }
+
+    #[cfg(feature = "std")]
+    fn send_through<W: std::io::Write + ?Sized>(
+        &mut self,
+        opcode: Opcode,
+        data: &[u8],
+        stream: &mut W,
+    ) -> Result<(), Error> {
+        self.check_message(data.len())?;
+        let header = self.header(opcode, Fin::Final, data.len());
+        if header.mask.is_none() {
+            return Ok(self.output.write_frame_to(stream, &header, data)?);
+        }
+        self.output.append_frame(&header, data);
+        self.output.write_to(stream)?;
         Ok(())
     }
 

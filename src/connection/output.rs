@@ -111,14 +111,51 @@ impl Output {
     /// What was not written still waits.
     #[cfg(feature = "std")]
     pub fn write_to<W: std::io::Write + ?Sized>(&mut self, stream: &mut W) -> std::io::Result<usize> {
-        use std::io::{ErrorKind, IoSlice};
-
         if self.held() == 0 {
             return Ok(0);
         }
+        let n = self.write_once(stream, &[])?;
+        self.advance(n);
+        Ok(n)
+    }
+
+    /// Queues an unmasked frame and writes once. What the stream takes of the payload is never copied.
+    ///
+    /// Whatever the stream says, all of the frame is queued or written.
+    #[cfg(feature = "std")]
+    pub(crate) fn write_frame_to<W: std::io::Write + ?Sized>(
+        &mut self,
+        stream: &mut W,
+        header: &FrameHeader,
+        payload: &[u8],
+    ) -> std::io::Result<()> {
+        let (header_len, _) = self.append_header(header, 0);
+        self.commit(header_len);
+        let result = self.write_once(stream, payload);
+        let waiting = self.held();
+        let n = *result.as_ref().unwrap_or(&0);
+        self.advance(n.min(waiting));
+        let (written, rest) = payload.split_at(n.saturating_sub(waiting).min(payload.len()));
+        if !written.is_empty() {
+            self.queued += written.len() as u64;
+            self.advance(written.len());
+        }
+        self.append(rest.len()).copy_from_slice(rest);
+        result.map(|_| ())
+    }
+
+    /// Writes once what waits, and what is to go `behind` it. Gives how much went out.
+    #[cfg(feature = "std")]
+    fn write_once<W: std::io::Write + ?Sized>(
+        &self,
+        stream: &mut W,
+        behind: &[u8],
+    ) -> std::io::Result<usize> {
+        use std::io::{ErrorKind, IoSlice};
+
         let mut slices = [IoSlice::new(&[]); SLICES];
         let mut count = 0;
-        for (slice, chunk) in slices.iter_mut().zip(self.chunks()) {
+        for (slice, chunk) in slices.iter_mut().zip(self.chunks().chain([behind])) {
             *slice = IoSlice::new(chunk);
             count += 1;
         }
@@ -129,11 +166,7 @@ impl Output {
                 result => break result?,
             }
         };
-        if n == 0 {
-            return Err(ErrorKind::WriteZero.into());
-        }
-        self.advance(n);
-        Ok(n)
+        if n == 0 { Err(ErrorKind::WriteZero.into()) } else { Ok(n) }
     }
 
     /// Writes until nothing waits, then flushes the stream; for streams that block.

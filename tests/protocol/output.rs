@@ -88,6 +88,8 @@ fn what_is_printed_of_it_is_its_length() {
 mod streams {
     use std::io::ErrorKind;
 
+    use sansocket::{Error, Role, SendError};
+
     use super::*;
     use crate::script::{Script, Step};
 
@@ -147,5 +149,68 @@ mod streams {
             ErrorKind::WouldBlock,
             "the stream's own, though nothing was written"
         );
+    }
+
+    #[test]
+    fn a_message_sent_through_follows_what_waits_whatever_the_stream_takes() {
+        let payload: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+        for pairs in [0, 1, 20] {
+            let waiting = filled(pairs).1.len();
+            let all = waiting + 10 + payload.len();
+            let behind = [0, 1, 9, 10, 11, 5000, payload.len() + 9].map(|n| waiting + n);
+            for n in [1, 2, waiting.saturating_sub(1)]
+                .into_iter()
+                .chain(behind)
+                .chain([all, all + 1])
+                .map(|n| n.max(1))
+            {
+                let (mut server, mut expected) = filled(pairs);
+                expected.extend(unmasked(BINARY, &payload));
+                let steps = [Step::Error(ErrorKind::Interrupted), Step::Bytes(n)];
+                let mut stream = Script { writes: steps.into(), ..Script::default() };
+                server.send_binary_through(&payload, &mut stream).unwrap();
+                assert_eq!(stream.write_calls, 2);
+                assert_eq!(stream.written, expected[..stream.written.len()], "{pairs} pairs, {n}");
+                if pairs < 16 {
+                    assert_eq!(stream.written.len(), n.min(all), "in one write");
+                }
+                assert_eq!(server.buffered_amount(), all - stream.written.len());
+                server.send_text_through("next", &mut stream).unwrap();
+                server.output().write_all_to(&mut stream).unwrap();
+                expected.extend(unmasked(TEXT, b"next"));
+                assert_eq!(stream.written, expected, "{pairs} pairs, {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_sent_through_a_stream_that_fails_waits() {
+        for step in [ErrorKind::WouldBlock, ErrorKind::BrokenPipe]
+            .map(Step::Error)
+            .into_iter()
+            .chain([Step::Bytes(0)])
+        {
+            let (mut server, mut expected) = filled(2);
+            let mut stream = Script { writes: [step].into(), ..Script::default() };
+            assert!(matches!(server.send_text_through("waits", &mut stream), Err(Error::Io(_))));
+            expected.extend(unmasked(TEXT, b"waits"));
+            assert_eq!(written(server.output()), expected);
+        }
+    }
+
+    #[test]
+    fn a_client_masks_what_it_sends_through_and_what_may_not_be_sent_leaves_the_stream_alone() {
+        let config = Config { max_output_len: 100, ..Config::default() };
+        let mut client = connection(Role::Client, &config);
+        let mut stream = Script::default();
+        client.send_text_through("Hello", &mut stream).unwrap();
+        assert_eq!(stream.written, masked(TEXT, KEY, b"Hello"));
+        for role in ROLES {
+            let mut end = connection(role, &config);
+            let mut stream = Script::default();
+            let refused = end.send_binary_through(&[0; 100], &mut stream);
+            assert!(matches!(refused, Err(Error::Send(SendError::MessageTooLong))));
+            assert_eq!((stream.write_calls, end.buffered_amount()), (0, 0));
+        }
     }
 }
