@@ -79,7 +79,7 @@ impl Request {
         self.header("Origin", origin)
     }
 
-    /// Adds a header. Those that the handshake itself sets are an error in [`Handshake::new`], as is a name that is not
+    /// Adds a header; an `Origin` or an `Authorization` in place of one that was there. Those that the handshake itself sets are an error in [`Handshake::new`], as is a name that is not
     /// a token and a value with a control character in it.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -88,9 +88,10 @@ impl Request {
         if !is_free_header(&name, &value) || (name.eq_ignore_ascii_case("Origin") && !is_origin(&value)) {
             self.fault.get_or_insert(HandshakeError::BadHeader);
         }
-        if name.eq_ignore_ascii_case("Authorization") {
-            // One that was in the URL gives way: two of them mean nothing.
-            self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case("Authorization"));
+        // Two of either mean nothing: one in the URL gives way, as does the one before. "The user agent MUST NOT include more
+        // than one Origin header field in any HTTP request" (RFC 6454 section 7.3).
+        if ["Authorization", "Origin"].iter().any(|sole| name.eq_ignore_ascii_case(sole)) {
+            self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
         }
         self.headers.push((name, value));
         self

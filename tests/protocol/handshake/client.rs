@@ -39,10 +39,27 @@ fn credentials_are_sent_once() {
         (request().header("Authorization", "one").header("AUTHORIZATION", "two"), "AUTHORIZATION: two"),
     ];
     for (request, expected) in rows {
-        let head = String::from_utf8(written(start(&request).output())).unwrap();
-        let is_sent = |line: &&str| line.to_ascii_lowercase().starts_with("authorization:");
-        assert_eq!(head.lines().filter(is_sent).collect::<Vec<_>>(), [expected]);
+        assert_eq!(lines_sent(&request, "authorization:"), [expected]);
     }
+}
+
+#[test]
+fn one_origin_is_sent_the_last() {
+    let request = || Request::new("ws://server.example.com/chat").unwrap().origin("http://a.example");
+    for (request, expected) in [
+        (request(), "Origin: http://a.example"),
+        (request().origin("http://b.example"), "Origin: http://b.example"),
+        (request().header("ORIGIN", "http://b.example"), "ORIGIN: http://b.example"),
+    ] {
+        assert_eq!(lines_sent(&request, "origin:"), [expected]);
+    }
+}
+
+/// The lines of the request that begin so, in whichever case.
+fn lines_sent(request: &Request, beginning: &str) -> Vec<String> {
+    let head = String::from_utf8(written(start(request).output())).unwrap();
+    let is_sent = |line: &&str| line.to_ascii_lowercase().starts_with(beginning);
+    head.lines().filter(is_sent).map(String::from).collect()
 }
 
 #[test]
