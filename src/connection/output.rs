@@ -153,9 +153,10 @@ impl Output {
     ) -> std::io::Result<usize> {
         use std::io::{ErrorKind, IoSlice};
 
+        let behind = Some(behind).filter(|behind| !behind.is_empty());
         let mut slices = [IoSlice::new(&[]); SLICES];
         let mut count = 0;
-        for (slice, chunk) in slices.iter_mut().zip(self.chunks().chain([behind])) {
+        for (slice, chunk) in slices.iter_mut().zip(self.chunks().chain(behind)) {
             *slice = IoSlice::new(chunk);
             count += 1;
         }
