@@ -175,7 +175,7 @@ impl Queue {
     }
 }
 
-/// What a branch costs nothing to foresee, where a default would be computed each time.
+/// An empty slice, by a branch that is never taken: a default would be computed every time and waited for.
 #[cold]
 #[inline(never)]
 fn nothing<'a>() -> &'a [u8] {

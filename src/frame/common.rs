@@ -31,7 +31,7 @@ pub(crate) fn short_len(key: Option<MaskKey>, payload: &[u8]) -> usize {
     2 + key.map_or(0, |_| 4) + payload.len()
 }
 
-/// Writes a whole message as a frame. Of a longer payload only the front is written.
+/// Writes a whole message of up to [`SHORT_PAYLOAD_LEN`] bytes as a frame.
 #[inline]
 pub(crate) fn encode_short(to: &mut [u8; SHORT_LEN], opcode: Opcode, key: Option<MaskKey>, payload: &[u8]) {
     // A copy that is not masked is one with a key of zeros, which is written and then written over: one way for both.
