@@ -1,8 +1,9 @@
-//! One of the example servers, as a process. `cargo test` builds the examples first; `cargo test --test NAME` alone does
-//! not: `cargo build --examples` before it.
+//! One of the example servers, as a process: an example of the crate itself by its name, the program of a package beside it
+//! by its path. Cargo builds such a program before the tests of its package. `cargo test` builds the examples first;
+//! `cargo test --test NAME` alone does not: `cargo build --examples` before it.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -114,8 +115,11 @@ pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) 
     }
 }
 
-/// `target/debug/examples/NAME`, from `target/debug/deps/this_test`.
+/// `target/debug/examples/NAME`, from `target/debug/deps/this_test`; or the path as it is.
 pub(crate) fn path(example: &str) -> PathBuf {
+    if Path::new(example).is_absolute() {
+        return example.into();
+    }
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
     profile.join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX))

@@ -1,6 +1,6 @@
 // Drives the examples through nginx and HAProxy. Started by ./run, which makes what it needs:
 //
-//   node proxies.mjs DIRECTORY_WITH_CERTIFICATES EXAMPLES [SCREENSHOT_DIR]
+//   node proxies.mjs DIRECTORY_WITH_CERTIFICATES TARGET_RELEASE [SCREENSHOT_DIR]
 //
 // Prints a line for each check, then "N passed, N failed"; the exit code is 1 if any failed.
 
@@ -18,7 +18,7 @@ import {
 import { Proxy, eventually, freePort } from "./proxy.mjs";
 
 const WebSocket = load("ws");
-const [directory, examples, screenshots] = process.argv.slice(2);
+const [directory, programs, screenshots] = process.argv.slice(2);
 if (screenshots) mkdirSync(screenshots, { recursive: true });
 const ca = readFileSync(join(directory, "authority.crt"));
 
@@ -105,8 +105,8 @@ const chatSocket = (proxy, scheme) =>
 // ---- The test ----
 
 const startEcho = (bind, keepalive) =>
-  startServer(join(examples, "echo"), bind, "--timeout", NEVER, "--keepalive", keepalive);
-const startChat = (bind, keepalive) => startServer(join(examples, "chat"), bind, "--keepalive", keepalive);
+  startServer(join(programs, "examples", "echo"), bind, "--timeout", NEVER, "--keepalive", keepalive);
+const startChat = (bind, keepalive) => startServer(join(programs, "chat"), bind, "--keepalive", keepalive);
 const host = (server) => new URL(server.url).host;
 
 async function run(browser) {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Places for connections.
-pub(crate) struct Slots {
+pub struct Slots {
     free: Mutex<Free>,
     released: Condvar,
     total: usize,
@@ -21,15 +21,17 @@ struct Free {
 }
 
 /// A place, given back when this is dropped.
-pub(crate) struct Slot(Arc<Slots>);
+pub struct Slot(Arc<Slots>);
 
 impl Slots {
-    pub(crate) fn new(total: usize) -> Arc<Self> {
+    /// So many places, all of them free.
+    pub fn new(total: usize) -> Arc<Self> {
         let free = Mutex::new(Free { count: total, closed: false });
         Arc::new(Self { free, released: Condvar::new(), total })
     }
 
-    pub(crate) fn take(self: &Arc<Self>) -> Option<Slot> {
+    /// A place, unless all are taken or [`Slots::close`] was called.
+    pub fn take(self: &Arc<Self>) -> Option<Slot> {
         let mut free = self.lock();
         if free.closed || free.count == 0 {
             return None;
@@ -39,12 +41,12 @@ impl Slots {
     }
 
     /// From now on none is to be had.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         self.lock().closed = true;
     }
 
     /// Waits until all are free, or not that long.
-    pub(crate) fn wait_until_free(&self, patience: Duration) {
+    pub fn wait_until_free(&self, patience: Duration) {
         let is_taken = |free: &mut Free| free.count < self.total;
         drop(self.released.wait_timeout_while(self.lock(), patience, is_taken));
     }
@@ -63,7 +65,7 @@ impl Drop for Slot {
 
 /// Runs a task in a thread of its own that holds the slot until the task has ended, by a panic too, and has dropped all
 /// that it had.
-pub(crate) fn spawn(slot: Slot, stack: usize, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub fn spawn(slot: Slot, stack: usize, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let holding_slot = move || {
         let _slot = slot;
         task();
@@ -73,7 +75,7 @@ pub(crate) fn spawn(slot: Slot, stack: usize, task: impl FnOnce() + Send + 'stat
 
 /// Tells clients that the server is full, in one thread for all of them. If they come faster than it can tell them, it
 /// just hangs up.
-pub(crate) struct Refuser(SyncSender<TcpStream>);
+pub struct Refuser(SyncSender<TcpStream>);
 
 impl Refuser {
     const WAITING: usize = 64;
@@ -81,13 +83,15 @@ impl Refuser {
     const ANSWER: &'static [u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
         Connection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n";
 
-    pub(crate) fn start() -> io::Result<Self> {
+    /// Starts the thread.
+    pub fn start() -> io::Result<Self> {
         let (sender, streams) = mpsc::sync_channel(Self::WAITING);
         thread::Builder::new().spawn(move || Self::answer(&streams))?;
         Ok(Self(sender))
     }
 
-    pub(crate) fn refuse(&self, stream: TcpStream) {
+    /// Has the client told, or hangs up on it.
+    pub fn refuse(&self, stream: TcpStream) {
         self.0.try_send(stream).ok();
     }
 
@@ -105,7 +109,7 @@ impl Refuser {
 }
 
 /// A token bucket: each message takes a token, and tokens come back with time.
-pub(crate) struct Bucket {
+pub struct Bucket {
     tokens: f64,
     filled: Instant,
 }
@@ -114,12 +118,13 @@ impl Bucket {
     const BURST: f64 = 20.0;
     const PER_SECOND: f64 = 10.0;
 
-    pub(crate) fn full() -> Self {
+    /// With all the tokens that it can hold.
+    pub fn full() -> Self {
         Self { tokens: Self::BURST, filled: Instant::now() }
     }
 
     /// Whether there was a token left.
-    pub(crate) fn take(&mut self) -> bool {
+    pub fn take(&mut self) -> bool {
         let now = Instant::now();
         let gained = (now - self.filled).as_secs_f64() * Self::PER_SECOND;
         self.filled = now;

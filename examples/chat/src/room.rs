@@ -8,10 +8,11 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use chat::id::Id;
+use chat::wire;
 use sansocket::{CloseCode, Prepared};
 
-use crate::connections::{Connections, Id};
-use crate::wire;
+use crate::connections::Connections;
 
 /// So many messages may wait for a member.
 const QUEUE: usize = 256;

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use sansocket::Prepared;
 use serde::{Deserialize, Serialize};
 
-use crate::connections::Id;
+use crate::id::Id;
 
 /// The author of what the server itself says; nobody else can have that name.
 const SYSTEM: &str = "system";
@@ -17,11 +17,21 @@ const MAX_NAME: usize = 40;
 /// What a page sends.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum Incoming {
+pub enum Incoming {
+    /// Something said.
     #[serde(rename_all = "PascalCase")]
-    Chat { message: String, author: Option<String> },
+    Chat {
+        /// The text, in base64.
+        message: String,
+        /// Who says it, as long as the connection has no name; not cleaned yet.
+        author: Option<String>,
+    },
+    /// The name changes.
     #[serde(rename_all = "PascalCase")]
-    Name { user: String },
+    Name {
+        /// The name, not cleaned yet.
+        user: String,
+    },
 }
 
 /// What the server sends.
@@ -48,7 +58,7 @@ struct User<'a> {
 
 impl Incoming {
     /// `None` for what is none of ours.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let incoming = serde_json::from_str(text).ok()?;
         match &incoming {
             Self::Chat { message, .. } if STANDARD.decode(message).is_err() => None,
@@ -58,22 +68,23 @@ impl Incoming {
 }
 
 /// The first message on a connection.
-pub(crate) fn status(greeting: &str, id: Id) -> Prepared {
+pub fn status(greeting: &str, id: Id) -> Prepared {
     encode(&Outgoing::Status { message: STANDARD.encode(greeting), id: id.to_string() })
 }
 
 /// A chat message, sent now; `message` is base64 already.
-pub(crate) fn chat(author: &str, message: &str) -> Prepared {
+pub fn chat(author: &str, message: &str) -> Prepared {
     let sent = jiff::Timestamp::now().strftime("%F %T").to_string();
     encode(&Outgoing::Chat { author, message, sent })
 }
 
 /// A message by the server itself.
-pub(crate) fn system(text: &str) -> Prepared {
+pub fn system(text: &str) -> Prepared {
     chat(SYSTEM, &STANDARD.encode(text))
 }
 
-pub(crate) fn user_list<'a>(names: impl Iterator<Item = &'a str>) -> Prepared {
+/// The names of all who are in the room.
+pub fn user_list<'a>(names: impl Iterator<Item = &'a str>) -> Prepared {
     encode(&Outgoing::UserList { users: names.map(|user| User { user }).collect() })
 }
 
@@ -84,7 +95,7 @@ fn encode(outgoing: &Outgoing<'_>) -> Prepared {
 
 /// A name as it will be shown: without control characters and spaces around it, and not too long. `None` if nothing is
 /// left of it, or it is the server's.
-pub(crate) fn clean_name(raw: &str) -> Option<String> {
+pub fn clean_name(raw: &str) -> Option<String> {
     let printable: String = raw.chars().filter(|char| !char.is_control()).collect();
     let name: String = printable.trim().chars().take(MAX_NAME).collect();
     let name = name.trim_end();

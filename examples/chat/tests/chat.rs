@@ -1,11 +1,8 @@
 //! The chat example as a process, with this crate as its clients.
-#![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "this is how a test fails")]
 
+#[path = "../../../tests/example_server/mod.rs"]
 mod example_server;
-#[path = "../examples/chat/limits.rs"]
-#[allow(dead_code, reason = "the rest of it is used by the example")]
-mod limits;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,11 +12,14 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chat::limits;
 use example_server::{PATIENCE, Server, eventually};
 use sansocket::blocking::{self, Waited, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::{CloseCode, CloseInfo, Config, Error, HandshakeError, Message};
 use serde_json::{Value, json};
+
+const CHAT: &str = env!("CARGO_BIN_EXE_chat");
 
 /// One who has the chat open.
 struct Window {
@@ -132,7 +132,7 @@ fn said(author: &str, text: &str) -> (String, String) {
 
 #[test]
 fn people_join_talk_rename_and_leave() {
-    let server = Server::start("chat", &[]);
+    let server = Server::start(CHAT, &[]);
     let mut alice = Window::open(&server, "/chat");
     let greeting = STANDARD.decode(alice.status["Message"].as_str().unwrap()).unwrap();
     assert_eq!(greeting, b"Welcome to lobby.");
@@ -173,7 +173,7 @@ fn people_join_talk_rename_and_leave() {
 // attack: demo-4
 #[test]
 fn names_are_cleaned_and_the_servers_own_is_not_to_be_had() {
-    let server = Server::start("chat", &[]);
+    let server = Server::start(CHAT, &[]);
     let mut window = Window::open(&server, "/chat");
     let guest = window.guest_name();
     let rows = [
@@ -205,7 +205,7 @@ fn names_are_cleaned_and_the_servers_own_is_not_to_be_had() {
 
 #[test]
 fn whoever_joins_gets_the_history_of_the_room() {
-    let server = Server::start("chat", &["--history", "3"]);
+    let server = Server::start(CHAT, &["--history", "3"]);
     let mut first = Window::named(&server, "/chat?room=a%20b", "First");
     for text in ["one", "two", "three", "four"] {
         first.say(text);
@@ -223,7 +223,7 @@ fn whoever_joins_gets_the_history_of_the_room() {
 
 #[test]
 fn rooms_do_not_hear_each_other() {
-    let server = Server::start("chat", &[]);
+    let server = Server::start(CHAT, &[]);
     let mut windows = ["/chat", "/chat?room=%C3%BC", "/chat?room=u"].map(|room| Window::open(&server, room));
     for (room, window) in windows.iter_mut().enumerate() {
         let guest = window.guest_name();
@@ -256,7 +256,7 @@ fn fetch(server: &Server, request: &str) -> (String, String) {
 // attack: demo-4
 #[test]
 fn the_page_comes_with_its_policy() {
-    let server = Server::start("chat", &[]);
+    let server = Server::start(CHAT, &[]);
     let (head, body) = fetch(&server, "GET /?room=garden");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && body.starts_with("<!doctype html>"));
     assert!(head.contains("\r\nContent-Type: text/html; charset=utf-8"));
@@ -328,7 +328,7 @@ fn status_of(outcome: Result<Window, Error>) -> u16 {
 
 #[test]
 fn what_is_not_understood_closes_the_connection() {
-    let server = Server::start("chat", &[]);
+    let server = Server::start(CHAT, &[]);
     let mut witness = Window::open(&server, "/chat");
     let guest = witness.guest_name();
     let nested = "[".repeat(16_000);
@@ -361,7 +361,7 @@ fn what_is_not_understood_closes_the_connection() {
 // attack: demo-3
 #[test]
 fn a_flood_closes_the_connection_that_it_comes_from() {
-    let server = Server::start("chat", &[]);
+    let server = Server::start(CHAT, &[]);
     let mut witness = Window::open(&server, "/chat");
     let mut flood = Window::open(&server, "/chat");
     let message = Message::from(json!({ "Message": "aGk=", "Author": "x" }).to_string());
@@ -387,7 +387,7 @@ fn a_flood_closes_the_connection_that_it_comes_from() {
 // attack: demo-3
 #[test]
 fn a_window_that_does_not_read_is_dropped_and_the_others_miss_nothing() {
-    let server = Server::start("chat", &["--history", "0"]);
+    let server = Server::start(CHAT, &["--history", "0"]);
     let mut witness = Window::named(&server, "/chat", "witness");
     let mut asleep = Window::named(&server, "/chat", "asleep");
     witness.sees(&["witness", "asleep"]);
@@ -424,7 +424,7 @@ fn a_window_that_does_not_read_is_dropped_and_the_others_miss_nothing() {
 // attack: demo-1
 #[test]
 fn connections_over_the_limit_are_refused_and_places_are_reused() {
-    let server = Server::start("chat", &["--max-connections", "4"]);
+    let server = Server::start(CHAT, &["--max-connections", "4"]);
     let request = Request::new(&server.url("/chat")).unwrap();
     for round in 0..3 {
         // Those of the round before may not be gone yet.
@@ -458,7 +458,7 @@ fn connections_over_the_limit_are_refused_and_places_are_reused() {
 #[cfg(unix)]
 #[test]
 fn a_server_out_of_descriptors_serves_on_and_recovers() {
-    let server = Server::start_with_descriptors(40, "chat");
+    let server = Server::start_with_descriptors(40, CHAT);
     let mut alice = Window::named(&server, "/chat", "Alice");
     let crowd: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(&server.address).unwrap()).collect();
     alice.say("still served");
@@ -495,7 +495,7 @@ fn a_panic_takes_its_own_connection_along_and_frees_the_place() {
 #[test]
 fn a_signal_ends_the_server_and_closes_all_connections() {
     for signal in ["INT", "TERM"] {
-        let mut server = Server::start("chat", &[]);
+        let mut server = Server::start(CHAT, &[]);
         let windows: Vec<Window> =
             (0..20).map(|i| Window::open(&server, &format!("/chat?room={}", i % 3))).collect();
         server.signal(signal);
@@ -511,7 +511,7 @@ fn a_signal_ends_the_server_and_closes_all_connections() {
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_the_server_even_if_somebody_does_not_answer() {
-    let mut server = Server::start("chat", &[]);
+    let mut server = Server::start(CHAT, &[]);
     let silent = Window::open(&server, "/chat");
     let idle = TcpStream::connect(&server.address).unwrap();
     let began = Instant::now();
@@ -525,8 +525,7 @@ fn a_signal_ends_the_server_even_if_somebody_does_not_answer() {
 ///
 /// ```text
 /// ulimit -n 4096
-/// cargo build --release --examples
-/// cargo test --release --test chat -- --ignored --nocapture
+/// cargo test --release -p chat -- --ignored --nocapture
 /// ```
 #[test]
 #[ignore = "takes a thousand descriptors and threads; run it on its own, in release"]
@@ -534,7 +533,7 @@ fn a_thousand_connections_in_one_room() {
     const WINDOWS: usize = 1000;
     const TALKERS: usize = 10;
     const EACH: usize = 10;
-    let server = Server::start("chat", &[]);
+    let server = Server::start(CHAT, &[]);
     let start = Arc::new(Barrier::new(TALKERS + 1));
     let began = Instant::now();
     let listen = |index: usize| {

@@ -24,7 +24,7 @@ const FILES: [File; 3] = [
 ];
 
 /// The answer to a request that does not speak of WebSocket.
-pub(crate) fn answer(request: &HttpRequest) -> Response {
+pub fn answer(request: &HttpRequest) -> Response {
     let Some(file) = FILES.iter().find(|file| file.path == request.path()) else {
         return request.respond(404).body("there is nothing here\n");
     };

@@ -12,7 +12,7 @@ const LOBBY: &str = "lobby";
 const MAX_ROOM_LEN: usize = 100;
 
 /// The room that the request asks for, or the status and the words with which it is rejected.
-pub(crate) fn room(request: &Request, allowed_origins: &[String]) -> Result<String, (u16, &'static str)> {
+pub fn room(request: &Request, allowed_origins: &[String]) -> Result<String, (u16, &'static str)> {
     if !PATHS.contains(&request.path()) {
         return Err((404, "there is no chat here\n"));
     }

@@ -2,33 +2,11 @@
 //! connection's own thread waits in a read.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chat::id::Id;
 use sansocket::blocking::Writer;
-
-/// Names one connection, among all there ever were. In the order in which they were opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Id {
-    number: u64,
-    /// Makes it hard to guess.
-    random: u64,
-}
-
-impl Id {
-    /// What somebody is called who has given no name.
-    pub(crate) fn guest_name(self) -> String {
-        format!("guest-{:04x}", self.random & 0xffff)
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{:016x}", self.number, self.random)
-    }
-}
 
 #[derive(Default)]
 pub(crate) struct Connections {
@@ -39,9 +17,7 @@ pub(crate) struct Connections {
 impl Connections {
     /// Gives a connection its ID, and makes it known by it until the registration is dropped.
     pub(crate) fn register(self: &Arc<Self>, writer: Writer) -> Registration {
-        let number = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
-        // The standard library's hash is keyed by the operating system's randomness.
-        let id = Id { number, random: RandomState::new().hash_one(number) };
+        let id = Id::new(self.opened.fetch_add(1, Ordering::Relaxed) + 1);
         self.lock().insert(id, writer);
         Registration { id, connections: Arc::clone(self) }
     }

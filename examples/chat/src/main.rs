@@ -1,7 +1,7 @@
 //! A chat server: one page, any number of rooms.
 //!
 //! ```text
-//! cargo run --release --example chat
+//! cargo run --release -p chat
 //! ```
 //!
 //! then open <http://127.0.0.1:8080/>, and <http://127.0.0.1:8080/?room=garden> for another room.
@@ -9,32 +9,34 @@
 //! | file | its job |
 //! |---|---|
 //! | `main.rs` | options, taking connections, the end |
-//! | `limits.rs` | how many connections, and how many messages of each |
-//! | `request.rs` | what a request asks for, and who may |
-//! | `page.rs` | the page |
 //! | `connection.rs` | one connection: the handshake, a thread that reads, a thread that writes |
-//! | `wire.rs` | the messages |
 //! | `room.rs`, `rooms.rs` | members, history, broadcasts, lists of users |
 //! | `connections.rs` | all connections by their ID |
 //! | `server.rs` | what the connections share |
+//!
+//! and in the library, for other chat servers too:
+//!
+//! | file | its job |
+//! |---|---|
+//! | `limits.rs` | how many connections, and how many messages of each |
+//! | `request.rs` | what a request asks for, and who may |
+//! | `page.rs` | the page |
+//! | `id.rs` | the names of connections |
+//! | `wire.rs` | the messages |
 
 mod connection;
 mod connections;
-mod limits;
-mod page;
-mod request;
 mod room;
 mod rooms;
 mod server;
-mod wire;
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use std::{io, thread};
 
+use chat::limits::{self, Refuser, Slot, Slots};
 use clap::Parser;
-use limits::{Refuser, Slot, Slots};
 use server::Server;
 
 /// How long the connections may take to close when the server ends.

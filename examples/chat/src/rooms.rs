@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use chat::id::Id;
+use chat::wire;
 use sansocket::CloseCode;
 
-use crate::connections::{Connections, Id};
+use crate::connections::Connections;
 use crate::room::{Joined, Room};
-use crate::wire;
 
 /// The most rooms at a time.
 const MAX_ROOMS: usize = 256;

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::{iter, mem, thread};
 
+use chat::limits::Bucket;
+use chat::wire::{self, Incoming};
+use chat::{page, request};
 use sansocket::blocking::{self, Reader, Writer};
 use sansocket::handshake::server::Request;
 use sansocket::{CloseCode, Error, Message, Prepared, SendError};
 
-use crate::limits::Bucket;
 use crate::room::{Joined, Membership, Outgoing};
 use crate::server::Server;
-use crate::wire::{self, Incoming};
-use crate::{page, request};
 
 /// The stack of each of the threads: enough, and what is not touched costs nothing.
 pub(crate) const STACK: usize = 256 << 10;
