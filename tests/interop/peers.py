@@ -14,20 +14,26 @@ ROOT = HERE.parent.parent
 PEERS = HERE / "peers"
 MANIFEST = PEERS / "Cargo.toml"
 BUILT = ROOT / "target" / "interop" / "release"
-EXAMPLES = ROOT / "target" / "release" / "examples"
+RELEASE = ROOT / "target" / "release"
 
 
 @dataclass(frozen=True)
 class Echo:
     """An example of ours that sends back what it gets."""
 
+    # What Cargo is to build, and the program that comes of it.
+    build: tuple[str, ...]
+    program: Path
     # Code and reason that it closes with on the message "exit", if it does.
     exit: str = ""
     # Whether it prints how a connection ended.
     tells_end: bool = False
 
 
-ECHOES = {"echo": Echo("1000 goodbye", tells_end=True), "embed": Echo()}
+ECHOES = {
+    "echo": Echo(("--example", "echo"), RELEASE / "examples" / "echo", "1000 goodbye", tells_end=True),
+    "embed": Echo(("-p", "embed"), RELEASE / "embed"),
+}
 
 BOTH = ("server", "client")
 
@@ -50,8 +56,8 @@ def output(*argv):
 
 
 def build():
-    examples = [word for name in ECHOES for word in ("--example", name)]
-    shell("cargo", "build", "--release", *examples, cwd=ROOT)
+    for echo in ECHOES.values():
+        shell("cargo", "build", "--release", *echo.build, cwd=ROOT)
     shell("cargo", "build", "--release", "--manifest-path", MANIFEST, "--target-dir", BUILT.parent)
 
 

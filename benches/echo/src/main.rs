@@ -45,7 +45,7 @@ Options:
   --cells TEXT[;TEXT…]        only cells whose names contain one of these, such as \"16 B, 1 connection\"
   --servers NAME[,NAME…]      only these, beside raw
   --server NAME=PROGRAM       one more of our servers; PROGRAM --bind ADDRESS says ws://ADDRESS/ in its first line
-  --examples DIRECTORY        where our examples are, already built
+  --examples DIRECTORY        where our examples are already built, such as target/release
   --quick                     check what everybody sends back, and measure only roughly
   --idle N                    instead: the memory of N connections on which nothing happens
   --markdown FILE             write the tables there, too

@@ -1,5 +1,6 @@
 //! Which servers there are, and how they are started.
 
+use std::collections::HashMap;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -94,8 +95,8 @@ impl Choice {
         let mut servers: Vec<Server> = floor.into_iter().map(of_this).collect();
         servers.extend(self.more);
         if EXAMPLES.iter().any(|(name, ..)| chosen(name)) {
-            let examples = match self.examples {
-                Some(directory) => directory,
+            let programs = match self.examples {
+                Some(directory) => built_examples(&directory),
                 None => build_examples()?,
             };
             for (name, arguments, about) in EXAMPLES.iter().filter(|(name, ..)| chosen(name)) {
@@ -103,7 +104,7 @@ impl Choice {
                     name: (*name).into(),
                     about: (*about).into(),
                     protocol: Protocol::WebSocket,
-                    program: examples.join(name),
+                    program: programs.get(*name).ok_or(format!("no program is called {name}"))?.clone(),
                     arguments: arguments.iter().map(|&argument| argument.into()).collect(),
                 });
             }
@@ -113,19 +114,36 @@ impl Choice {
     }
 }
 
-/// In release, with the features that they need. Gives the directory that they are in.
-fn build_examples() -> Outcome<PathBuf> {
+/// Where Cargo puts them under `target/release`: the package's own program, and the examples of the crate.
+fn built_examples(directory: &Path) -> HashMap<String, PathBuf> {
+    let place = |name: &str| {
+        let program = directory.join(name);
+        if program.is_file() { program } else { directory.join("examples").join(name) }
+    };
+    EXAMPLES.iter().map(|(name, ..)| ((*name).to_owned(), place(name))).collect()
+}
+
+/// In release, with the features that they need.
+fn build_examples() -> Outcome<HashMap<String, PathBuf>> {
+    let mut programs = build(&["-p", "embed"])?;
+    let examples = ["--example", "echo", "--example", "echo_tokio", "--example", "echo_smol"];
+    programs.extend(build(&[&["--features", "tokio,futures-io"][..], &examples].concat())?);
+    Ok(programs)
+}
+
+/// The programs that Cargo builds, by name.
+fn build(what: &[&str]) -> Outcome<HashMap<String, PathBuf>> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--release", "--features", "tokio,futures-io", "--manifest-path", MANIFEST]);
+    command.args(["build", "--release", "--manifest-path", MANIFEST]).args(what);
     command.args(["--message-format", "json-render-diagnostics"]);
-    command.args(EXAMPLES.iter().flat_map(|(name, ..)| ["--example", name]));
     let output = command.stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err("our examples cannot be built".into());
     }
     let text = String::from_utf8(output.stdout)?;
     let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut programs = messages.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
-    let program = programs.next().ok_or("cargo does not say where the examples are")?;
-    Ok(program.parent().map(Path::to_owned).unwrap_or_default())
+    let program = |message: Value| {
+        Some((message["target"]["name"].as_str()?.to_owned(), message["executable"].as_str()?.into()))
+    };
+    Ok(messages.filter_map(program).collect())
 }

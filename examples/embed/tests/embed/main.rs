@@ -1,7 +1,6 @@
 //! The embed example as a process, with this crate as its client where the client behaves, and bare sockets where it
 //! does not.
 
-#![cfg(feature = "std")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -14,7 +13,7 @@ mod churn;
 #[cfg(target_os = "linux")]
 mod cut;
 mod echo;
-#[path = "../example_server/mod.rs"]
+#[path = "../../../../tests/example_server/mod.rs"]
 mod example_server;
 mod peer;
 #[cfg(target_os = "linux")]
@@ -22,3 +21,5 @@ mod pressure;
 mod refused;
 #[cfg(target_os = "linux")]
 mod usage;
+
+pub(crate) const EMBED: &str = env!("CARGO_BIN_EXE_embed");

@@ -9,6 +9,7 @@ use sansocket::frame::Opcode;
 use sansocket::handshake::client::Request;
 use sansocket::{CloseCode, Config, Message};
 
+use super::EMBED;
 use super::example_server::Server;
 use super::peer::{REQUEST, bare, connect, frame, head, next, opened, rest};
 
@@ -24,7 +25,7 @@ fn noise(len: usize) -> Vec<u8> {
 
 #[test]
 fn messages_of_all_lengths() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut socket = connect(&server);
     for len in [0, 1, 125, 126, 65_535, 65_536, 1 << 20, 16 << 20] {
         for message in [Message::from(noise(len)), "ü".repeat(len / 2).into()] {
@@ -36,7 +37,7 @@ fn messages_of_all_lengths() {
 
 #[test]
 fn a_message_in_fragments_comes_back_whole() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut stream = opened(&server);
     let wire = [
         frame(Opcode::Text, false, b"Gr"),
@@ -61,7 +62,7 @@ fn a_message_in_fragments_comes_back_whole() {
 #[test]
 fn many_small_messages_at_once() {
     const COUNT: u32 = 100_000;
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let (mut reader, writer) = connect(&server).split();
     let sender = thread::spawn(move || {
         (0..COUNT).try_for_each(|i| writer.feed(&i.to_string().into())).and_then(|()| writer.flush())
@@ -75,7 +76,7 @@ fn many_small_messages_at_once() {
 
 #[test]
 fn several_connections_at_once() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut sockets: Vec<_> = (0..20).map(|_| connect(&server)).collect();
     for round in 0..5 {
         let message = |index: usize| Message::from(noise(round * 50_000 + index));
@@ -90,7 +91,7 @@ fn several_connections_at_once() {
 
 #[test]
 fn a_request_with_a_message_behind_it_and_an_end_behind_that() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut stream = bare(&server);
     stream.write_all(&[REQUEST, &frame(Opcode::Text, true, b"Hello")].concat()).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
@@ -100,7 +101,7 @@ fn a_request_with_a_message_behind_it_and_an_end_behind_that() {
 
 #[test]
 fn a_peer_that_has_ended_its_half_gets_all_that_is_owed() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut stream = opened(&server);
     let message = noise(16 << 20);
     stream.write_all(&frame(Opcode::Binary, true, &message)).unwrap();
@@ -111,7 +112,7 @@ fn a_peer_that_has_ended_its_half_gets_all_that_is_owed() {
 
 #[test]
 fn closes_with_the_code_that_it_was_closed_with() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut socket = connect(&server);
     socket.send_text("before").unwrap();
     socket.close(CloseCode(4001), "I am off").unwrap();
@@ -121,7 +122,7 @@ fn closes_with_the_code_that_it_was_closed_with() {
 
 #[test]
 fn the_subprotocol_echo_is_agreed_and_no_other() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     for (offered, agreed) in [(&["chat", "echo"][..], Some("echo")), (&["chat"], None), (&[], None)] {
         let request = Request::new(&server.url("/")).unwrap();
         let request = offered.iter().fold(request, |request, name| request.subprotocol(*name));
@@ -132,7 +133,7 @@ fn the_subprotocol_echo_is_agreed_and_no_other() {
 
 #[test]
 fn a_silent_connection_is_pinged_and_one_that_does_not_answer_is_ended() {
-    let server = Server::start("embed", &["--keepalive", "1"]);
+    let server = Server::start(EMBED, &["--keepalive", "1"]);
     let mut mute = opened(&server);
     let (mut polite, writer) = connect(&server).split();
     let reading = thread::spawn(move || polite.read());

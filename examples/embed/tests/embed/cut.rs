@@ -4,13 +4,14 @@ use std::io::Write;
 
 use sansocket::frame::Opcode;
 
+use super::EMBED;
 use super::example_server::Server;
 use super::peer::{REQUEST, bare, frame, head, is_served, opened};
 use super::usage::{descriptors, descriptors_are};
 
 #[test]
 fn at_every_byte_of_the_request() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let before = descriptors(&server);
     for len in 0..=REQUEST.len() {
         bare(&server).write_all(&REQUEST[..len]).unwrap();
@@ -21,7 +22,7 @@ fn at_every_byte_of_the_request() {
 
 #[test]
 fn at_every_byte_of_a_message() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let before = descriptors(&server);
     let message = frame(Opcode::Text, true, &[b'x'; 126]);
     for len in 0..=message.len() {
@@ -33,7 +34,7 @@ fn at_every_byte_of_a_message() {
 
 #[test]
 fn not_at_all_though_every_byte_comes_by_itself() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut stream = bare(&server);
     stream.set_nodelay(true).unwrap();
     REQUEST.chunks(1).for_each(|byte| stream.write_all(byte).unwrap());

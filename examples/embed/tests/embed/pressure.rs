@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sansocket::frame::Opcode;
 
+use super::EMBED;
 use super::example_server::{Server, eventually};
 use super::peer::{Socket, bare, connect, frame, is_served, next, opened};
 use super::usage::{descriptors, descriptors_are, resident, rests};
@@ -42,7 +43,7 @@ fn stuff(stream: &mut TcpStream, server: &Server, message: &[u8], enough: usize)
 
 #[test]
 fn a_peer_that_does_not_read_is_not_read_from() {
-    let server = Server::start("embed", &["--write-timeout", "600"]);
+    let server = Server::start(EMBED, &["--write-timeout", "600"]);
     let idle = resident(&server);
     for len in [0, 10, 64 << 10, 16 << 20] {
         let mut stream = opened(&server);
@@ -57,7 +58,7 @@ fn a_peer_that_does_not_read_is_not_read_from() {
 
 #[test]
 fn a_peer_that_only_asks_and_does_not_read_costs_a_few_answers() {
-    let server = Server::start("embed", &["--write-timeout", "600"]);
+    let server = Server::start(EMBED, &["--write-timeout", "600"]);
     let idle = resident(&server);
     let mut stream = opened(&server);
     // Of the Pings that one turn brings only the newest are answered, so it may be long before nothing more is taken.
@@ -69,7 +70,7 @@ fn a_peer_that_only_asks_and_does_not_read_costs_a_few_answers() {
 
 #[test]
 fn a_peer_that_does_not_read_is_given_up() {
-    let server = Server::start("embed", &["--write-timeout", "1"]);
+    let server = Server::start(EMBED, &["--write-timeout", "1"]);
     let before = descriptors(&server);
     let mut stream = opened(&server);
     stream.set_nonblocking(true).unwrap();
@@ -90,7 +91,7 @@ fn a_peer_that_does_not_read_is_given_up() {
 
 #[test]
 fn peers_that_do_not_end_after_the_last_word_are_cut_off() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let before = descriptors(&server);
     let mut peers = [opened(&server), opened(&server)];
     for peer in &mut peers {
@@ -110,8 +111,7 @@ fn a_server_that_is_held_up_loses_nothing() {
 }
 
 /// ```text
-/// cargo build --release --examples
-/// cargo test --release --test embed -- --ignored
+/// cargo test --release -p embed -- --ignored
 /// ```
 #[test]
 #[ignore = "the same for five seconds"]
@@ -121,7 +121,7 @@ fn a_server_that_is_held_up_for_long_loses_nothing() {
 
 /// Some are in the middle of it when the server stops, the others begin while it stands still.
 fn held_up(time: Duration) {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut sockets: Vec<Socket> = (0..4).map(|_| connect(&server)).collect();
     let mut peers: Vec<_> = sockets.drain(..2).flat_map(converse).collect();
     server.signal("STOP");
@@ -150,13 +150,12 @@ fn converse(socket: Socket) -> [JoinHandle<()>; 2] {
 /// More are ready at once than one look at the system tells of.
 ///
 /// ```text
-/// cargo build --release --examples
-/// cargo test --release --test embed -- --ignored
+/// cargo test --release -p embed -- --ignored
 /// ```
 #[test]
 #[ignore = "takes two thousand descriptors and twenty seconds"]
 fn a_server_that_was_held_up_gives_up_nobody_who_has_spoken_meanwhile() {
-    let server = Server::start("embed", &["--keepalive", "5"]);
+    let server = Server::start(EMBED, &["--keepalive", "5"]);
     let mut crowd: Vec<TcpStream> = (0..2000).map(|_| opened(&server)).collect();
     let receives = |stream: &mut TcpStream, expected: &[u8]| {
         let mut received = vec![0; expected.len()];
@@ -175,7 +174,7 @@ fn a_server_that_was_held_up_gives_up_nobody_who_has_spoken_meanwhile() {
 
 #[test]
 fn a_server_out_of_descriptors_serves_on_and_recovers() {
-    let server = Server::start_with_descriptors(40, "embed");
+    let server = Server::start_with_descriptors(40, EMBED);
     let mut alice = connect(&server);
     let crowd: Vec<TcpStream> = (0..100).map(|_| bare(&server)).collect();
     for text in ["still", "served"] {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::net::sockopt::set_socket_linger;
 use sansocket::frame::Opcode;
 
+use super::EMBED;
 use super::example_server::{Server, eventually};
 use super::peer::{REQUEST, bare, frame, is_served, opened};
 use super::usage::{descriptors, descriptors_are, resident, rests};
@@ -57,7 +58,7 @@ fn round(server: &Server, count: usize) {
 }
 
 fn leaves_nothing_behind(count: usize) {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let before = descriptors(&server);
     round(&server, count.min(1000));
     descriptors_are(&server, before);
@@ -76,8 +77,7 @@ fn hundreds_of_connections_leave_nothing_behind() {
 }
 
 /// ```text
-/// cargo build --release --examples
-/// cargo test --release --test embed -- --ignored
+/// cargo test --release -p embed -- --ignored
 /// ```
 #[test]
 #[ignore = "the same with five thousand"]
@@ -89,7 +89,7 @@ fn thousands_of_connections_leave_nothing_behind() {
 #[test]
 #[ignore = "takes two thousand descriptors"]
 fn thousands_that_are_idle_are_no_work() {
-    let server = Server::start("embed", &["--keepalive", "600"]);
+    let server = Server::start(EMBED, &["--keepalive", "600"]);
     let crowd: Vec<TcpStream> = (0..2000).map(|_| opened(&server)).collect();
     eventually("all are there", || (descriptors(&server) > crowd.len()).then_some(()));
     rests(&server);

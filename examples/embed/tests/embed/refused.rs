@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 
 use sansocket::frame::Opcode;
 
+use super::EMBED;
 use super::example_server::Server;
 use super::peer::{REQUEST, bare, frame, head, is_served, opened, rest};
 
 #[test]
 fn plain_http_is_told_to_upgrade() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut stream = bare(&server);
     stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let answer = String::from_utf8(rest(&mut stream)).unwrap();
@@ -18,7 +19,7 @@ fn plain_http_is_told_to_upgrade() {
 
 #[test]
 fn a_bad_request_is_told_so_although_more_follows() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let no_key = String::from_utf8_lossy(REQUEST).replace("Sec-WebSocket-Key", "Key").into_bytes();
     for (request, status) in [(&no_key[..], "400"), (b"GET /\n\n", "400"), (&[b'x'; 40_000], "431")] {
         let mut stream = bare(&server);
@@ -32,7 +33,7 @@ fn a_bad_request_is_told_so_although_more_follows() {
 
 #[test]
 fn a_protocol_error_is_told_in_a_close_frame_although_more_follows() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut stream = opened(&server);
     let wire = [
         frame(Opcode::Text, true, b"before"),
@@ -50,7 +51,7 @@ fn a_protocol_error_is_told_in_a_close_frame_although_more_follows() {
 
 #[test]
 fn a_message_beyond_the_limit_is_refused_by_its_header() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut stream = opened(&server);
     stream.write_all(b"\x82\xFF\0\0\0\0\x01\0\0\x01\0\0\0\0").unwrap();
     let close = rest(&mut stream);
@@ -59,7 +60,7 @@ fn a_message_beyond_the_limit_is_refused_by_its_header() {
 
 #[test]
 fn a_request_that_never_comes_is_not_waited_for() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut silent = bare(&server);
     let mut half = bare(&server);
     half.write_all(&REQUEST[..REQUEST.len() / 2]).unwrap();
@@ -68,7 +69,7 @@ fn a_request_that_never_comes_is_not_waited_for() {
 
 #[test]
 fn the_head_of_an_answer_says_that_the_stream_ends() {
-    let server = Server::start("embed", &[]);
+    let server = Server::start(EMBED, &[]);
     let mut stream = bare(&server);
     stream.write_all(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     assert!(head(&mut stream).to_ascii_lowercase().contains("connection: close"));

@@ -1,7 +1,7 @@
 //! The protocol without a shell: an echo server in one thread, on a readiness loop, with thousands of connections.
 //!
 //! ```text
-//! cargo run --release --example embed
+//! cargo run --release -p embed
 //! ```
 //!
 //! A loop like this one, in whatever program has it already, gives the core what it needs: bytes, time, and a place to
