@@ -153,12 +153,8 @@ pub use role::Role;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// So are those of the guide for whoever comes from another crate.
-#[cfg(all(doctest, feature = "http", feature = "tokio"))]
-#[doc = include_str!("../docs/migrating.md")]
-struct Migrating;
-
-/// And the one of the page on proxies.
+/// So is the one of the page on proxies. Those of the guide for whoever comes from another crate need hyper:
+/// `examples/frameworks` compiles them.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/proxies.md")]
 struct Proxies;

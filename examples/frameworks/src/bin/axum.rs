@@ -1,7 +1,7 @@
 //! An echo over WebSocket as a route of an axum server: an extractor, and a handler that takes it.
 //!
 //! ```text
-//! cargo run --release --features http,tokio --example axum -- --bind 127.0.0.1:9001
+//! cargo run --release -p frameworks --bin axum -- --bind 127.0.0.1:9001
 //! ```
 //!
 //! [`Upgrade`] is what to copy into a server of yours. As it takes the request as a whole, it is a handler's last argument;

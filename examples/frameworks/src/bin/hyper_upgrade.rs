@@ -1,7 +1,7 @@
 //! A page and an echo over WebSocket from one port, with hyper.
 //!
 //! ```text
-//! cargo run --release --features http,tokio --example hyper_upgrade -- --bind 127.0.0.1:9001
+//! cargo run --release -p frameworks --bin hyper_upgrade -- --bind 127.0.0.1:9001
 //! ```
 //!
 //! then open <http://127.0.0.1:9001/>. Hyper reads and writes the HTTP; the request for `/ws` is checked and answered in the

@@ -1,0 +1,34 @@
+//! A client of an example server that echoes.
+
+use sansocket::blocking::{self, Waited, WebSocket};
+use sansocket::{CloseCode, Message};
+
+use super::example_server::PATIENCE;
+
+pub(crate) fn next<S: blocking::Stream>(socket: &mut WebSocket<S>) -> Message {
+    match socket.read_timeout(PATIENCE).unwrap() {
+        Waited::Received(message) => message,
+        other => panic!("{other:?} instead of a message"),
+    }
+}
+
+/// What every server that echoes has to get right.
+pub(crate) fn echoes(url: &str) {
+    let mut socket = blocking::connect(url).unwrap();
+    let messages: [Message; 4] =
+        ["".into(), "grüß dich, 世界".into(), vec![0, 255, 10].into(), "x".repeat(300_000).into()];
+    for message in &messages {
+        socket.send(message).unwrap();
+        assert_eq!(next(&mut socket), *message);
+    }
+    // All at once, then all answers.
+    for message in messages.iter().cycle().take(40) {
+        socket.feed(message).unwrap();
+    }
+    for message in messages.iter().cycle().take(40) {
+        assert_eq!(next(&mut socket), *message);
+    }
+    socket.close(CloseCode(4001), "I am off").unwrap();
+    let end = socket.close_info().unwrap();
+    assert_eq!((end.code, end.was_clean), (CloseCode(4001), true));
+}
