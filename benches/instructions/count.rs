@@ -8,7 +8,7 @@ use crate::rows::{self, Row};
 /// A row may take so much more or less than its baseline, in percent.
 const TOLERANCE: f64 = 3.0;
 
-const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions/baseline.txt");
+const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions/baseline.txt");
 
 /// What is counted: everything from the beginning of this function to its end.
 #[inline(never)]
