@@ -153,8 +153,8 @@ pub use role::Role;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// So is the one of the page on proxies. Those of the guide for whoever comes from another crate need hyper:
-/// `examples/frameworks` compiles them.
+/// So is the snippet of the page on proxies. The snippets of the migration guide need hyper: `examples/frameworks` compiles
+/// them.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/proxies.md")]
 struct Proxies;

@@ -12,7 +12,7 @@ pub(crate) fn next<S: blocking::Stream>(socket: &mut WebSocket<S>) -> Message {
     }
 }
 
-/// What every server that echoes has to get right.
+/// Checks what every echo server must get right.
 pub(crate) fn echoes(url: &str) {
     let mut socket = blocking::connect(url).unwrap();
     let messages: [Message; 4] =

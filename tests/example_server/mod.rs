@@ -1,6 +1,8 @@
-//! One of the example servers, as a process: an example of the crate itself by its name, the program of a package beside it
-//! by its path. Cargo builds such a program before the tests of its package. `cargo test` builds the examples first;
-//! `cargo test --test NAME` alone does not: `cargo build --examples` before it.
+//! An example server as a process. A test names an example of this crate by its name, and the program of its own package
+//! by its path, `env!("CARGO_BIN_EXE_…")`.
+//!
+//! Cargo builds the programs of a package before its tests. It builds examples for `cargo test`, but not for
+//! `cargo test --test NAME`: run `cargo build --examples` first.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -115,7 +117,7 @@ pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) 
     }
 }
 
-/// `target/debug/examples/NAME`, from `target/debug/deps/this_test`; or the path as it is.
+/// `target/debug/examples/NAME`, found from `target/debug/deps/this_test`. An absolute path stays as it is.
 pub(crate) fn path(example: &str) -> PathBuf {
     if Path::new(example).is_absolute() {
         return example.into();

@@ -114,7 +114,7 @@ impl Choice {
     }
 }
 
-/// Where Cargo puts them under `target/release`: the package's own program, and the examples of the crate.
+/// The programs in `directory`, and in the `examples` below it: where Cargo puts them in `target/release`.
 fn built_examples(directory: &Path) -> HashMap<String, PathBuf> {
     let place = |name: &str| {
         let program = directory.join(name);
@@ -131,7 +131,7 @@ fn build_examples() -> Outcome<HashMap<String, PathBuf>> {
     Ok(programs)
 }
 
-/// The programs that Cargo builds, by name.
+/// Builds with Cargo. Gives the programs by name.
 fn build(what: &[&str]) -> Outcome<HashMap<String, PathBuf>> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--release", "--manifest-path", MANIFEST]).args(what);

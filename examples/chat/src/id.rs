@@ -1,9 +1,9 @@
-//! The name of a connection.
+//! The IDs of connections.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
-/// Names one connection, among all there ever were. In the order in which they were opened.
+/// The ID of one connection. No two connections have the same; the order is that in which they were opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
     number: u64,
@@ -12,13 +12,13 @@ pub struct Id {
 }
 
 impl Id {
-    /// The ID of the connection with that number, in the order in which they were opened.
+    /// The ID of connection `number`. Connections are counted in the order in which they were opened.
     pub fn new(number: u64) -> Self {
         // The standard library's hash is keyed by the operating system's randomness.
         Self { number, random: RandomState::new().hash_one(number) }
     }
 
-    /// What somebody is called who has given no name.
+    /// The name of a user who has given none.
     pub fn guest_name(self) -> String {
         format!("guest-{:04x}", self.random & 0xffff)
     }

@@ -1,5 +1,5 @@
-//! What a chat server needs beside its connections and rooms: the page, the messages, the IDs, the rules for requests and
-//! the limits. A server with another design can use it, too.
+//! The parts of the chat that another server can share: the page, the messages, the IDs, the rules for requests, and the
+//! limits.
 
 pub mod id;
 pub mod limits;

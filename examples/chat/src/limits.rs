@@ -24,13 +24,13 @@ struct Free {
 pub struct Slot(Arc<Slots>);
 
 impl Slots {
-    /// So many places, all of them free.
+    /// `total` places, all free.
     pub fn new(total: usize) -> Arc<Self> {
         let free = Mutex::new(Free { count: total, closed: false });
         Arc::new(Self { free, released: Condvar::new(), total })
     }
 
-    /// A place, unless all are taken or [`Slots::close`] was called.
+    /// Takes a place. `None` if all are taken, and after [`Slots::close`].
     pub fn take(self: &Arc<Self>) -> Option<Slot> {
         let mut free = self.lock();
         if free.closed || free.count == 0 {
@@ -90,7 +90,7 @@ impl Refuser {
         Ok(Self(sender))
     }
 
-    /// Has the client told, or hangs up on it.
+    /// Answers the client with status 503 if there is time for it, and closes the stream.
     pub fn refuse(&self, stream: TcpStream) {
         self.0.try_send(stream).ok();
     }
@@ -118,7 +118,7 @@ impl Bucket {
     const BURST: f64 = 20.0;
     const PER_SECOND: f64 = 10.0;
 
-    /// With all the tokens that it can hold.
+    /// A bucket with all the tokens that it can hold.
     pub fn full() -> Self {
         Self { tokens: Self::BURST, filled: Instant::now() }
     }

@@ -14,14 +14,14 @@
 //! | `connections.rs` | all connections by their ID |
 //! | `server.rs` | what the connections share |
 //!
-//! and in the library, for other chat servers too:
+//! The library has what another chat server can share:
 //!
 //! | file | its job |
 //! |---|---|
 //! | `limits.rs` | how many connections, and how many messages of each |
 //! | `request.rs` | what a request asks for, and who may |
 //! | `page.rs` | the page |
-//! | `id.rs` | the names of connections |
+//! | `id.rs` | the IDs of connections |
 //! | `wire.rs` | the messages |
 
 mod connection;

@@ -18,18 +18,18 @@ const MAX_NAME: usize = 40;
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Incoming {
-    /// Something said.
+    /// A text for the room.
     #[serde(rename_all = "PascalCase")]
     Chat {
         /// The text, in base64.
         message: String,
-        /// Who says it, as long as the connection has no name; not cleaned yet.
+        /// The author, used while the connection has no name. Not cleaned yet.
         author: Option<String>,
     },
-    /// The name changes.
+    /// A new name for the user of this connection.
     #[serde(rename_all = "PascalCase")]
     Name {
-        /// The name, not cleaned yet.
+        /// The new name. Not cleaned yet.
         user: String,
     },
 }
@@ -83,7 +83,7 @@ pub fn system(text: &str) -> Prepared {
     chat(SYSTEM, &STANDARD.encode(text))
 }
 
-/// The names of all who are in the room.
+/// The list of the users in a room.
 pub fn user_list<'a>(names: impl Iterator<Item = &'a str>) -> Prepared {
     encode(&Outgoing::UserList { users: names.map(|user| User { user }).collect() })
 }

@@ -1,6 +1,6 @@
-//! The examples are programs: `src/bin/`. What is here is a test.
+//! The programs are in `src/bin/`. This library only has a doc test.
 
-/// The snippets of the guide to migration are compiled and run; one of them needs hyper.
+/// Compiles and runs the snippets of the migration guide. One of them needs hyper.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/migrating.md")]
 struct Migrating;
