@@ -1,14 +1,16 @@
-//! What a server receives: a stream of masked frames, read by the buffer as from a socket. The times are per message.
+//! A server receives a stream of masked frames, in reads as from a socket. The times are per message.
 
 mod common;
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use common::{Stream, ascii, binary, multi_byte, push_fragments, push_masked, receive, size, throughput};
+use common::{
+    Stream, ascii, binary, connection, multi_byte, push_fragments, push_masked, receive, size, throughput,
+};
 use criterion::Criterion;
+use sansocket::Role;
 use sansocket::frame::Opcode;
-use sansocket::{Buffer, Config, Connection};
 
 fn main() {
     let mut c = common::criterion();
@@ -45,10 +47,9 @@ fn fragmented(c: &mut Criterion) {
 }
 
 fn measure(c: &mut Criterion, name: &str, stream: &Stream) {
-    let mut connection = Connection::server(Config::default());
-    let mut input = Buffer::new();
+    let mut connection = connection(Role::Server);
     let mut arrived = 0;
-    receive(&mut connection, &mut input, &stream.bytes, |data| {
+    receive(&mut connection, &stream.bytes, |data| {
         assert_eq!(data, stream.payload);
         arrived += 1;
     });
@@ -61,7 +62,7 @@ fn measure(c: &mut Criterion, name: &str, stream: &Stream) {
             let rounds = messages.div_ceil(stream.messages);
             let start = Instant::now();
             for _ in 0..rounds {
-                receive(&mut connection, &mut input, &stream.bytes, |data| _ = black_box(data));
+                receive(&mut connection, &stream.bytes, |data| _ = black_box(data));
             }
             start.elapsed().mul_f64(messages as f64 / (rounds * stream.messages) as f64)
         });

@@ -1,13 +1,13 @@
-//! What is sent: a message into the output, and out of it again as if written to a socket.
+//! A message goes to the output, and is removed from it as a write to a socket does.
 
 mod common;
 
 use std::hint::black_box;
 
-use common::{binary, send, size, throughput};
+use common::{binary, connection, send, size, throughput};
 use criterion::Criterion;
 use sansocket::frame::{Decoder, Limits};
-use sansocket::{Config, Connection, Message, Role};
+use sansocket::{Connection, Message, Role};
 
 fn main() {
     let mut c = common::criterion();
@@ -29,7 +29,7 @@ fn client(c: &mut Criterion) {
 
 fn measure(c: &mut Criterion, role: Role, len: usize, name: &str) {
     let message = Message::from(binary(len));
-    let mut connection = Connection::new(role, Config::default());
+    let mut connection = connection(role);
     send(&mut connection, &message, |chunk| _ = black_box(chunk));
     check(&mut connection, role, &message);
 
@@ -40,7 +40,7 @@ fn measure(c: &mut Criterion, role: Role, len: usize, name: &str) {
     });
 }
 
-/// The other end finds the message in what was sent.
+/// Checks that the other end decodes the message.
 fn check(connection: &mut Connection, role: Role, message: &Message) {
     let mut bytes = Vec::new();
     send(connection, message, |chunk| bytes.extend_from_slice(chunk));

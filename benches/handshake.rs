@@ -1,4 +1,4 @@
-//! The opening handshake: the request in and the 101 out, the request out and the 101 in.
+//! The opening handshake of both roles. A server receives the request and sends the 101; a client does the reverse.
 
 mod common;
 
@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use common::{RESPONSE, accept, bytes};
 use criterion::{Criterion, Throughput};
-use sansocket::frame::{MaskKey, MaskKeys};
+use sansocket::frame::{MaskKey, MaskKeySource};
 use sansocket::handshake::client;
-use sansocket::{Buffer, Config, Connection};
+use sansocket::{Config, Connection, Storage};
 
-/// The nonce behind the key that the response answers.
+/// The nonce of the key in the request.
 const NONCE: [u8; 16] = *b"the sample nonce";
 
 fn main() {
@@ -23,7 +23,7 @@ fn main() {
 
 struct NoKeys;
 
-impl MaskKeys for NoKeys {
+impl MaskKeySource for NoKeys {
     fn next_key(&mut self) -> MaskKey {
         MaskKey::default()
     }
@@ -31,38 +31,39 @@ impl MaskKeys for NoKeys {
 
 fn server(c: &mut Criterion) {
     let config = Arc::new(Config::default());
-    let mut input = Buffer::new();
-    assert_eq!(bytes(accept(&config, &mut input).output()), RESPONSE);
-    assert!(input.is_idle());
+    let mut storage = Storage::new();
+    assert_eq!(bytes(accept(&config, &mut storage).output()), RESPONSE);
 
     let mut group = c.benchmark_group("handshake");
     group.throughput(Throughput::Elements(1));
     group.bench_function("server", |b| {
-        b.iter(|| bytes(accept(&config, &mut input).output()));
+        b.iter(|| bytes(accept(&config, &mut storage).output()));
     });
 }
 
 fn client(c: &mut Criterion) {
     let config = Arc::new(Config::default());
     let request = client::Request::new("ws://example.com/chat?room=rust").expect("a valid URL");
-    let mut input = Buffer::new();
-    let (sent, _) = connect(&request, &config, &mut input);
+    let mut storage = Storage::new();
+    let (sent, _) = connect(&request, &config, &mut storage);
     let key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     assert!(sent.windows(key.len()).any(|line| line == key), "{}", sent.escape_ascii());
-    assert!(input.is_idle());
 
     let mut group = c.benchmark_group("handshake");
     group.throughput(Throughput::Elements(1));
     group.bench_function("client", |b| {
-        b.iter(|| connect(&request, &config, &mut input));
+        b.iter(|| connect(&request, &config, &mut storage));
     });
 }
 
-fn connect(request: &client::Request, config: &Arc<Config>, input: &mut Buffer) -> (Vec<u8>, Connection) {
+fn connect(request: &client::Request, config: &Arc<Config>, storage: &mut Storage) -> (Vec<u8>, Connection) {
     let mut handshake = client::Handshake::with_nonce(black_box(request), Arc::clone(config), NONCE, NoKeys)
         .expect("a request that can be sent");
     let sent = bytes(handshake.output());
-    input.extend_from_slice(black_box(RESPONSE));
-    let (connection, _) = handshake.receive(input).expect("a valid response").expect("a whole response");
+    handshake.reuse(storage);
+    handshake.receive(black_box(RESPONSE));
+    let opened = handshake.next_response().expect("a valid response");
+    let (mut connection, _) = opened.expect("a whole response");
+    connection.reclaim(storage);
     (sent, connection)
 }

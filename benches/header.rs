@@ -1,4 +1,4 @@
-//! Frame headers, from bytes and to bytes: one of each length.
+//! Decodes and encodes frame headers, one of each length.
 
 mod common;
 
@@ -8,7 +8,7 @@ use common::KEY;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use sansocket::frame::{FrameHeader, Opcode};
 
-/// By the payload's length, masked.
+/// The length of a masked header, and the payload length that needs it.
 const HEADERS: [(&str, u64); 3] = [("6 bytes", 125), ("8 bytes", 1 << 10), ("14 bytes", 1 << 20)];
 
 fn main() {
@@ -19,7 +19,7 @@ fn main() {
 }
 
 fn header(payload_len: u64) -> FrameHeader {
-    FrameHeader { fin: true, rsv1: false, opcode: Opcode::Binary, mask: Some(KEY), payload_len }
+    FrameHeader::new(Opcode::Binary, payload_len).mask(Some(KEY))
 }
 
 fn decode(c: &mut Criterion) {

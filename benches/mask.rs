@@ -1,4 +1,4 @@
-//! Masking, in place and while copying, at an address that is not aligned.
+//! Masking in place and while copying, at an unaligned address.
 
 mod common;
 

@@ -5,9 +5,9 @@
 //! cargo run --release --example autobahn_client -- ws://127.0.0.1:9001 --case 1 --case 20-25
 //! ```
 //!
-//! A case is a connection on which everything is sent back until the server, or a fault of its making, ends it. What the
-//! server thinks of each is shown, and in the end it is asked to write its reports. The exit status is 1 if a case was
-//! not passed.
+//! Each case is one connection. The client echoes every message until the server ends the connection or breaks a rule.
+//! The client prints the server's verdict on each case, and asks for the reports at the end. The exit status is 1 if a
+//! case failed.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,21 +21,21 @@ use serde_json::Value;
 #[derive(Debug, Parser)]
 #[command(about = "Runs the cases of an Autobahn fuzzing server")]
 struct Options {
-    /// Where the server is
+    /// The URL of the server
     #[arg(default_value = "ws://127.0.0.1:9001")]
     url: String,
     /// The name in the reports
     #[arg(long, default_value = "sansocket")]
     agent: String,
-    /// A case to run, by its number, or several such as 20-25 (repeatable); all of them otherwise
+    /// The numbers of the cases to run, such as 7 or 20-25 (repeatable); default: all
     #[arg(long, value_name = "NUMBERS", value_parser = numbers)]
     case: Vec<RangeInclusive<u32>>,
-    /// Show only cases that were not passed
+    /// Print only cases that failed
     #[arg(short, long)]
     quiet: bool,
 }
 
-/// The server, and who it is told that this is.
+/// The server, and the name of this client in its reports.
 struct Suite {
     url: String,
     agent: String,
@@ -69,7 +69,7 @@ fn is_pass(verdict: &str) -> bool {
 }
 
 impl Suite {
-    /// Echoes. Most cases end with an error, and should: the server breaks the rules, and is told so by a Close frame.
+    /// Echoes all messages. Many cases end with a protocol error, as they should: the server breaks a rule on purpose.
     fn run(&self, case: u32) -> Result<(), Error> {
         let mut socket = blocking::connect(&self.resource("/runCase", &format!("&case={case}")))?;
         loop {
@@ -104,7 +104,7 @@ impl Suite {
         answer.and_then(|answer| Some(answer.get(field)?.as_str()?.to_owned())).ok_or_else(unusable)
     }
 
-    /// What the server answers before it closes, if anything.
+    /// The JSON that the server sends before it closes, if any.
     fn ask(&self, path: &str, parameters: &str) -> Result<Option<Value>, Error> {
         let mut socket = blocking::connect(&self.resource(path, parameters))?;
         let mut answer = None;
@@ -119,13 +119,13 @@ impl Suite {
     }
 }
 
-/// A failure that is none of the server's intention.
+/// Prints an error that no case causes.
 fn show(case: u32, error: &Error) {
     eprintln!("autobahn_client: case {case}: {error}");
 }
 
 fn unusable() -> Error {
-    io::Error::new(io::ErrorKind::InvalidData, "this is no answer of a fuzzing server").into()
+    io::Error::new(io::ErrorKind::InvalidData, "not the answer of a fuzzing server").into()
 }
 
 fn numbers(text: &str) -> Result<RangeInclusive<u32>, std::num::ParseIntError> {
@@ -133,7 +133,7 @@ fn numbers(text: &str) -> Result<RangeInclusive<u32>, std::num::ParseIntError> {
     Ok(first.parse()?..=last.parse()?)
 }
 
-/// Encodes all but the unreserved characters (RFC 3986 section 2.3).
+/// Percent-encodes all but the unreserved characters (RFC 3986 section 2.3).
 fn percent_encode(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).into(),

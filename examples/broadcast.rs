@@ -1,16 +1,16 @@
-//! One publisher, thousands of receivers, on tokio.
+//! One publisher and thousands of receivers, on tokio.
 //!
 //! ```text
 //! cargo run --release --features tokio --example broadcast -- --bind 127.0.0.1:9001 --every 1000 --size 1024
 //! ```
 //!
-//! Each connection is greeted with its ID and then gets every message. Type `list`, `tell ID TEXT` or `kick ID` to
-//! reach a connection from elsewhere.
+//! Each connection first gets its ID, then every message. On standard input, `list` prints the open connections, `tell
+//! ID TEXT` sends a message to one of them, `kick ID [REASON]` closes one.
 //!
-//! - A message is encoded once, as [`Prepared`]; large ones are never copied, however many queues they stand in.
-//! - Nobody waits for anybody: a message is *fed* to a connection, which only queues it, and whatever is queued is written
-//!   while that connection's task waits in `read`. Who takes messages more slowly than they come has ever more of them queued,
-//!   and is dropped when that is too much.
+//! - Each message is encoded once, as [`Prepared`]. All queues share the bytes of a message of 4 KiB or more.
+//! - No connection waits for another. `feed` only queues a message; it is written while the connection's task waits in
+//!   `read`.
+//! - A receiver that is too slow is dropped when more than `--limit` bytes wait for it.
 
 use std::collections::HashMap;
 use std::io;
@@ -26,25 +26,25 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-/// How many messages a task may be behind before it counts as too slow, whatever its peer does.
+/// The most messages that a task may lag behind. A task that lags further drops its connection.
 const BACKLOG: usize = 64;
 
-/// How long the administrator's messages may wait for a peer that does not read.
+/// How long the administrator's messages wait for a peer that does not read.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Parser)]
 #[command(about = "Sends every message to every connection")]
 struct Options {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     bind: String,
-    /// The time between two messages
+    /// Time between two messages, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     every: u64,
-    /// The length of a message
+    /// Length of a message, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1024)]
     size: usize,
-    /// How much may wait for one connection before it is dropped
+    /// Bytes that may wait for one connection; a connection with more is dropped
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 20)]
     limit: usize,
 }
@@ -59,8 +59,8 @@ async fn main() -> io::Result<()> {
     let room = Arc::new(Room {
         news,
         limit,
-        // Ours is the stricter limit, so that feeding never waits.
-        config: Arc::new(Config { max_output_len: usize::MAX, ..Config::default() }),
+        // `limit` is checked before each message, so `feed` never has to wait.
+        config: Arc::new(Config::default().max_output_len(usize::MAX)),
         opened: AtomicU64::new(0),
         open: Mutex::default(),
     });
@@ -70,7 +70,7 @@ async fn main() -> io::Result<()> {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(serve(stream, Arc::clone(&room)))),
             Err(error) => {
-                // Out of descriptors or memory: that ends when a connection does.
+                // No descriptors or no memory: both come back when a connection ends.
                 eprintln!("broadcast: {error}");
                 sleep(Duration::from_millis(100)).await;
             }
@@ -80,7 +80,7 @@ async fn main() -> io::Result<()> {
 
 /// What the connections share.
 struct Room {
-    news: broadcast::Sender<Arc<Prepared>>,
+    news: broadcast::Sender<Prepared>,
     limit: usize,
     config: Arc<Config>,
     opened: AtomicU64,
@@ -88,13 +88,13 @@ struct Room {
 }
 
 impl Room {
-    /// The connections by their ID: with its writer, any task reaches any of them.
+    /// The open connections by ID. With its writer, any task can send on a connection or close it.
     fn open(&self) -> MutexGuard<'_, HashMap<u64, Writer<TcpStream>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Encodes each message, once.
+/// Encodes each message once, and gives it to all connections.
 async fn publish(room: Arc<Room>, every: Duration, size: usize) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -103,13 +103,12 @@ async fn publish(room: Arc<Room>, every: Duration, size: usize) {
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_micros();
         let mut news = format!("{number} {now} ");
         news.extend(std::iter::repeat_n('.', size.saturating_sub(news.len())));
-        room.news.send(Arc::new(Prepared::from(news))).ok(); // an error: nobody is there
+        room.news.send(Prepared::from(news)).ok(); // an error: there is no connection
     }
 }
 
-/// One connection, from its opening handshake to its end.
+/// Serves one connection from its opening handshake to its end.
 async fn serve(stream: TcpStream, room: Arc<Room>) -> Result<(), Error> {
-    stream.set_nodelay(true)?;
     let socket = accept_with(stream, Arc::clone(&room.config), |request| request.accept()).await?;
     let (reader, writer) = socket.split();
     let id = room.opened.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +122,7 @@ async fn serve(stream: TcpStream, room: Arc<Room>) -> Result<(), Error> {
     end.map(drop)
 }
 
-/// Sends all news until the connection ends, and says why it did.
+/// Sends all messages until the connection ends. Gives the reason for the end.
 async fn attend(
     id: u64,
     room: &Room,
@@ -131,36 +130,36 @@ async fn attend(
     writer: &Writer<TcpStream>,
 ) -> Result<&'static str, Error> {
     let mut news = room.news.subscribe();
-    writer.feed(&format!("you are {id}").into()).await?;
+    writer.feed(&format!("you are {id}")).await?;
     loop {
-        // Whichever of the two is dropped, nothing is lost: the next one goes on where it stopped.
+        // Both futures are cancel safe: the one that `select!` drops loses nothing.
         tokio::select! {
             received = reader.read() => match received? {
-                Some(_) => {} // receivers have no say
+                Some(_) => {} // messages of receivers are ignored
                 None => return Ok("closed"),
             },
             message = news.recv() => match message {
-                Ok(message) if writer.buffered_amount() <= room.limit => match writer.feed_prepared(&message).await {
-                    Err(Error::Send(SendError::Closed)) => {} // the closing handshake is the reader's
+                Ok(message) if writer.buffered_amount() <= room.limit => match writer.feed(&message).await {
+                    Err(Error::Send(SendError::Closed)) => {} // `read` completes the closing handshake
                     fed => fed?,
                 },
-                _ => return Ok("too slow"), // too much is waiting for it, or it has missed messages
+                _ => return Ok("too slow"), // too much waits for it, or the task has missed messages
             },
         }
     }
 }
 
-/// Follows the orders on standard input.
+/// Executes the commands on standard input.
 async fn administrate(room: Arc<Room>) -> io::Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
         let mut words = line.splitn(3, ' ');
-        let (order, id, text) = (words.next(), words.next(), words.next().unwrap_or_default().to_owned());
+        let (command, id, text) = (words.next(), words.next(), words.next().unwrap_or_default().to_owned());
         let writer = id.and_then(|id| room.open().get(&id.parse().ok()?).cloned());
-        match (order, writer) {
+        match (command, writer) {
             (Some("list"), _) => println!("open: {:?}", room.open().keys()),
             (Some("tell"), Some(writer)) => {
-                tokio::spawn(async move { timeout(PATIENCE, writer.send_text(&text)).await });
+                tokio::spawn(async move { timeout(PATIENCE, writer.send(&text)).await });
             }
             (Some("kick"), Some(writer)) => {
                 tokio::spawn(async move {

@@ -1,7 +1,7 @@
 //! An echo server on smol.
 //!
 //! ```text
-//! cargo run --release --features futures-io --example echo_smol -- --bind 127.0.0.1:9001
+//! cargo run --release --features smol --example echo_smol -- --bind 127.0.0.1:9001
 //! ```
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use smol::net::{TcpListener, TcpStream};
 #[derive(Debug, Parser)]
 #[command(about = "A WebSocket echo server on smol")]
 struct Options {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     bind: String,
 }
@@ -24,9 +24,9 @@ fn main() -> std::io::Result<()> {
         println!("echo_smol: ws://{}/", listener.local_addr()?);
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => executor.spawn(echo(stream)).detach(),
+                Ok((stream, _)) => executor.spawn(run(stream)).detach(),
                 Err(error) => {
-                    // Out of descriptors or memory: that ends when a connection does.
+                    // No descriptors or no memory: both come back when a connection ends.
                     eprintln!("echo_smol: {error}");
                     smol::Timer::after(Duration::from_millis(100)).await;
                 }
@@ -35,9 +35,15 @@ fn main() -> std::io::Result<()> {
     }))
 }
 
+async fn run(stream: TcpStream) {
+    if let Err(error) = echo(stream).await {
+        eprintln!("echo_smol: {error}");
+    }
+}
+
+/// Sends every message back. The answers to all messages of one read go out in one write.
 async fn echo(stream: TcpStream) -> Result<(), sansocket::Error> {
-    stream.set_nodelay(true)?;
-    let mut socket = sansocket::futures_io::accept(stream).await?;
+    let mut socket = sansocket::smol::accept(stream).await?;
     while let Some(message) = socket.read().await? {
         socket.feed(&message).await?;
     }

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 #[derive(Debug, Parser)]
 #[command(about = "A WebSocket echo server on tokio")]
 struct Options {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     bind: String,
 }
@@ -23,9 +23,9 @@ async fn main() -> std::io::Result<()> {
     println!("echo_tokio: ws://{}/", listener.local_addr()?);
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(echo(stream))),
+            Ok((stream, _)) => drop(tokio::spawn(run(stream))),
             Err(error) => {
-                // Out of descriptors or memory: that ends when a connection does.
+                // No descriptors or no memory: both come back when a connection ends.
                 eprintln!("echo_tokio: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -33,8 +33,14 @@ async fn main() -> std::io::Result<()> {
     }
 }
 
+async fn run(stream: TcpStream) {
+    if let Err(error) = echo(stream).await {
+        eprintln!("echo_tokio: {error}");
+    }
+}
+
+/// Sends every message back. The answers to all messages of one read go out in one write.
 async fn echo(stream: TcpStream) -> Result<(), sansocket::Error> {
-    stream.set_nodelay(true)?;
     let mut socket = sansocket::tokio::accept(stream).await?;
     while let Some(message) = socket.read().await? {
         socket.feed(&message).await?;

@@ -1,5 +1,6 @@
-//! Messages that own their data.
+//! Messages that own their data, and everything that can be sent.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -8,25 +9,25 @@ use bytestring::ByteString;
 
 use crate::frame::{FrameHeader, Opcode};
 
-/// A data message (RFC 6455 section 5.6). Cheap to clone: the data is shared.
+/// A data message (RFC 6455 section 5.6). A clone shares the data.
 ///
-/// Control frames are not messages; see [`Event`](crate::Event).
+/// Control frames are no messages; see [`Event`](crate::Event).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
-    /// Text, valid UTF-8 as a whole.
+    /// Text: valid UTF-8.
     Text(ByteString),
     /// Bytes of any kind.
     Binary(Bytes),
 }
 
 impl Message {
-    /// The data, whichever kind it is.
+    /// The data of either type.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes()
     }
 
-    /// The text, if it is text.
+    /// The text of a text message.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -34,19 +35,27 @@ impl Message {
         }
     }
 
-    /// How many bytes of data there are.
+    /// The data of either type, without a copy.
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Binary(data) => data,
+        }
+    }
+
+    /// The length of the data in bytes.
     #[inline]
     pub fn len(&self) -> usize {
         self.bytes().len()
     }
 
-    /// Whether the message is empty, which is legal.
+    /// Whether the message has no data. Such messages are legal.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     #[inline]
-    pub(crate) fn bytes(&self) -> &Bytes {
+    fn bytes(&self) -> &Bytes {
         match self {
             Self::Text(text) => text.as_bytes(),
             Self::Binary(data) => data,
@@ -54,7 +63,7 @@ impl Message {
     }
 
     #[inline]
-    pub(crate) fn opcode(&self) -> Opcode {
+    fn opcode(&self) -> Opcode {
         match self {
             Self::Text(_) => Opcode::Text,
             Self::Binary(_) => Opcode::Binary,
@@ -62,41 +71,50 @@ impl Message {
     }
 }
 
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
+impl AsRef<[u8]> for Message {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
     }
 }
 
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
+/// `From` for each type that becomes text, and each that becomes binary data.
+macro_rules! message_from {
+    ($($from:ty => $variant:ident($value:ident) $into:expr;)*) => {$(
+        impl From<$from> for Message {
+            fn from($value: $from) -> Self {
+                Self::$variant($into)
+            }
+        }
+    )*};
+}
+
+message_from! {
+    &str => Text(text) text.into();
+    &String => Text(text) text.as_str().into();
+    String => Text(text) text.into();
+    ByteString => Text(text) text;
+    Cow<'_, str> => Text(text) text.into_owned().into();
+    &[u8] => Binary(data) Bytes::copy_from_slice(data);
+    Vec<u8> => Binary(data) data.into();
+    Bytes => Binary(data) data;
+}
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(data: &[u8; N]) -> Self {
+        Self::from(&data[..])
     }
 }
 
-impl From<&[u8]> for Message {
-    fn from(data: &[u8]) -> Self {
-        Self::Binary(Bytes::copy_from_slice(data))
-    }
-}
-
-impl From<Vec<u8>> for Message {
-    fn from(data: Vec<u8>) -> Self {
-        Self::Binary(data.into())
-    }
-}
-
-impl From<Bytes> for Message {
-    fn from(data: Bytes) -> Self {
-        Self::Binary(data)
+impl From<Message> for Bytes {
+    fn from(message: Message) -> Self {
+        message.into_bytes()
     }
 }
 
 /// A message encoded once, to be sent to many.
 ///
-/// A server's frame holds nothing that depends on the receiver, so its bytes are shared by all connections that
-/// [`send_prepared`](crate::Connection::send_prepared) it. A client masks each frame with a key of its own (section 5.3)
-/// and copies the payload.
+/// A server's frame is the same for every client, so all connections that send it share its bytes. A client masks each
+/// frame with a key of its own (section 5.3) and copies the payload.
 ///
 /// ```
 /// use sansocket::{Config, Connection, Prepared};
@@ -104,7 +122,7 @@ impl From<Bytes> for Message {
 /// let news = Prepared::from("the same for everybody");
 /// let mut room = [Connection::server(Config::default()), Connection::server(Config::default())];
 /// for connection in &mut room {
-///     connection.send_prepared(&news)?;
+///     connection.send(&news)?;
 /// }
 /// # Ok::<(), sansocket::SendError>(())
 /// ```
@@ -120,17 +138,13 @@ impl Prepared {
     pub fn message(&self) -> &Message {
         &self.message
     }
-
-    pub(crate) fn frame(&self) -> &Bytes {
-        &self.frame
-    }
 }
 
 impl<M: Into<Message>> From<M> for Prepared {
-    /// Encodes the message; the one copy of its data that will be made.
+    /// Encodes the message. This copies its data once.
     fn from(message: M) -> Self {
         let message = message.into();
-        let data = message.bytes();
+        let data = message.as_bytes();
         let payload_len = data.len() as u64;
         let header =
             FrameHeader { fin: true, rsv1: false, opcode: message.opcode(), mask: None, payload_len };
@@ -140,5 +154,151 @@ impl<M: Into<Message>> From<M> for Prepared {
         frame.put_slice(start.get(..header_len).unwrap_or_default());
         frame.put_slice(data);
         Self { message, frame: frame.freeze() }
+    }
+}
+
+/// What [`send`](crate::Connection::send) takes: a message, or a fragment of one.
+///
+/// | from | sent as |
+/// |---|---|
+/// | `&str`, `&String` | a text message, copied |
+/// | `&[u8]`, `&[u8; N]`, `&Vec<u8>` | a binary message, copied |
+/// | `&ByteString`, `&Bytes`, [`&Message`](Message) | a message; a server sends 4 KiB and more without a copy |
+/// | [`&Prepared`](Prepared) | a message that was encoded before; a server sends 4 KiB and more without a copy |
+/// | [`Chunk`](crate::Chunk) | a fragment, as it was received |
+/// | [`text_fragment`](Self::text_fragment), [`binary_fragment`](Self::binary_fragment) | a fragment, copied |
+///
+/// ```
+/// use sansocket::{Config, Connection, Message, Outgoing};
+///
+/// let mut connection = Connection::server(Config::default());
+/// connection.send("text")?;
+/// connection.send(b"binary")?;
+/// connection.send(&Message::from("text"))?;
+/// connection.send(Outgoing::text_fragment("Hel", false))?; // more follows
+/// connection.send(Outgoing::text_fragment("lo", true))?; // the last fragment
+/// # Ok::<(), sansocket::SendError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    pub(crate) opcode: Opcode,
+    pub(crate) payload: Payload<'a>,
+    pub(crate) part: Part,
+}
+
+/// Where the payload is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Payload<'a> {
+    Borrowed(&'a [u8]),
+    Shared(&'a Bytes),
+    /// The payload, and the unmasked frame that carries it.
+    Framed(&'a Bytes, &'a Bytes),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    WholeMessage,
+    Fragment { fin: bool },
+}
+
+impl<'a> Outgoing<'a> {
+    /// The next fragment of a text message (section 5.4). The first fragment begins the message, the one with `fin` ends
+    /// it. Each fragment is whole characters. Control frames may be sent between fragments, other messages may not.
+    pub fn text_fragment(text: &'a str, fin: bool) -> Self {
+        Self { part: Part::Fragment { fin }, ..Self::from(text) }
+    }
+
+    /// The next fragment of a binary message, as for [`text_fragment`](Self::text_fragment).
+    pub fn binary_fragment(data: &'a [u8], fin: bool) -> Self {
+        Self { part: Part::Fragment { fin }, ..Self::from(data) }
+    }
+
+    #[inline]
+    fn whole(opcode: Opcode, payload: Payload<'a>) -> Self {
+        Self { opcode, payload, part: Part::WholeMessage }
+    }
+
+    #[inline]
+    pub(crate) fn payload(&self) -> &'a [u8] {
+        match self.payload {
+            Payload::Borrowed(data) => data,
+            Payload::Shared(data) | Payload::Framed(data, _) => data,
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Outgoing<'a> {
+    #[inline]
+    fn from(text: &'a str) -> Self {
+        Self::whole(Opcode::Text, Payload::Borrowed(text.as_bytes()))
+    }
+}
+
+impl<'a> From<&'a [u8]> for Outgoing<'a> {
+    #[inline]
+    fn from(data: &'a [u8]) -> Self {
+        Self::whole(Opcode::Binary, Payload::Borrowed(data))
+    }
+}
+
+impl<'a> From<&'a String> for Outgoing<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Outgoing<'a> {
+    fn from(data: &'a [u8; N]) -> Self {
+        Self::from(&data[..])
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Outgoing<'a> {
+    fn from(data: &'a Vec<u8>) -> Self {
+        Self::from(data.as_slice())
+    }
+}
+
+impl<'a> From<&'a ByteString> for Outgoing<'a> {
+    fn from(text: &'a ByteString) -> Self {
+        Self::whole(Opcode::Text, Payload::Shared(text.as_bytes()))
+    }
+}
+
+impl<'a> From<&'a Bytes> for Outgoing<'a> {
+    fn from(data: &'a Bytes) -> Self {
+        Self::whole(Opcode::Binary, Payload::Shared(data))
+    }
+}
+
+impl<'a> From<&'a Message> for Outgoing<'a> {
+    #[inline]
+    fn from(message: &'a Message) -> Self {
+        Self::whole(message.opcode(), Payload::Shared(message.bytes()))
+    }
+}
+
+impl<'a> From<&'a Prepared> for Outgoing<'a> {
+    fn from(prepared: &'a Prepared) -> Self {
+        let Prepared { message, frame } = prepared;
+        Self::whole(message.opcode(), Payload::Framed(message.bytes(), frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_made_of_every_owned_and_borrowed_type() {
+        let text = Message::Text("a".into());
+        let texts =
+            ["a".into(), (&String::from("a")).into(), String::from("a").into(), Cow::from("a").into()];
+        assert!(texts.iter().chain([&ByteString::from("a").into()]).all(|made: &Message| *made == text));
+        let binary = Message::Binary(Bytes::from_static(b"a"));
+        let binaries =
+            [b"a".into(), (&b"a"[..]).into(), b"a".to_vec().into(), Bytes::from_static(b"a").into()];
+        assert!(binaries.iter().all(|made: &Message| *made == binary));
+        assert_eq!(Bytes::from(text), binary.into_bytes());
     }
 }

@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-/// A queue of bytes in one piece. What is read from a socket and what is written to it both live in one.
+/// A contiguous queue of bytes. It holds the bytes received from a socket, and those to be written to one.
 ///
-/// The storage is always initialised (so that a reader can be handed the free part of it without `unsafe`), and
-/// `start..end` of it is the content.
+/// The content is `start..end` of the storage. The storage is always initialised, so that a socket can read into its
+/// free part without `unsafe`.
 #[derive(Default)]
 pub(crate) struct Queue {
     storage: Vec<u8>,
@@ -14,7 +14,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// An empty queue in storage that was another's.
+    /// An empty queue that reuses `storage`.
     pub(crate) fn from_storage(storage: Vec<u8>) -> Self {
         Self { storage, start: 0, end: 0 }
     }
@@ -38,9 +38,20 @@ impl Queue {
         self.start == self.end
     }
 
+    /// Drops `n` bytes from the front, if there are that many.
     #[inline]
-    pub(crate) fn holds(&self, n: usize) -> bool {
-        self.storage.get(self.start..self.end).is_some_and(|content| n <= content.len())
+    pub(crate) fn skip(&mut self, n: usize) -> bool {
+        let holds = n <= self.len();
+        if holds {
+            self.start += n;
+        }
+        holds
+    }
+
+    /// `len` bytes of the storage from `position`: content, or bytes that were dropped since nothing was added.
+    #[inline]
+    pub(crate) fn at(&mut self, position: usize, len: usize) -> &mut [u8] {
+        self.storage.get_mut(position..position + len).unwrap_or_default()
     }
 
     #[inline]
@@ -53,37 +64,53 @@ impl Queue {
         self.storage.get_mut(self.start..self.end).unwrap_or_default()
     }
 
-    /// The next `N` bytes of the storage; those behind the end of the content mean nothing.
+    /// `N` bytes of the storage, `offset` bytes from the front. They may include stale bytes after the content. `None` if the
+    /// storage ends before.
     #[inline]
-    pub(crate) fn peek<const N: usize>(&self) -> Option<&[u8; N]> {
-        self.storage.get(self.start..)?.first_chunk()
+    pub(crate) fn peek<const N: usize>(&self, offset: usize) -> Option<&[u8; N]> {
+        let from = self.start.wrapping_add(offset);
+        self.storage.get(from..from.wrapping_add(N))?.first_chunk()
     }
 
-    /// Drops `n` bytes from the front, and gives them; nothing if there are less.
+    /// Removes and returns the first `n` bytes. With fewer than `n` bytes, returns an empty slice and removes none.
     #[inline]
     pub(crate) fn take(&mut self, n: usize) -> &mut [u8] {
-        let Some(taken) = self.storage.get_mut(self.start..self.end).and_then(|content| content.get_mut(..n))
-        else {
-            return &mut [];
-        };
-        self.start += n;
-        taken
+        let position = self.start;
+        if self.skip(n) { self.at(position, n) } else { &mut [] }
     }
 
-    /// Where the front is in the storage.
+    /// The position of the front in the storage.
     #[inline]
     pub(crate) fn position(&self) -> usize {
         self.start
     }
 
-    /// What was dropped from the front since it was at `position`, as long as nothing was added.
+    /// The bytes removed since the front was at `position`. Valid only until bytes are added.
     #[inline]
     pub(crate) fn since(&self, position: usize) -> &[u8] {
         self.storage.get(position..self.start).unwrap_or_default()
     }
 
-    /// Room for at least `min` bytes behind the content; what has been written there joins it with `commit`.
-    /// Content moves to the front of the storage before the storage grows; an emptied queue starts there again.
+    /// Drops the content from the back. Dropped bytes in front of it stay in the storage.
+    pub(crate) fn truncate(&mut self) {
+        self.end = self.start;
+    }
+
+    /// Takes back what was dropped from the front since it was at `position`, if nothing was added. Gives its length.
+    pub(crate) fn give_back(&mut self, position: usize) -> usize {
+        let n = self.start.saturating_sub(position);
+        self.start -= n;
+        n
+    }
+
+    /// The room behind the content.
+    #[inline]
+    pub(crate) fn unused(&mut self) -> &mut [u8] {
+        self.storage.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// The free part behind the content, at least `min` bytes; `commit` appends bytes written there. An empty queue
+    /// starts again at the front of the storage.
     #[inline]
     pub(crate) fn spare(&mut self, min: usize) -> &mut [u8] {
         if self.is_empty() {
@@ -96,10 +123,11 @@ impl Queue {
         self.storage.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// Appends `n` bytes, to be written at the front of what this gives, if there is room for `N` behind the content as it is.
+    /// Appends `n` bytes and returns the place to write them, with `N` bytes of room. `None`, and no change, if fewer
+    /// than `N` bytes are free behind the content.
     #[inline]
     pub(crate) fn commit_array<const N: usize>(&mut self, n: usize) -> Option<&mut [u8; N]> {
-        let room = self.storage.get_mut(self.end..)?.first_chunk_mut()?;
+        let room = self.storage.get_mut(self.end..self.end.wrapping_add(N))?.first_chunk_mut()?;
         self.end += n.min(N);
         Some(room)
     }
@@ -107,8 +135,8 @@ impl Queue {
     #[cold]
     fn make_room(&mut self, min: usize) {
         let needed = self.len().saturating_add(min);
-        // Content is moved within its storage only into a gap of its own size: each byte about once, however little is
-        // taken from the front at a time.
+        // Move the content only if the gap in front is at least as long. Each byte then moves about once, even if bytes
+        // are removed one at a time.
         if needed > self.storage.len() || self.start < self.len() {
             self.grow_to(needed.max(self.storage.len().saturating_mul(2)));
         }
@@ -117,12 +145,12 @@ impl Queue {
         self.start = 0;
     }
 
-    /// How many bytes fit behind the content as it is.
+    /// The number of free bytes behind the content.
     pub(crate) fn room(&self) -> usize {
         self.storage.len() - self.end
     }
 
-    /// Storage of at least `len` bytes, and no more than that if it grows.
+    /// Grows the storage to exactly `len` bytes, unless it is that long already.
     pub(crate) fn grow_to(&mut self, len: usize) {
         if let Some(more) = len.checked_sub(self.storage.len()) {
             self.storage.reserve_exact(more);
@@ -130,7 +158,7 @@ impl Queue {
         }
     }
 
-    /// Appends the first `n` bytes of what `spare` gave.
+    /// Appends the first `n` bytes of the free part, which `spare` returned.
     #[inline]
     pub(crate) fn commit(&mut self, n: usize) {
         self.end = self.end.saturating_add(n).min(self.storage.len());
@@ -140,7 +168,7 @@ impl Queue {
         self.append(bytes.len()).copy_from_slice(bytes);
     }
 
-    /// Appends `n` bytes, to be written to what this gives.
+    /// Appends `n` bytes and returns the place to write them.
     #[inline]
     pub(crate) fn append(&mut self, n: usize) -> &mut [u8] {
         if self.room() < n {
@@ -151,13 +179,15 @@ impl Queue {
         self.storage.get_mut(begin..self.end).unwrap_or_default()
     }
 
-    /// Drops `n` bytes from the front. They stay where they are until something is added.
+    /// Removes the first `n` bytes. They stay in the storage until bytes are added.
     #[inline]
     pub(crate) fn consume(&mut self, n: usize) {
-        self.start = self.start.saturating_add(n).min(self.end);
+        if !self.skip(n) {
+            self.start = self.end;
+        }
     }
 
-    /// Drops the content, and the storage with it where that is larger than `retain`.
+    /// Removes the content. Frees the storage if it is longer than `retain` bytes.
     #[inline]
     pub(crate) fn reset(&mut self, retain: usize) {
         self.start = 0;
@@ -167,7 +197,7 @@ impl Queue {
         }
     }
 
-    /// Forgets the front `n` bytes of the content by moving the rest; the content leaves as a `Vec`.
+    /// The content as a `Vec`, in the same storage.
     pub(crate) fn into_vec(mut self) -> Vec<u8> {
         self.storage.truncate(self.end);
         self.storage.drain(..self.start);
@@ -175,7 +205,8 @@ impl Queue {
     }
 }
 
-/// An empty slice, by a branch that is never taken: a default would be computed every time and waited for.
+/// An empty slice, for a branch that is never taken. `unwrap_or_default` would compile to a select, which delays the
+/// common case.
 #[cold]
 #[inline(never)]
 fn nothing<'a>() -> &'a [u8] {

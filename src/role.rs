@@ -1,9 +1,9 @@
-/// Which end of the connection this is. The two differ in masking (RFC 6455 section 5.1) and in who ends the
-/// TCP connection first (section 7.1.1), and in nothing else once the connection is open.
+/// The role of this end of the connection. After the opening handshake, the roles differ only in masking (RFC 6455
+/// section 5.1) and in which of them ends the TCP connection first (the server, section 7.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Masks what it sends, refuses what is masked.
+    /// Sends masked frames and rejects masked ones.
     Client,
-    /// Sends unmasked, refuses what is not masked.
+    /// Sends unmasked frames and rejects unmasked ones.
     Server,
 }

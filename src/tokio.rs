@@ -11,7 +11,7 @@
 //!         tokio::spawn(async move {
 //!             let mut socket = sansocket::tokio::accept(stream).await?;
 //!             while let Some(message) = socket.read().await? {
-//!                 socket.feed(&message).await?; // queued, and written with all others before the next read that waits
+//!                 socket.feed(&message).await?; // queued; the next read that waits writes all queued messages
 //!             }
 //!             Ok::<(), sansocket::Error>(())
 //!         });
@@ -20,6 +20,7 @@
 //! ```
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -29,46 +30,56 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use crate::asynchronous::{self, Io};
+use crate::asynchronous::{self, Transport};
 use crate::config::Config;
+use crate::connection::Connection;
 use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
 use crate::handshake::server::{HttpRequest, Request, Response};
+use crate::timestamp::Timestamp;
 
-asynchronous::bind!(Tokio, TcpStream, within);
+asynchronous::bind!(TokioTransport, TcpStream);
 
-/// The result of a future that is ready in time.
+async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((host, port)).await?.collect())
+}
+
+fn sleep(duration: Duration) -> Sleep {
+    tokio::time::sleep(duration)
+}
+
+/// The result of a future, if it is ready in time.
 async fn within<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
     tokio::time::timeout(timeout, future).await.ok()
 }
 
-/// A tokio stream with tokio's clock.
+/// A stream of tokio with tokio's clock.
 #[derive(Debug)]
-pub struct Tokio<S> {
+pub struct TokioTransport<S> {
     stream: S,
     origin: Instant,
-    /// Made when it is first needed.
+    /// Made when it is first used.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Tokio<S> {
+impl<S> TokioTransport<S> {
     /// The stream, on a clock that starts now.
     pub fn new(stream: S) -> Self {
         Self { stream, origin: Instant::now(), sleep: None }
     }
+}
 
-    /// The stream.
-    pub fn stream(&self) -> &S {
+impl<S: AsyncRead + AsyncWrite + Unpin> Transport for TokioTransport<S> {
+    type Stream = S;
+
+    fn stream(&self) -> &S {
         &self.stream
     }
 
-    /// The stream again.
-    pub fn into_stream(self) -> S {
+    fn into_stream(self) -> S {
         self.stream
     }
-}
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Io for Tokio<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut to = ReadBuf::new(to);
         let read = Pin::new(&mut self.stream).poll_read(cx, &mut to);
@@ -87,14 +98,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io for Tokio<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
-    fn now(&self) -> Duration {
-        self.origin.elapsed()
+    fn now(&self) -> Timestamp {
+        self.origin.elapsed().into()
     }
 
-    fn poll_until(&mut self, cx: &mut Context<'_>, time: Duration) -> Poll<()> {
-        // Later than anybody waits, where the clock does not reach so far.
-        let time =
-            self.origin.checked_add(time).unwrap_or_else(|| self.origin + Duration::from_secs(1 << 32));
+    fn poll_until(&mut self, cx: &mut Context<'_>, time: Timestamp) -> Poll<()> {
+        // A clock that does not reach that far waits for more than a century.
+        let time = (self.origin.checked_add(time.duration_since(Timestamp::ORIGIN)))
+            .unwrap_or_else(|| self.origin + Duration::from_secs(1 << 32));
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(time)));
         if sleep.deadline() != time {
             sleep.as_mut().reset(time);

@@ -1,19 +1,19 @@
-//! UTF-8 that arrives in pieces (RFC 6455 sections 5.6 and 8.1).
+//! Validates UTF-8 that arrives in pieces (RFC 6455 sections 5.6 and 8.1).
 //!
-//! A piece may end inside a character. The whole characters in it are lent as `&str`; the beginning of the one that
-//! was cut off, three bytes at most, is carried to the next piece. The first byte that no continuation could make
-//! valid is an error at once.
+//! A piece may end inside a character. Its whole characters are returned as `&str`; [`Carry`] keeps the first bytes of
+//! the incomplete one, at most three, until the next piece. An invalid byte is an error at once.
 
 use ascii::AsciiStr;
 
-/// Bytes that cannot be, or become, UTF-8.
+/// The bytes are not UTF-8, and more bytes cannot make them valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
-/// Up to this length it pays to look whether all of it is ASCII before the vectors are set up.
+/// Text below this length in bytes is tested for ASCII first, which takes less time than to set up the vectorised
+/// validator.
 const SHORT: usize = 64;
 
-/// Text that is there as a whole.
+/// Validates a whole text.
 #[inline]
 pub(crate) fn whole(bytes: &[u8]) -> Result<&str, Invalid> {
     if bytes.len() < SHORT {
@@ -24,7 +24,7 @@ pub(crate) fn whole(bytes: &[u8]) -> Result<&str, Invalid> {
     simdutf8::basic::from_utf8(bytes).map_err(|_| Invalid)
 }
 
-/// The beginning of a character whose end has not arrived.
+/// The first bytes of a character that is not complete.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Carry {
     bytes: [u8; 4],
@@ -32,12 +32,13 @@ pub(crate) struct Carry {
 }
 
 impl Carry {
-    /// Whether the text so far ends between two characters.
+    /// Whether the text so far ends with a complete character.
     pub(crate) fn is_empty(self) -> bool {
         self.len == 0
     }
 
-    /// Takes the next piece of the text: the character that it completes, and the whole characters behind that.
+    /// Validates the next piece of the text. Returns the character that it completes, then the whole characters after
+    /// that.
     pub(crate) fn push<'a>(&mut self, mut piece: &'a [u8]) -> Result<(Option<char>, &'a str), Invalid> {
         let mut seam = None;
         while self.len > 0 && seam.is_none() {
@@ -70,8 +71,8 @@ impl Carry {
     }
 }
 
-/// Splits off a character at the end that lacks bytes. Only the lead byte and the count behind it are looked at:
-/// whatever else is wrong is found by whoever validates the two parts.
+/// Splits off an incomplete character at the end. Looks only at the lead byte and the number of continuation bytes; the
+/// caller validates both parts.
 fn split_before_cut(bytes: &[u8]) -> (&[u8], &[u8]) {
     let behind = bytes.iter().rev().take(3).position(|&byte| byte & 0xC0 != 0x80);
     let Some(continuations) = behind else { return (bytes, &[]) };
@@ -92,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    /// The text of `pieces`, or `None` at the first impossible byte or at an end inside a character.
+    /// The text of `pieces`; `None` if a byte is invalid or the text ends inside a character.
     fn joined<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<String> {
         let (mut carry, mut text) = (Carry::default(), String::new());
         for piece in pieces {
@@ -124,7 +125,7 @@ mod tests {
     // attack: utf8-1
     // req: 6455-5.6-b, 6455-8.1-a
     #[test]
-    fn every_string_of_up_to_two_bytes_and_every_class_of_longer_ones() {
+    fn strings_of_one_and_two_bytes_and_edges_of_longer_ones_agree_with_std() {
         for first in 0..=255 {
             agrees_at_every_split(&[first]);
             for second in 0..=255 {
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_character_in_pieces_comes_with_the_last_of_them() {
+    fn split_character_is_returned_with_its_last_piece() {
         let mut carry = Carry::default();
         let rows: [(&[u8], Option<char>, &str); 7] = [
             (b"ab", None, "ab"),
@@ -167,8 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_impossible_byte_fails() {
-        // Each row: what is still possible, then a byte that ends it.
+    fn first_invalid_byte_fails() {
+        // Each row: valid so far, then a byte that makes it invalid.
         let rows: [(&[u8], u8); 6] = [
             (&[0xF4], 0x90),
             (&[0xED], 0xA0),
@@ -177,15 +178,15 @@ mod tests {
             (&[0xC3], 0x28),
             (b"ok\xE2\x82", b'x'),
         ];
-        for (possible, byte) in rows {
+        for (valid, byte) in rows {
             let mut carry = Carry::default();
-            assert!(carry.push(possible).is_ok(), "{possible:02x?}");
-            assert_eq!(carry.push(&[byte]), Err(Invalid), "{possible:02x?} {byte:02x}");
+            assert!(carry.push(valid).is_ok(), "{valid:02x?}");
+            assert_eq!(carry.push(&[byte]), Err(Invalid), "{valid:02x?} {byte:02x}");
         }
     }
 
     #[test]
-    fn long_text_cut_anywhere() {
+    fn long_text_is_valid_at_every_split() {
         let text = "κόσμε, 世界, 🦀 ".repeat(20);
         let pieces: Vec<_> = (1..text.len()).map(|at| text.as_bytes().split_at(at)).collect();
         for (left, right) in pieces {

@@ -1,6 +1,6 @@
-//! The examples of the async side as processes, with this crate as their client.
-#![cfg(any(feature = "tokio", feature = "futures-io"))]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
+//! The async examples as processes. This crate is their client.
+#![cfg(any(feature = "tokio", feature = "smol"))]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "an unexpected value ends the test")]
 
 #[path = "example_server/echo.rs"]
 mod echo;
@@ -15,7 +15,7 @@ fn echo_tokio_echoes() {
     echoes(&Server::start("echo_tokio", &[]).url("/"));
 }
 
-#[cfg(feature = "futures-io")]
+#[cfg(feature = "smol")]
 #[test]
 fn echo_smol_echoes() {
     echoes(&Server::start("echo_smol", &[]).url("/"));
@@ -25,14 +25,14 @@ fn echo_smol_echoes() {
 mod broadcast {
     use std::net::TcpStream;
 
-    use sansocket::blocking::{self, Waited, WebSocket};
+    use sansocket::blocking::{self, TimedRead, WebSocket};
     use sansocket::{CloseCode, Message};
 
     use super::Server;
     use super::echo::next;
     use super::example_server::PATIENCE;
 
-    /// A connection and its ID.
+    /// Connects. Gives the connection and its ID.
     fn join(server: &Server) -> (WebSocket<TcpStream>, String) {
         let mut socket = blocking::connect(&server.url("/")).unwrap();
         let greeting = next(&mut socket);
@@ -46,10 +46,10 @@ mod broadcast {
     }
 
     #[test]
-    fn every_receiver_gets_every_message_in_order() {
+    fn all_receivers_get_all_messages_in_order() {
         let server = Server::start("broadcast", &["--every", "20", "--size", "2000"]);
         let mut sockets: Vec<_> = (0..50).map(|_| join(&server).0).collect();
-        // From the first message on that all are there for.
+        // All receivers are connected from this message on.
         let start = sockets.iter_mut().map(|socket| number(&next(socket))).max().unwrap() + 1;
         for socket in &mut sockets {
             while number(&next(socket)) < start {}
@@ -61,11 +61,11 @@ mod broadcast {
     }
 
     #[test]
-    fn a_connection_is_reached_by_its_id() {
+    fn message_is_sent_to_one_connection_by_its_id() {
         let mut server = Server::start("broadcast", &["--every", "600000"]);
         let (mut first, first_id) = join(&server);
         let (mut second, second_id) = join(&server);
-        // The server's first message of its own may come at any time.
+        // The server's first broadcast may arrive at any time.
         let skip = |message: Message| {
             if message.as_text().unwrap().starts_with("0 ") { None } else { Some(message) }
         };
@@ -76,12 +76,12 @@ mod broadcast {
 
         server.type_line(&format!("kick {first_id} enough"));
         let read = match first.read_timeout(PATIENCE).unwrap() {
-            Waited::Received(message) if skip(message.clone()).is_none() => {
+            TimedRead::Message(message) if skip(message.clone()).is_none() => {
                 first.read_timeout(PATIENCE).unwrap()
             }
             read => read,
         };
-        assert_eq!(read, Waited::Closed);
+        assert_eq!(read, TimedRead::Closed);
         let end = first.close_info().unwrap();
         assert_eq!((end.code, &*end.reason), (CloseCode::POLICY_VIOLATION, "enough"));
         assert_eq!(server.line(), format!("{first_id}: closed"));
@@ -94,9 +94,9 @@ mod broadcast {
         assert_eq!(server.line(), format!("{second_id}: closed"));
     }
 
-    /// What cannot be sent to it any more does not cut its closing handshake short.
+    /// A broadcast that can no longer be sent does not cut the closing handshake short.
     #[test]
-    fn a_receiver_closes_cleanly_in_the_middle_of_the_news() {
+    fn receiver_closes_cleanly_during_broadcasts() {
         let server = Server::start("broadcast", &["--every", "1", "--size", "20000"]);
         for _ in 0..100 {
             let (mut socket, id) = join(&server);
@@ -107,7 +107,7 @@ mod broadcast {
     }
 
     #[test]
-    fn who_does_not_read_is_dropped_and_delays_nobody() {
+    fn receiver_that_does_not_read_is_dropped_and_delays_no_other() {
         let server = Server::start("broadcast", &["--every", "20", "--size", "200000", "--limit", "4000000"]);
         let (slow, slow_id) = join(&server);
         let (mut quick, _) = join(&server);

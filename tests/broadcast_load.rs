@@ -6,7 +6,7 @@
 //! cargo test --release --all-features --test broadcast_load -- --ignored --nocapture
 //! ```
 #![cfg(feature = "tokio")]
-#![allow(clippy::unwrap_used, reason = "this is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "an unexpected value ends the test")]
 
 mod example_server;
 
@@ -17,8 +17,8 @@ use example_server::Server;
 use tokio::sync::{Barrier, Semaphore};
 
 #[test]
-#[ignore = "takes 20,000 descriptors in two processes, and half a minute"]
-fn ten_thousand_receivers() {
+#[ignore = "needs 20,000 file descriptors in two processes and takes 30 s"]
+fn ten_thousand_receivers_get_all_messages_in_order() {
     load(10_000, 1 << 10, Duration::from_secs(1), 10);
     load(10_000, 64 << 10, Duration::from_secs(4), 5);
 }
@@ -63,18 +63,18 @@ struct Load {
     messages: usize,
     opening: Semaphore,
     all_are_open: Barrier,
-    /// Of each message to each receiver.
+    /// The delay of each message to each receiver.
     delays: Mutex<Vec<Duration>>,
 }
 
-/// One receiver: gets every message from one on, in order.
+/// One receiver. It checks that it gets all messages in order.
 async fn receive(load: Arc<Load>) {
     let mut socket = {
         let _permit = load.opening.acquire().await.unwrap();
         sansocket::tokio::connect(&load.url).await.unwrap()
     };
     load.all_are_open.wait().await;
-    // What is here already was sent while others were still coming.
+    // Skip messages that were sent before all receivers were connected.
     while let Ok(message) = tokio::time::timeout(Duration::from_millis(100), socket.read()).await {
         message.unwrap();
     }
@@ -93,7 +93,7 @@ async fn receive(load: Arc<Load>) {
     load.delays.lock().unwrap().extend(delays);
 }
 
-/// What the operating system says of the server's memory, where it does.
+/// The server's memory use as the operating system reports it; empty where it does not.
 fn memory(pid: u32) -> String {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let lines = status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"));

@@ -7,7 +7,7 @@ mod example_server;
 use std::time::Duration;
 
 use example_server::{PATIENCE, Server};
-use sansocket::blocking::{self, Waited, WebSocket};
+use sansocket::blocking::{self, TimedRead, WebSocket};
 use sansocket::{CloseCode, Event, Message};
 
 fn connect(server: &Server) -> WebSocket<std::net::TcpStream> {
@@ -16,13 +16,13 @@ fn connect(server: &Server) -> WebSocket<std::net::TcpStream> {
 
 fn next(socket: &mut WebSocket<std::net::TcpStream>) -> Message {
     match socket.read_timeout(PATIENCE).unwrap() {
-        Waited::Received(message) => message,
+        TimedRead::Message(message) => message,
         other => panic!("{other:?} instead of a message"),
     }
 }
 
 #[test]
-fn echoes_text_and_binary() {
+fn text_and_binary_are_echoed() {
     let server = Server::start("echo", &[]);
     let mut socket = connect(&server);
     for message in
@@ -34,7 +34,7 @@ fn echoes_text_and_binary() {
 }
 
 #[test]
-fn says_something_after_silence_and_goes_on() {
+fn timeout_sends_a_message_and_the_connection_goes_on() {
     let server = Server::start("echo", &["--timeout", "0.05"]);
     let mut socket = connect(&server);
     for _ in 0..2 {
@@ -42,23 +42,23 @@ fn says_something_after_silence_and_goes_on() {
         let time = message.as_text().and_then(|text| text.strip_prefix("Server timed-out at ")).unwrap();
         assert_eq!(time.len(), "2011-12-11 10:09:08".len(), "{time}");
     }
-    socket.send_text("still there?").unwrap();
+    socket.send("still there?").unwrap();
     while next(&mut socket).as_text() != Some("still there?") {}
 }
 
 #[test]
-fn the_message_exit_closes_normally() {
+fn message_exit_closes_with_1000() {
     let server = Server::start("echo", &[]);
     let mut socket = connect(&server);
-    socket.send_text("exit").unwrap();
-    assert_eq!(socket.read_timeout(PATIENCE).unwrap(), Waited::Closed);
+    socket.send("exit").unwrap();
+    assert_eq!(socket.read_timeout(PATIENCE).unwrap(), TimedRead::Closed);
     let end = socket.close_info().unwrap();
     assert_eq!((end.code, &*end.reason, end.was_clean), (CloseCode::NORMAL, "goodbye", true));
     assert!(server.line().ends_with(" ended: code 1000, reason \"\", clean"));
 }
 
 #[test]
-fn ends_when_the_client_closes_and_says_how() {
+fn end_of_a_connection_is_printed_with_code_and_reason() {
     let server = Server::start("echo", &[]);
     connect(&server).close(CloseCode(4001), "I am off").unwrap();
     assert!(server.line().ends_with(" ended: code 4001, reason \"I am off\", clean"));
@@ -67,10 +67,10 @@ fn ends_when_the_client_closes_and_says_how() {
 }
 
 #[test]
-fn plain_only_echoes() {
+fn plain_echoes_and_does_nothing_else() {
     let server = Server::start("echo", &["--plain", "--timeout", "0.01"]);
     let mut socket = connect(&server);
-    assert_eq!(socket.read_timeout(Duration::from_millis(100)).unwrap(), Waited::Elapsed);
+    assert_eq!(socket.read_timeout(Duration::from_millis(100)).unwrap(), TimedRead::TimedOut);
     let messages: Vec<Message> = ["exit", "a", "b"].map(Message::from).into();
     for message in &messages {
         socket.feed(message).unwrap();
@@ -81,7 +81,7 @@ fn plain_only_echoes() {
 }
 
 #[test]
-fn the_keepalive_is_an_option() {
+fn keepalive_interval_is_an_option() {
     let server = Server::start("echo", &["--plain", "--keepalive", "0.05"]);
     assert_eq!(connect(&server).read_event().unwrap(), Some(Event::Ping(b"")));
 }

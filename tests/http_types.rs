@@ -1,11 +1,7 @@
-//! Handshakes in the types of the `http` crate: the rules are those of the heads, so here it is shown that they are asked.
+//! Handshakes in the types of the `http` crate. The rules for heads hold here, too.
 
 #![cfg(feature = "http")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that meets what it did not expect is to end there"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "an unexpected value ends the test")]
 
 use http::{Request as HttpRequest, Response as HttpResponse, StatusCode, Version};
 use sansocket::HandshakeError::{self, *};
@@ -21,7 +17,7 @@ const HEADERS: [(&str, &str); 5] = [
     ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ];
 
-/// The request of section 1.3, with one header changed or left out, and others added.
+/// The request of section 1.3 with one header changed or removed, and with `added` headers.
 fn request(changed: &str, to: Option<&str>, added: &[(&str, &str)]) -> HttpRequest<()> {
     let mut builder = HttpRequest::get("/chat?room=rust");
     for (name, value) in HEADERS {
@@ -43,11 +39,11 @@ fn parse(request: &HttpRequest<()>) -> Result<Request, HandshakeError> {
 
 // req: 6455-4.2.1-a, 6455-4.2.1-b, 6455-4.2.1-c
 #[test]
-fn section_4_2_1_through_http_types() {
+fn section_4_2_1_holds_for_http_types() {
     let added = [("sec-websocket-protocol", "chat"), ("origin", "https://example.com"), ("cookie", "a=b")];
     let accepted = parse(&request("", None, &added)).unwrap();
     assert_eq!((accepted.path(), accepted.query()), ("/chat", Some("room=rust")));
-    assert!(accepted.is_from(&["https://example.com"]));
+    assert!(accepted.origin_is_in(&["https://example.com"]));
     assert_eq!(accepted.cookies().collect::<Vec<_>>(), [("a", "b")]);
 
     let rows = [
@@ -61,7 +57,8 @@ fn section_4_2_1_through_http_types() {
             Duplicate("Sec-WebSocket-Key"),
         ),
         (request("", None, &[("content-length", "5")]), UnexpectedBody),
-        (HttpRequest::get("/").body(()).unwrap(), NotAnUpgrade),
+        (HttpRequest::get("/").header("host", "a").body(()).unwrap(), NotAnUpgrade),
+        (HttpRequest::get("/").body(()).unwrap(), Missing("Host")),
     ];
     for (request, error) in rows {
         assert_eq!(parse(&request).unwrap_err(), error);
@@ -77,7 +74,7 @@ fn section_4_2_1_through_http_types() {
 }
 
 #[test]
-fn ordinary_requests_are_told_apart() {
+fn ordinary_request_can_be_answered() {
     let page = HttpRequest::get("/index.html").header("host", "example.com").body(()).unwrap();
     let Ok(Incoming::Http(page)) = Incoming::try_from(&page) else { panic!() };
     let answer =
@@ -89,12 +86,12 @@ fn ordinary_requests_are_told_apart() {
 
 // req: 6455-4.2.2-k, 6455-4.2.2-u
 #[test]
-fn section_4_2_2_through_http_types() {
+fn section_4_2_2_response_converts_to_http_types() {
     let request = parse(&request("", None, &[("sec-websocket-protocol", "chat")])).unwrap();
     let accepting = request.accept().subprotocol("chat").header("Set-Cookie", "a=b");
     let connection = accepting.connection(Config::default()).unwrap();
     assert_eq!((connection.state(), connection.subprotocol()), (State::Open, Some("chat")));
-    assert_eq!(connection.buffered_amount(), 0, "the head is somebody else's to write");
+    assert_eq!(connection.buffered_amount(), 0, "the HTTP library writes the head");
     let response = HttpResponse::try_from(accepting).unwrap();
     assert_eq!((response.status(), response.body().len()), (StatusCode::SWITCHING_PROTOCOLS, 0));
     assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
@@ -103,8 +100,8 @@ fn section_4_2_2_through_http_types() {
 
     assert_eq!(request.reject(403).connection(Config::default()).unwrap_err(), Rejected(403));
     let wrong = request.accept().subprotocol("other");
-    assert_eq!(wrong.connection(Config::default()).unwrap_err(), BadSubprotocol);
-    assert_eq!(HttpResponse::try_from(wrong).unwrap_err(), BadSubprotocol);
+    assert_eq!(wrong.connection(Config::default()).unwrap_err(), BadSubprotocol("other".into()));
+    assert_eq!(HttpResponse::try_from(wrong).unwrap_err(), BadSubprotocol("other".into()));
     let rows = [
         (UnsupportedVersion, 426),
         (NotAnUpgrade, 426),
@@ -118,7 +115,7 @@ fn section_4_2_2_through_http_types() {
 }
 
 #[test]
-fn both_ends_through_http_types() {
+fn http_types_open_connections_in_both_roles() {
     let wanted =
         client::Request::new("ws://user:secret@example.com:8080/chat?a=b").unwrap().subprotocol("chat");
     let mut handshake = client::Handshake::new(&wanted, Config::default()).unwrap();
@@ -129,12 +126,13 @@ fn both_ends_through_http_types() {
     assert_eq!(received.header("authorization"), Some("Basic dXNlcjpzZWNyZXQ="));
     let answer = HttpResponse::try_from(received.accept().subprotocol("chat")).unwrap();
     let (connection, response) = handshake.receive_http(&answer).unwrap();
+    assert_eq!(handshake.receive_http(&answer).map(drop), Err(HandshakeError::Finished));
     assert_eq!((connection.subprotocol(), response.header("upgrade")), (Some("chat"), Some("websocket")));
 }
 
 // req: 6455-4.1-al, 6455-4.1-ao
 #[test]
-fn section_4_1_through_http_types() {
+fn section_4_1_holds_for_http_types() {
     let handshake = || {
         let request = client::Request::new("ws://example.com/").unwrap();
         client::Handshake::new(&request, Config::default()).unwrap()

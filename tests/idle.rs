@@ -1,7 +1,7 @@
-//! A connection over a stream that is polled holds no buffers while nothing is under way: a measure of what it keeps.
+//! An idle async connection holds no buffers. These tests count the bytes that it keeps.
 
-#![cfg(any(feature = "tokio", feature = "futures-io"))]
-#![allow(clippy::unwrap_used, reason = "a test that meets what it did not expect is to end there")]
+#![cfg(any(feature = "tokio", feature = "smol"))]
+#![allow(clippy::unwrap_used, reason = "an unexpected value ends the test")]
 
 mod counting;
 mod script;
@@ -10,17 +10,26 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use counting::bytes_in_use;
-use sansocket::asynchronous::{Io, Reader, WebSocket, Writer};
-use sansocket::{Buffer, Config, Connection};
+use sansocket::asynchronous::{Reader, Transport, WebSocket, Writer};
+use sansocket::{Config, Connection, Timestamp};
 use script::wire::Wire;
 
-/// A scripted stream whose time stands still.
+/// A scripted stream on a clock that stands still.
 struct Still(Wire);
 
-impl Io for Still {
+impl Transport for Still {
+    type Stream = Wire;
+
+    fn stream(&self) -> &Wire {
+        &self.0
+    }
+
+    fn into_stream(self) -> Wire {
+        self.0
+    }
+
     fn poll_read(&mut self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
         self.0.poll_read(cx, to)
     }
@@ -39,11 +48,11 @@ impl Io for Still {
         self.0.poll_shutdown()
     }
 
-    fn now(&self) -> Duration {
-        Duration::ZERO
+    fn now(&self) -> Timestamp {
+        Timestamp::ORIGIN
     }
 
-    fn poll_until(&mut self, _: &mut Context<'_>, _: Duration) -> Poll<()> {
+    fn poll_until(&mut self, _: &mut Context<'_>, _: Timestamp) -> Poll<()> {
         Poll::Pending
     }
 }
@@ -54,10 +63,10 @@ fn is_ready<F: Future>(future: F) -> bool {
 
 const CONNECTIONS: usize = 200;
 
-/// More than a connection and its stream take, less than any buffer does.
+/// In bytes: more than a connection and its stream need, less than any buffer.
 const LITTLE: usize = 1 << 10;
 
-/// What each of many connections keeps on top of what the first few left in the thread's stock.
+/// How many bytes each of many connections keeps, after the first connections have filled the thread's stock of buffers.
 fn kept_by_each<T>(make: impl Fn() -> T) -> usize {
     let _stocked: Vec<T> = (0..50).map(|_| make()).collect();
     let (all, _, kept) = bytes_in_use(|| (0..CONNECTIONS).map(|_| make()).collect::<Vec<T>>());
@@ -66,11 +75,11 @@ fn kept_by_each<T>(make: impl Fn() -> T) -> usize {
     kept
 }
 
-/// After a whole message, one in fragments, and answers to both.
+/// A connection that has received a whole message and one in fragments, and has echoed both.
 fn socket() -> WebSocket<Still> {
     let wire = Wire::open(b"\x82\x83\0\0\0\0abc\x02\x81\0\0\0\0d\x80\x81\0\0\0\0e");
-    let connection = Connection::server(Config { keepalive: None, ..Config::default() });
-    let mut socket = WebSocket::from_parts(Still(wire.clone()), connection, Buffer::new());
+    let connection = Connection::server(Config::default().keepalive(None));
+    let mut socket = WebSocket::from_parts(Still(wire.clone()), connection);
     for _ in 0..2 {
         assert!(is_ready(async {
             let message = socket.read().await.unwrap().unwrap();
@@ -84,23 +93,23 @@ fn socket() -> WebSocket<Still> {
 
 // attack: floods-6
 #[test]
-fn a_connection_that_waits_holds_no_buffer() {
+fn waiting_connection_holds_no_buffer() {
     let kept = kept_by_each(socket);
     assert!(kept < LITTLE, "{kept} bytes");
 }
 
 #[test]
-fn nor_do_the_halves_of_one() {
+fn waiting_halves_hold_no_buffer() {
     let kept = kept_by_each(|| socket().split());
     assert!(kept < LITTLE, "{kept} bytes");
 }
 
 #[test]
-fn nor_do_they_when_one_has_sent_while_the_other_waits() {
+fn halves_hold_no_buffer_after_a_send_during_a_read() {
     let kept = kept_by_each(|| -> (Reader<Still>, Writer<Still>) {
         let (mut reader, writer) = socket().split();
         assert!(!is_ready(reader.read()));
-        assert!(is_ready(writer.send_binary(&[0; 3000])));
+        assert!(is_ready(writer.send(&[0; 3000])));
         (reader, writer)
     });
     assert!(kept < LITTLE, "{kept} bytes");

@@ -1,18 +1,17 @@
-//! What the RFCs require, held together with the tests that prove it.
+//! Checks that each rule of the RFCs has a test or a reason for having none.
 //!
 //! `tests/requirements/` has a checklist for each RFC, and the exceptions. A test names the ids it proves in a comment
-//! above it: `// req: 6455-5.1-b, 6455-5.1-e`. A requirement is proved by a test that fails where the rule is broken.
+//! above it: `// req: 6455-5.1-b, 6455-5.1-e`. A test proves a requirement if it fails when the rule is broken.
 //!
 //! `cargo test --test requirements -- --nocapture coverage` prints how much of each section is covered.
 //!
-//! The attacks that are tried are held together with their tests in the same way: `tests/attacks/attacks.md`,
-//! `// attack: framing-2`.
+//! The same holds for the attacks of `tests/attacks/attacks.md`, with `// attack: framing-2`.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that meets what it did not expect is to end there"
+    reason = "a test panics if it meets something unexpected"
 )]
 
 #[path = "requirements/attacks.rs"]
@@ -54,7 +53,7 @@ fn exceptions() -> Vec<Exception> {
     checklist::exceptions(&read("tests/requirements/exceptions.md")).unwrap()
 }
 
-/// Every tag of that kind in the sources.
+/// All tags of that kind in the sources.
 fn all_tags(kind: Kind) -> Vec<Tag> {
     let mut files = Vec::new();
     for folder in ["src", "tests", "examples", "fuzz/fuzz_targets"] {
@@ -80,24 +79,24 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn every_rule_that_binds_an_endpoint_has_a_test_or_a_reason_why_not() {
+fn each_rule_that_binds_an_endpoint_has_a_test_or_an_exception() {
     let faults = proof::faults(&checklist(), &exceptions(), &all_tags(REQUIREMENT));
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
 #[test]
-fn exceptions_stay_exceptions() {
+fn less_than_15_percent_of_the_rules_are_excepted() {
     let total = Coverage::new(&checklist(), &exceptions(), &all_tags(REQUIREMENT)).rules("6455");
     assert!(total.excepted * 100 < total.all * 15, "{} of {}", total.excepted, total.all);
 }
 
 #[test]
-fn coverage() {
+fn coverage_is_printed() {
     println!("{}", Coverage::new(&checklist(), &exceptions(), &all_tags(REQUIREMENT)));
 }
 
 #[test]
-fn the_readme_has_the_figures() {
+fn readme_states_these_figures() {
     let total = Coverage::new(&checklist(), &exceptions(), &all_tags(REQUIREMENT)).rules("6455");
     let words = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
     let Count { all, tested, excepted } = total;
@@ -112,13 +111,13 @@ fn list_of_attacks() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_attack_has_a_test() {
+fn each_attack_has_a_test() {
     let faults = attacks::faults(&list_of_attacks(), &all_tags(ATTACK));
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
 #[test]
-fn attacks_and_where_they_are_tried() {
+fn attacks_with_their_tests_are_printed() {
     let tags = all_tags(ATTACK);
     let places = attacks::places(&tags);
     for (id, attack) in list_of_attacks() {

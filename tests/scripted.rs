@@ -1,31 +1,32 @@
-//! The blocking shell over a stream that plays a script: short reads, short writes, interruptions, lies, and errors at
-//! every byte of a session.
+//! The blocking shell over scripted streams: short reads and writes, interruptions, false byte counts, and errors at every
+//! byte of a session.
 
 #![cfg(feature = "std")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that meets what it did not expect is to end there"
+    reason = "an unexpected value ends the test"
 )]
 
 mod script;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
-use sansocket::blocking::{self, Untimed, Waited, WebSocket};
+use sansocket::blocking::{self, TimedRead, WebSocket, WithoutTimeouts};
 use sansocket::handshake::client::Request;
 use sansocket::{
-    Buffer, CloseCode, Config, Connection, Error, Event, HandshakeError, Message, ProtocolError,
+    CloseCode, Config, Connection, Error, Event, HandshakeError, Message, ProtocolError, SendError,
 };
 use script::{ANSWERS, FRAMES, REQUEST, Script, Step, expected, messages, session};
 
-/// Echoes to the end; gives what was received, the script afterwards, and how it ended.
+/// Echoes until the connection ends. Gives the received messages, the script, and the result.
 fn echo(script: Script) -> (Vec<Message>, Option<Script>, Result<(), Error>) {
-    let mut socket = match blocking::accept(Untimed(script)) {
+    let mut socket = match blocking::accept(WithoutTimeouts(script)) {
         Ok(socket) => socket,
         Err(error) => return (Vec::new(), None, Err(error)),
     };
@@ -46,7 +47,7 @@ fn echo(script: Script) -> (Vec<Message>, Option<Script>, Result<(), Error>) {
 // attack: io-1
 // req: 6455-6.1-i
 #[test]
-fn reads_and_writes_of_any_length() {
+fn reads_and_writes_of_any_length_give_the_same_session() {
     for (read, write) in [(1, 1), (1, 1000), (2, 3), (7, 5), (1000, 1)] {
         let mut script = Script::new(&session());
         script.reads = vec![Step::Bytes(read); 1000].into();
@@ -63,7 +64,7 @@ fn reads_and_writes_of_any_length() {
 
 // attack: io-1
 #[test]
-fn an_interrupted_call_is_made_again() {
+fn interrupted_call_is_repeated() {
     let mut script = Script::new(&session());
     script.reads = [Step::Error(ErrorKind::Interrupted), Step::Bytes(1)].repeat(500).into();
     script.writes = [Step::Error(ErrorKind::Interrupted), Step::Bytes(1)].repeat(500).into();
@@ -74,7 +75,7 @@ fn an_interrupted_call_is_made_again() {
 
 // attack: io-1, close-3
 #[test]
-fn the_end_of_the_stream_at_every_byte() {
+fn end_of_stream_at_every_byte_is_unexpected_eof_or_a_lost_connection() {
     let session = session();
     for end in 0..session.len() {
         let (received, script, result) = echo(Script::new(&session[..end]));
@@ -91,12 +92,12 @@ fn the_end_of_the_stream_at_every_byte() {
 
 // attack: io-1
 #[test]
-fn a_read_error_at_every_byte_loses_nothing() {
+fn read_error_at_every_byte_loses_nothing() {
     for at in 0..FRAMES.len() {
         let mut script = Script::new(&session());
         let failing = [Step::Error(ErrorKind::WouldBlock), Step::Error(ErrorKind::Other)];
         script.reads = [&vec![Step::Bytes(1); REQUEST.len() + at][..], &failing].concat().into();
-        let mut socket = blocking::accept(Untimed(script)).unwrap();
+        let mut socket = blocking::accept(WithoutTimeouts(script)).unwrap();
         let (mut received, mut errors) = (Vec::new(), 0);
         loop {
             match socket.read() {
@@ -112,37 +113,36 @@ fn a_read_error_at_every_byte_loses_nothing() {
 
 // attack: io-1
 #[test]
-fn a_write_error_at_every_byte_leaves_the_rest_queued() {
+fn write_error_at_every_byte_leaves_the_rest_queued() {
     for at in 0..ANSWERS.len() {
         let mut socket = WebSocket::from_parts(
-            Untimed(Script::new(FRAMES)),
+            WithoutTimeouts(Script::new(FRAMES)),
             Connection::server(Config::default()),
-            Buffer::new(),
         )
         .unwrap();
         while let Some(message) = socket.read().unwrap() {
             socket.feed(&message).unwrap();
-            let (mut stream, connection, input) = socket.into_parts();
+            let (mut stream, connection) = socket.into_parts();
             stream.0.writes = vec![Step::Bytes(at), Step::Error(ErrorKind::TimedOut)].into();
             if at == 0 {
                 stream.0.writes.pop_front();
             }
-            socket = WebSocket::from_parts(stream, connection, input).unwrap();
+            socket = WebSocket::from_parts(stream, connection).unwrap();
             if socket.flush().is_err() {
                 socket.flush().unwrap();
             }
         }
-        socket.flush().unwrap(); // the answer to the Close frame, where that is what met the error
+        socket.flush().unwrap(); // the answer to the Close frame, if its write failed
         assert_eq!(socket.into_parts().0.0.written, ANSWERS, "at {at}");
     }
 }
 
 // req: 6455-7.1.5-c
 #[test]
-fn section_7_1_5_a_reset_is_the_end_of_the_connection_with_1006() {
+fn section_7_1_5_reset_ends_the_connection_with_1006() {
     let script = Script { reads: [Step::Error(ErrorKind::ConnectionReset)].into(), ..Script::new(FRAMES) };
     let mut socket =
-        WebSocket::from_parts(Untimed(script), Connection::server(Config::default()), Buffer::new()).unwrap();
+        WebSocket::from_parts(WithoutTimeouts(script), Connection::server(Config::default())).unwrap();
     assert!(matches!(socket.read(), Err(Error::Io(error)) if error.kind() == ErrorKind::ConnectionReset));
     let info = socket.close_info().unwrap();
     assert_eq!((info.code, info.was_clean), (CloseCode::ABNORMAL, false));
@@ -151,28 +151,33 @@ fn section_7_1_5_a_reset_is_the_end_of_the_connection_with_1006() {
 
 // attack: io-1
 #[test]
-fn a_stream_that_takes_nothing_or_lies() {
+fn stream_that_takes_nothing_or_claims_too_much_is_an_error() {
     let stream = |reads: &[Step], writes: &[Step]| {
         let script =
             Script { reads: reads.to_vec().into(), writes: writes.to_vec().into(), ..Script::new(FRAMES) };
-        WebSocket::from_parts(Untimed(script), Connection::server(Config::default()), Buffer::new()).unwrap()
+        WebSocket::from_parts(WithoutTimeouts(script), Connection::server(Config::default())).unwrap()
     };
-    let full = stream(&[], &[Step::Bytes(0)]).send_text("x").unwrap_err();
+    let full = stream(&[], &[Step::Bytes(0)]).send("x").unwrap_err();
     assert!(matches!(&full, Error::Io(error) if error.kind() == ErrorKind::WriteZero), "{full}");
     let lie = stream(&[Step::Lie], &[]).read().unwrap_err();
     assert!(matches!(&lie, Error::Io(error) if error.kind() == ErrorKind::InvalidData), "{lie}");
-    let mut lied_to = stream(&[], &[Step::Lie]);
-    lied_to.send_text("x").unwrap();
-    assert_eq!(lied_to.buffered_amount(), 0, "a claim to have written more is all that was there");
+    // The second is long enough to be written without a copy.
+    for (len, queued) in [(1, 3), (100_000, 100_010)] {
+        let mut lied_to = stream(&[], &[Step::Lie]);
+        let lie = lied_to.send(&vec![b'x'; len]).unwrap_err();
+        assert!(matches!(&lie, Error::Io(error) if error.kind() == ErrorKind::InvalidData), "{lie}");
+        assert_eq!(lied_to.buffered_amount(), queued, "the message is still queued");
+        lied_to.flush().unwrap();
+        assert_eq!(lied_to.into_parts().0.0.written.len(), queued);
+    }
 }
 
 // req: 6455-2.1-b
 #[test]
-fn what_is_fed_goes_out_in_one_write_for_one_read() {
+fn fed_messages_are_written_at_once_before_the_next_read() {
     let pipelined = b"\x82\x84\0\0\0\0abcd".repeat(64);
-    let stream = Untimed(Script::new(&pipelined));
-    let mut socket =
-        WebSocket::from_parts(stream, Connection::server(Config::default()), Buffer::new()).unwrap();
+    let stream = WithoutTimeouts(Script::new(&pipelined));
+    let mut socket = WebSocket::from_parts(stream, Connection::server(Config::default())).unwrap();
     for _ in 0..64 {
         let message = socket.read().unwrap().unwrap();
         socket.feed(&message).unwrap();
@@ -184,10 +189,9 @@ fn what_is_fed_goes_out_in_one_write_for_one_read() {
 
 // req: 6455-5.5.1-g, 6455-5.5.1-h
 #[test]
-fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out() {
-    let stream = Untimed(Script::new(FRAMES));
-    let mut socket =
-        WebSocket::from_parts(stream, Connection::server(Config::default()), Buffer::new()).unwrap();
+fn answer_to_a_close_frame_is_written_before_its_event_is_returned() {
+    let stream = WithoutTimeouts(Script::new(FRAMES));
+    let mut socket = WebSocket::from_parts(stream, Connection::server(Config::default())).unwrap();
     loop {
         if let Event::Close(frame) = socket.read_event().unwrap().unwrap() {
             assert_eq!(frame.unwrap().code, CloseCode::NORMAL);
@@ -199,35 +203,34 @@ fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out() {
 
 // attack: floods-1
 #[test]
-fn control_frames_without_end_do_not_put_off_the_end_of_a_read() {
+fn endless_control_frames_do_not_delay_a_read_timeout() {
     let pings = b"\x89\x80\0\0\0\0".repeat(50_000);
-    let stream = Untimed(Script::new(&pings));
-    let mut socket =
-        WebSocket::from_parts(stream, Connection::server(Config::default()), Buffer::new()).unwrap();
-    assert_eq!(socket.read_timeout(Duration::ZERO).unwrap(), Waited::Elapsed);
+    let stream = WithoutTimeouts(Script::new(&pings));
+    let mut socket = WebSocket::from_parts(stream, Connection::server(Config::default())).unwrap();
+    assert_eq!(socket.read_timeout(Duration::ZERO).unwrap(), TimedRead::TimedOut);
     assert!(!socket.into_parts().0.0.incoming.is_empty());
 }
 
 #[test]
-fn a_stream_that_could_not_be_flushed_is_flushed_again() {
+fn failed_flush_of_the_stream_is_repeated() {
     let mut script = Script::new(FRAMES);
     script.flushes = [ErrorKind::TimedOut; 2].into();
     let connection = Connection::server(Config::default());
-    let mut socket = WebSocket::from_parts(Untimed(script), connection, Buffer::new()).unwrap();
-    assert!(socket.send_text("Hello").is_err());
-    assert!(socket.flush().is_err(), "nothing is queued here, but the stream holds it");
+    let mut socket = WebSocket::from_parts(WithoutTimeouts(script), connection).unwrap();
+    assert!(socket.send("Hello").is_err());
+    assert!(socket.flush().is_err(), "the output is empty, but the stream has not been flushed");
     socket.flush().unwrap();
     assert!(socket.stream().0.flushes.is_empty());
 }
 
 #[test]
-fn what_had_arrived_is_read_from_a_peer_that_takes_nothing_more() {
+fn received_messages_are_read_from_a_peer_that_takes_nothing_more() {
     for lost in 1..FRAMES.len() {
         let mut script = Script::new(&FRAMES[..lost]);
         script.writes = vec![Step::Error(ErrorKind::BrokenPipe); 100].into();
         let connection = Connection::server(Config::default());
-        let mut socket = WebSocket::from_parts(Untimed(script), connection, Buffer::new()).unwrap();
-        assert!(socket.send_text("gone").is_err());
+        let mut socket = WebSocket::from_parts(WithoutTimeouts(script), connection).unwrap();
+        assert!(socket.send("gone").is_err());
         let mut received = Vec::new();
         let error = loop {
             match socket.read() {
@@ -241,13 +244,13 @@ fn what_had_arrived_is_read_from_a_peer_that_takes_nothing_more() {
     let mut script = Script::new(FRAMES);
     script.writes = vec![Step::Error(ErrorKind::BrokenPipe); 100].into();
     let connection = Connection::server(Config::default());
-    let mut socket = WebSocket::from_parts(Untimed(script), connection, Buffer::new()).unwrap();
-    assert!(socket.send_text("gone").is_err());
+    let mut socket = WebSocket::from_parts(WithoutTimeouts(script), connection).unwrap();
+    assert!(socket.send("gone").is_err());
     while socket.read().unwrap().is_some() {}
     assert_eq!(socket.close_info().unwrap().code, CloseCode::NORMAL);
 }
 
-/// A stream that hands over what was written to it when it is dropped, as a socket is closed then.
+/// A stream that gives the written bytes when it is dropped.
 struct Closing(Script, Rc<RefCell<Option<Vec<u8>>>>);
 
 impl Read for Closing {
@@ -275,7 +278,7 @@ impl Drop for Closing {
 // attack: client-4
 // req: 6455-4.1-aj, 6455-7.1.7-a, 6455-7.2.1-a, 6455-7.2.1-b
 #[test]
-fn section_7_2_1_a_client_that_fails_the_handshake_closes_the_stream_and_says_no_more() {
+fn section_7_2_1_client_closes_the_stream_after_a_failed_handshake() {
     let rows: [&[u8]; 5] = [
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
@@ -287,10 +290,95 @@ fn section_7_2_1_a_client_that_fails_the_handshake_closes_the_stream_and_says_no
     for response in rows {
         let written = Rc::default();
         let stream = Closing(Script::new(response), Rc::clone(&written));
-        let outcome = blocking::connect_over(Untimed(stream), &request, Config::default());
+        let outcome = blocking::connect_over(WithoutTimeouts(stream), &request, Config::default());
         assert!(matches!(outcome, Err(Error::Handshake(_))), "{}", response.escape_ascii());
-        let written = written.take().expect("the stream is closed");
+        let written = written.take().expect("the stream was dropped");
         assert!(written.starts_with(b"GET / HTTP/1.1\r\n"));
         assert_eq!(written.windows(4).position(|end| end == b"\r\n\r\n"), Some(written.len() - 4));
     }
+}
+
+/// How often the scripts of the tests below say at once that they would block.
+const WOULD_BLOCK: usize = 100_000;
+
+fn is_about_non_blocking(error: &Error) -> bool {
+    matches!(error, Error::Io(error) if error.to_string().contains("non-blocking"))
+}
+
+/// A stream that reports at once that its time limit has passed, again and again.
+fn non_blocking(config: Config) -> WebSocket<WithoutTimeouts<Script>> {
+    let would_block: VecDeque<_> = vec![Step::Error(ErrorKind::WouldBlock); WOULD_BLOCK].into();
+    let script = Script { reads: would_block.clone(), writes: would_block, ..Script::new(b"") };
+    WebSocket::from_parts(WithoutTimeouts(script), Connection::server(config)).unwrap()
+}
+
+// attack: io-3
+#[test]
+fn read_of_a_non_blocking_stream_is_an_error_with_any_timeout() {
+    for milliseconds in [0, 1, 2, 5, 10, 20, 21, 40, 100, 1000, 100_000] {
+        let mut socket = non_blocking(Config::default().keepalive(None));
+        let timeout = Duration::from_millis(milliseconds);
+        // A single report may come early, because timers are coarse.
+        let error = (0..20).find_map(|_| socket.read_timeout(timeout).err()).expect("an error");
+        assert!(is_about_non_blocking(&error), "{timeout:?}: {error}");
+        let reads = socket.into_parts().0.0.read_calls;
+        assert!(reads < 200, "{timeout:?}: {reads} reads");
+    }
+}
+
+// attack: io-3
+#[test]
+fn read_of_a_non_blocking_stream_is_an_error_with_any_keepalive() {
+    for milliseconds in [1, 20, 100, 20_000] {
+        let keepalive = Duration::from_millis(milliseconds);
+        let mut script = Script::new(b"");
+        script.reads = vec![Step::Error(ErrorKind::WouldBlock); WOULD_BLOCK].into();
+        let connection = Connection::server(Config::default().keepalive(Some(keepalive)));
+        let mut socket = WebSocket::from_parts(WithoutTimeouts(script), connection).unwrap();
+        let error = socket.read().unwrap_err();
+        assert!(is_about_non_blocking(&error), "{keepalive:?}: {error}");
+    }
+}
+
+// attack: io-3
+#[test]
+fn write_to_a_non_blocking_stream_is_an_error_with_any_timeout() {
+    for milliseconds in [100, 1000, 100_000] {
+        let timeout = Duration::from_millis(milliseconds);
+        for len in [1, 100_000] {
+            let mut socket = non_blocking(Config::default().write_timeout(timeout));
+            let error = socket.send(&vec![0; len]).unwrap_err();
+            assert!(is_about_non_blocking(&error), "{timeout:?}: {error}");
+            let writes = socket.into_parts().0.0.write_calls;
+            assert!(writes < 200, "{timeout:?}: {writes} writes");
+        }
+    }
+}
+
+// attack: io-3, server-1
+#[test]
+fn handshake_over_a_non_blocking_stream_is_an_error() {
+    for milliseconds in [100, 1000, 100_000] {
+        let config = Config::default().handshake_timeout(Duration::from_millis(milliseconds));
+        let would_block = || vec![Step::Error(ErrorKind::WouldBlock); WOULD_BLOCK].into();
+        let script = Script { reads: would_block(), ..Script::new(b"") };
+        let accepted =
+            blocking::accept_with(WithoutTimeouts(script), config.clone(), |request| request.accept());
+        let error = accepted.map(drop).unwrap_err();
+        assert!(is_about_non_blocking(&error), "{error}");
+        let script = Script { writes: would_block(), ..Script::new(b"") };
+        let request = Request::new("ws://example.com/").unwrap();
+        let connected = blocking::connect_over(WithoutTimeouts(script), &request, config);
+        let error = connected.map(drop).unwrap_err();
+        assert!(is_about_non_blocking(&error), "{error}");
+    }
+}
+
+#[test]
+fn pong_is_sent_unsolicited() {
+    let stream = WithoutTimeouts(Script::new(b""));
+    let mut socket = WebSocket::from_parts(stream, Connection::server(Config::default())).unwrap();
+    socket.pong(b"!").unwrap();
+    assert_eq!(socket.stream().0.written, b"\x8a\x01!");
+    assert!(matches!(socket.pong(&[0; 126]), Err(Error::Send(SendError::ControlTooLong))));
 }

@@ -1,10 +1,10 @@
-//! What is on the wire: payloads, frames as a client sends them, a browser's request.
+//! Bytes on the wire: payloads, frames of a client, the request of a browser.
 
 use sansocket::frame::{FrameHeader, MaskKey, Opcode, apply_mask};
 
 pub(crate) const KEY: MaskKey = MaskKey([0x37, 0xFA, 0x21, 0x3D]);
 
-/// An opening handshake as a browser sends it.
+/// The opening handshake of a browser.
 pub(crate) const REQUEST: &[u8] = b"GET /chat?room=rust HTTP/1.1\r\n\
     Host: example.com\r\n\
     Connection: keep-alive, Upgrade\r\n\
@@ -21,10 +21,10 @@ pub(crate) const REQUEST: &[u8] = b"GET /chat?room=rust HTTP/1.1\r\n\
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
     \r\n";
 
-/// A stream is at least so long, so that small messages stand side by side as a busy peer's do.
+/// The least length of a stream in bytes. Many small messages then arrive in one read, as from a busy peer.
 const STREAM_LEN: usize = 256 << 10;
 
-/// The same message over and over.
+/// One message, repeated.
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) bytes: Vec<u8>,
@@ -43,7 +43,7 @@ impl Stream {
     }
 }
 
-/// A length as people write it.
+/// A length with its unit.
 pub(crate) fn size(len: usize) -> String {
     match len {
         _ if len >= 1 << 20 => format!("{} MiB", len >> 20),
@@ -52,7 +52,7 @@ pub(crate) fn size(len: usize) -> String {
     }
 }
 
-/// Bytes without a pattern, the same every time.
+/// Pseudo-random bytes, the same on every run.
 pub(crate) fn binary(len: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let mut next = || {
@@ -66,7 +66,7 @@ pub(crate) fn ascii(len: usize) -> String {
     "The quick brown fox jumps over the lazy dog. ".chars().cycle().take(len).collect()
 }
 
-/// Text with characters of one to four bytes, in just `len` of them.
+/// Text of exactly `len` bytes, with characters of one to four bytes.
 pub(crate) fn multi_byte(len: usize) -> String {
     let mut text = String::new();
     for character in "Grüße, 世界, здравствуй мир 🌍! ".chars().cycle() {
@@ -79,14 +79,14 @@ pub(crate) fn multi_byte(len: usize) -> String {
     text
 }
 
-/// Appends a frame as a client sends it.
+/// Appends a frame of a client.
 pub(crate) fn push_masked(to: &mut Vec<u8>, opcode: Opcode, fin: bool, payload: &[u8]) {
     push_frame(to, opcode, fin, Some(KEY), payload);
 }
 
 /// Appends a frame.
 pub(crate) fn push_frame(to: &mut Vec<u8>, opcode: Opcode, fin: bool, mask: Option<MaskKey>, payload: &[u8]) {
-    let header = FrameHeader { fin, rsv1: false, opcode, mask, payload_len: payload.len() as u64 };
+    let header = FrameHeader::new(opcode, payload.len() as u64).fin(fin).mask(mask);
     let mut start = [0; FrameHeader::MAX_LEN];
     let header_len = header.encode(&mut start);
     to.extend(start.iter().take(header_len));
@@ -97,7 +97,7 @@ pub(crate) fn push_frame(to: &mut Vec<u8>, opcode: Opcode, fin: bool, mask: Opti
     }
 }
 
-/// A message in fragments, with a Ping before every so many of them.
+/// Appends a message in fragments, with a Ping before every `ping_every`th of them.
 pub(crate) fn push_fragments(
     to: &mut Vec<u8>,
     kind: Opcode,

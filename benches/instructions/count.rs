@@ -5,12 +5,12 @@ use std::{env, fs};
 
 use crate::rows::{self, Row};
 
-/// A row may take so much more or less than its baseline, in percent.
+/// How far a row may be from its baseline, in percent.
 const TOLERANCE: f64 = 3.0;
 
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions/baseline.txt");
 
-/// What is counted: everything from the beginning of this function to its end.
+/// Callgrind counts the instructions inside this function.
 #[inline(never)]
 pub(crate) fn measured(row: &mut Row) {
     row.run();
@@ -53,14 +53,14 @@ pub(crate) fn all(write: bool) -> ExitCode {
     }
     println!("\n{outside} rows are not within {TOLERANCE}% of the baseline, {missing} are not in it.");
     if missing == 0 && before != circumstances() {
-        println!("That is no judgement: the baseline was made with {before}, this is {}.", circumstances());
+        println!("Not comparable: the baseline was made with {before}, this is {}.", circumstances());
         return ExitCode::SUCCESS;
     }
-    println!("If that is meant, or better: benches/instructions/run --write");
+    println!("If the change is intended: benches/instructions/run --write");
     ExitCode::FAILURE
 }
 
-/// Of one message, after one run that warmed everything up.
+/// The instructions per message, after one run to warm up.
 fn instructions(row: &Row) -> f64 {
     let program = env::current_exe().expect("the path of this program");
     let mut valgrind = Command::new("valgrind");
@@ -78,8 +78,8 @@ fn instructions(row: &Row) -> f64 {
     count / row.messages as f64
 }
 
-/// What else the count depends on. Valgrind passes on most of what the processor can do, and `memcpy` and the
-/// validation of text choose by that.
+/// The compiler and the processor, on which the counts depend: `memcpy` and the validation of text choose their code
+/// by the features of the processor.
 fn circumstances() -> String {
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
     let output = Command::new(rustc).arg("--version").output().expect("rustc runs");

@@ -1,6 +1,6 @@
-//! How many instructions a small message takes: what a busy machine does not disturb, and what a change of a few
-//! nanoseconds shows in. `benches/instructions/run` counts them under Valgrind and compares them with the baseline beside
-//! it; `benches/instructions/run --write` renews the baseline. Where no counting is asked for, the rows are only run.
+//! The number of instructions per small message. A busy machine does not change it, and a change of a few nanoseconds
+//! shows in it. `benches/instructions/run` counts under Valgrind and compares with `baseline.txt`;
+//! `benches/instructions/run --write` renews the baseline. Without `--count` or `--write` the rows run once, uncounted.
 
 #[path = "../common/mod.rs"]
 mod common;

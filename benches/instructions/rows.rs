@@ -1,21 +1,22 @@
-//! What is counted.
+//! The rows of the table.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use sansocket::frame::{Opcode, apply_mask};
-use sansocket::{Buffer, Config, Connection, Message, Role};
+use sansocket::{Config, Message, Role, Storage};
 
 use crate::common::{
-    KEY, RESPONSE, Stream, accept, ascii, binary, bytes, push_fragments, push_masked, receive, send,
+    KEY, RESPONSE, Stream, accept, ascii, binary, bytes, connection, push_fragments, push_masked, receive,
+    send,
 };
 
-/// How many messages a row has that does not come from a stream.
+/// The number of messages in a row that reads no stream.
 const MESSAGES: u64 = 1000;
 
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// How many messages one run has.
+    /// The number of messages in one run.
     pub(crate) messages: u64,
     work: Box<dyn FnMut()>,
 }
@@ -45,21 +46,20 @@ pub(crate) fn all() -> Vec<Row> {
 
 fn decode(name: &'static str, stream: Stream) -> Row {
     let messages = stream.messages;
-    let mut connection = Connection::server(Config::default());
-    let mut input = Buffer::new();
+    let mut connection = connection(Role::Server);
     let mut arrived = 0;
-    receive(&mut connection, &mut input, &stream.bytes, |data| {
+    receive(&mut connection, &stream.bytes, |data| {
         assert_eq!(data, stream.payload);
         arrived += 1;
     });
     assert_eq!(arrived, messages, "{name}");
-    let work = move || receive(&mut connection, &mut input, &stream.bytes, |data| _ = black_box(data));
+    let work = move || receive(&mut connection, &stream.bytes, |data| _ = black_box(data));
     Row { name, messages, work: Box::new(work) }
 }
 
 fn encode(name: &'static str, role: Role) -> Row {
     let message = Message::from(binary(16));
-    let mut connection = Connection::new(role, Config::default());
+    let mut connection = connection(role);
     let frame_len = if role == Role::Client { 2 + 4 + 16 } else { 2 + 16 };
     let mut written = 0;
     send(&mut connection, &message, |chunk| written += chunk.len());
@@ -72,7 +72,7 @@ fn encode(name: &'static str, role: Role) -> Row {
     Row { name, messages: MESSAGES, work: Box::new(work) }
 }
 
-/// One byte behind an address that is a multiple of 64.
+/// Masks a payload that begins one byte behind a multiple of 64.
 fn mask(name: &'static str) -> Row {
     let mut storage = binary(64 + 1 + 125);
     let begin = storage.as_ptr().align_offset(64) + 1;
@@ -91,11 +91,11 @@ fn mask(name: &'static str) -> Row {
 
 fn handshake(name: &'static str) -> Row {
     let config = Arc::<Config>::default();
-    let mut input = Buffer::new();
-    assert_eq!(bytes(accept(&config, &mut input).output()), RESPONSE);
+    let mut storage = Storage::new();
+    assert_eq!(bytes(accept(&config, &mut storage).output()), RESPONSE);
     let work = move || {
         for _ in 0..MESSAGES {
-            accept(&config, &mut input).output().chunks().for_each(|chunk| _ = black_box(chunk));
+            accept(&config, &mut storage).output().chunks().for_each(|chunk| _ = black_box(chunk));
         }
     };
     Row { name, messages: MESSAGES, work: Box::new(work) }

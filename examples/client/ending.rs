@@ -1,10 +1,10 @@
-//! How it ended, as an exit status.
+//! The exit status.
 
 use std::process::ExitCode;
 
 use sansocket::{CloseCode, CloseInfo, Error, HandshakeError, ProtocolError};
 
-/// The table in `main.rs` says what each stands for.
+/// The table in `main.rs` describes each status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Status {
@@ -31,7 +31,7 @@ impl Status {
             BadHeader, BadSubprotocol, BadUrl, Refused, TimedOut, TlsNeeded, UnexpectedEof,
         };
         match error {
-            Error::Handshake(BadUrl(_) | TlsNeeded | BadHeader | BadSubprotocol) => Self::Usage,
+            Error::Handshake(BadUrl(_) | TlsNeeded | BadHeader(_) | BadSubprotocol(_)) => Self::Usage,
             Error::Handshake(Refused(_)) => Self::Refused,
             Error::Handshake(TimedOut | UnexpectedEof) => Self::NoConnection,
             Error::Handshake(_) => Self::RuleBroken,
@@ -46,7 +46,7 @@ impl Status {
         }
     }
 
-    /// After a closing handshake; `asked` is the code that this end wanted.
+    /// The status after a closing handshake. `asked` is the code that this end chose.
     pub(crate) fn of_close(info: &CloseInfo, asked: Option<CloseCode>) -> Self {
         match info.code {
             CloseCode::NORMAL | CloseCode::GOING_AWAY | CloseCode::NO_STATUS => Self::Agreed,

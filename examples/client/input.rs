@@ -1,17 +1,17 @@
-//! What is typed: lines, some of them commands.
+//! The standard input: messages and commands, one per line.
 
 use std::io::{self, BufRead, Read};
 
 use sansocket::{CloseCode, CloseFrame, Message};
 
-/// The longest line.
+/// The longest line, in bytes.
 const MAX_LINE: usize = 16 << 20;
 
-/// A line, understood.
+/// A parsed line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
     Message(Message),
-    /// A Ping, with a payload if one was given.
+    /// A Ping, with the payload if there is one.
     Ping(Option<&'a str>),
     Close(CloseCode, &'a str),
 }
@@ -33,7 +33,7 @@ impl<'a> Line<'a> {
             "binary" => Ok(Self::Message(parse_hex(rest.unwrap_or_default())?.into())),
             "ping" => Ok(Self::Ping(rest.filter(|payload| !payload.is_empty()))),
             "close" => parse_close(rest.unwrap_or_default()),
-            _ => Err("no such command; a message that begins with a slash is typed with two"),
+            _ => Err("unknown command; to send a message that begins with a slash, type two slashes"),
         }
     }
 }
@@ -45,7 +45,7 @@ fn parse_close(text: &str) -> Result<Line<'_>, &'static str> {
         code => CloseCode(code.parse().map_err(|_| "the code is not a number up to 65535")?),
     };
     if !code.is_sendable() {
-        return Err("this code is not for sending: 1000 to 1003, 1007 to 1014 and 3000 to 4999 are");
+        return Err("this close code cannot be sent; use 1000 to 1003, 1007 to 1014, or 3000 to 4999");
     }
     if reason.len() > CloseFrame::MAX_REASON_LEN {
         return Err("a reason has at most 123 bytes");
@@ -60,14 +60,17 @@ fn parse_hex(text: &str) -> Result<Vec<u8>, &'static str> {
             digits.chars().map(|digit| digit.to_digit(16).and_then(|digit| digit.try_into().ok()));
         while let Some(high) = digits.next() {
             let high: u8 = high.ok_or("not a hexadecimal digit")?;
-            let low: u8 = digits.next().ok_or("half a byte")?.ok_or("not a hexadecimal digit")?;
+            let low: u8 = digits
+                .next()
+                .ok_or("an odd number of hexadecimal digits")?
+                .ok_or("not a hexadecimal digit")?;
             data.push(high << 4 | low);
         }
     }
     Ok(data)
 }
 
-/// The lines of the input, one buffer for all of them.
+/// The lines of the input, in one buffer.
 pub(crate) struct Lines<R> {
     input: io::BufReader<R>,
     line: Vec<u8>,
@@ -78,12 +81,12 @@ impl<R: Read> Lines<R> {
         Self { input: io::BufReader::with_capacity(64 << 10, input), line: Vec::new() }
     }
 
-    /// Whether the next line is here already.
+    /// Whether the next line is in the buffer.
     pub(crate) fn is_ready(&self) -> bool {
         self.input.buffer().contains(&b'\n')
     }
 
-    /// The next line without its end; `None` inside if it is too long, in which case all of it is passed over.
+    /// The next line without its line ending. `Some(None)`: a line was longer than [`MAX_LINE`] and is skipped.
     pub(crate) fn next(&mut self) -> io::Result<Option<Option<&[u8]>>> {
         self.line.clear();
         let limit = MAX_LINE as u64 + 1;

@@ -1,4 +1,4 @@
-//! A WebSocket client for the command line: lines of the standard input become messages, messages that arrive become
+//! A WebSocket client for the command line. Lines of the standard input become messages; messages that arrive become
 //! lines.
 //!
 //! ```text
@@ -7,29 +7,30 @@
 //! client ws://127.0.0.1:9001/ < in > out
 //! ```
 //!
-//! Messages go to the standard output, all that concerns the connection to the standard error. `client --help` has the
-//! options and the commands, such as `/ping` and `/close 4000 reason`. The end of the input closes the connection, after
-//! `--wait` and `--count`; so does Ctrl-C, with the code 1001, and a second Ctrl-C ends the program at once.
+//! Messages go to the standard output, notes about the connection to the standard error. `client --help` lists the
+//! options and the commands, such as `/ping` and `/close 4000 reason`. The client closes the connection at the end of
+//! the input (after `--wait`; with `--count`, after that many messages instead). Ctrl-C closes it with code 1001. A
+//! second Ctrl-C ends the program at once.
 //!
-//! | exit status | the connection |
+//! | exit status | meaning |
 //! |---|---|
-//! | 0 | was closed with 1000, 1001 or no code at all, or with the code of `/close` |
-//! | 1 | was closed by the server with another code |
-//! | 2 | was not made, for an option was not usable; or was closed as with 0, but a line of the input was not usable |
-//! | 3 | was not made: no such host, refused, too slow |
-//! | 4 | was not opened: the server answered with HTTP, with the status that is shown |
-//! | 5 | ended because the server broke the protocol or sent a message longer than `--max-message` |
-//! | 6 | was lost without a closing handshake |
-//! | 7 | was closed, because the input could not be read or the output could not be written |
-//! | 8 | was closed as with 0, before `--count` messages had come |
-//! | 130 | was dropped by a second Ctrl-C |
+//! | 0 | closed with 1000, 1001, no code, or the code of `/close` |
+//! | 1 | closed by the server with another code |
+//! | 2 | an option is invalid, so there was no connection; or as 0, but a line of the input was not sent |
+//! | 3 | no connection: unknown host, connection refused, timeout |
+//! | 4 | the server refused the opening handshake with an HTTP status, which is printed |
+//! | 5 | the server broke a rule of the protocol, or sent a message longer than `--max-message` |
+//! | 6 | the connection was lost without a closing handshake |
+//! | 7 | the input could not be read, or the output could not be written |
+//! | 8 | as 0, but before `--count` messages had arrived |
+//! | 130 | a second Ctrl-C ended the program |
 //!
 //! | file | its job |
 //! |---|---|
 //! | `main.rs` | options, the opening handshake |
-//! | `session.rs` | one thread that reads the connection, one that reads the input |
+//! | `session.rs` | one thread reads the connection, one reads the input |
 //! | `input.rs` | lines and commands |
-//! | `output.rs` | what arrives, so that a terminal can show it |
+//! | `output.rs` | messages and notes, made safe for a terminal |
 //! | `ending.rs` | exit statuses |
 
 mod ending;
@@ -51,60 +52,60 @@ use sansocket::{Config, Error, Limits};
 
 const AFTER_HELP: &str = "\
 Lines of the input:
-  TEXT                   a text message
-  //TEXT                 a text message that begins with one slash
-  /binary HEX            a binary message; spaces may stand between the bytes
-  /ping [PAYLOAD]        a Ping; without a payload it carries its number
-  /close [CODE [REASON]] the end of the connection, with 1000 if no code is given
+  TEXT                    a text message
+  // TEXT                  a text message that begins with one slash
+  /binary HEX             a binary message; spaces between bytes are allowed
+  /ping [PAYLOAD]         a Ping; the default payload is its number
+  /close [CODE [REASON]]  closes the connection; the default code is 1000
 
 Exit status:
-  0  closed with 1000, 1001 or no code, or with the code of /close
+  0  closed with 1000, 1001, no code, or the code of /close
   1  closed by the server with another code
-  2  an option or a line of the input was not usable
-  3  no connection: no such host, refused, too slow
-  4  the server answered with HTTP; its status is shown
-  5  the server broke the protocol or sent too long a message
-  6  the connection was lost
-  7  the input could not be read, or the output not written
-  8  closed before --count messages had come";
+  2  an option is invalid, or a line of the input was not sent
+  3  no connection: unknown host, connection refused, timeout
+  4  the server refused with an HTTP status, which is printed
+  5  the server broke a rule, or sent a message longer than --max-message
+  6  the connection was lost without a closing handshake
+  7  the input could not be read, or the output could not be written
+  8  closed before --count messages had arrived";
 
 #[derive(Debug, Parser)]
 #[command(about = "A WebSocket client", after_help = AFTER_HELP)]
 struct Options {
-    /// Where to connect, such as ws://127.0.0.1:9001/
+    /// The URL of the server, such as ws://127.0.0.1:9001/
     #[arg(value_parser = Request::new)]
     url: Request,
-    /// A subprotocol to offer, the preferred one first (repeatable)
+    /// A subprotocol to offer (repeatable, in order of preference)
     #[arg(short, long, value_name = "NAME")]
     subprotocol: Vec<String>,
     /// A header to send (repeatable)
     #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = header)]
     header: Vec<(String, String)>,
-    /// The page to connect in the name of
+    /// The value of the Origin header, such as https://example.com
     #[arg(short, long)]
     origin: Option<String>,
-    /// How long connecting may take, the opening handshake included (finding the host's address is not)
+    /// Time limit for TCP connection and opening handshake, in seconds (resolving the host name is not limited)
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     connect_timeout: Duration,
-    /// How long the server may take to close, with all that it still has to send
+    /// Time limit for the server to complete the closing handshake, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     close_timeout: Duration,
-    /// The longest message to receive
+    /// Longest message to accept, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().max_message_len)]
     max_message: u64,
-    /// Close after so many messages; until then the end of the input does not
+    /// Close after this many received messages, and not at the end of the input
     #[arg(short = 'n', long, value_name = "MESSAGES")]
     count: Option<NonZeroU64>,
-    /// Stay so long after the end of the input
+    /// Wait this long after the end of the input before closing, in seconds
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
     wait: Option<Duration>,
-    /// Every line of the input is a text message, and none a command
+    /// Send every line of the input as a text message, commands included
     #[arg(long)]
     no_commands: bool,
-    /// Write each message as one line {"text":"..."} or {"binary":"hex"}
+    /// Print each message as one line of JSON: {"text":"..."} or {"binary":"hex"}
     #[arg(long)]
     json: bool,
-    /// Say nothing of the connection but why it failed
+    /// Print no notes about the connection, except errors
     #[arg(short, long)]
     quiet: bool,
 }
@@ -116,7 +117,7 @@ fn main() -> ExitCode {
         Ok(socket) => session::run(socket, &options, notes),
         Err(error) => {
             let place = format!("{}:{}", options.url.host(), options.url.port());
-            notes.tell_refusal(&place, &error);
+            notes.show_refusal(&place, &error);
             Status::without_connection(&error)
         }
     };
@@ -127,26 +128,21 @@ fn open(options: &Options) -> Result<WebSocket<TcpStream>, Error> {
     let request = options.subprotocol.iter().fold(options.url.clone(), Request::subprotocol);
     let request = options.header.iter().fold(request, |request, (name, value)| request.header(name, value));
     let request = options.origin.iter().fold(request, Request::origin);
-    let config = Config {
-        limits: Limits {
-            max_frame_len: options.max_message,
-            max_message_len: options.max_message,
-            ..Limits::default()
-        },
-        handshake_timeout: options.connect_timeout,
-        close_timeout: options.close_timeout,
-        ..Config::default()
-    };
+    let limits = Limits::default().max_frame_len(options.max_message).max_message_len(options.max_message);
+    let config = Config::default()
+        .limits(limits)
+        .handshake_timeout(options.connect_timeout)
+        .close_timeout(options.close_timeout);
     let (socket, _response) = blocking::connect_with(&request, config)?;
     Ok(socket)
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once(':').ok_or("not of the form NAME: VALUE")?;
+    let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
     Ok((name.to_owned(), value.trim().to_owned()))
 }
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse().map_err(|_| "not a number")?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "not a time to wait")
+    Duration::try_from_secs_f64(seconds).map_err(|_| "negative or too long")
 }

@@ -1,4 +1,4 @@
-//! What is shown: messages on the standard output, the rest on the standard error.
+//! Messages on the standard output, notes on the standard error.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
@@ -8,15 +8,15 @@ use sansocket::{CloseInfo, Error, Event, HandshakeError};
 /// How messages are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
-    /// Text as it is, for a file or a pipe.
+    /// Text unchanged, for a file or a pipe.
     Plain,
-    /// With a mark in front of each message and nothing that a terminal would obey.
+    /// A mark before each message, and no control characters: a terminal would execute them.
     Terminal,
     Json,
 }
 
-/// The standard output. Whoever writes to it waits for whoever reads it, and meanwhile nothing is read from the
-/// connection either: nothing piles up in here.
+/// The standard output. While it cannot be written, nothing is read from the connection, so no messages accumulate
+/// here.
 pub(crate) struct Screen {
     out: BufWriter<Stdout>,
     style: Style,
@@ -38,7 +38,7 @@ impl Screen {
             Event::Text(text) => self.text(text)?,
             Event::Binary(data) => self.binary(data)?,
             Event::Ping(payload) => self.notes.say(format_args!("ping \"{}\"", payload.escape_ascii())),
-            // Without a payload it answers the keepalive.
+            // An empty Pong answers the keepalive.
             Event::Pong([]) => {}
             Event::Pong(payload) => self.notes.say(format_args!("pong \"{}\"", payload.escape_ascii())),
             _ => {}
@@ -52,7 +52,7 @@ impl Screen {
             Style::Plain => out.write_all(text.as_bytes())?,
             Style::Terminal => {
                 out.write_all(b"< ")?;
-                // A second line cannot pass for a message of its own.
+                // Further lines are indented, so that a line cannot imitate another message.
                 write_escaped(
                     out,
                     text,
@@ -96,7 +96,7 @@ impl Screen {
     }
 }
 
-/// Writes a text, and in place of each of its `special` characters what `escape` writes.
+/// Writes a text. Each `special` character is written by `escape`.
 fn write_escaped<W: Write>(
     out: &mut W,
     text: &str,
@@ -115,7 +115,7 @@ fn write_escaped<W: Write>(
     Ok(())
 }
 
-/// The standard error. That nobody reads it ends nothing.
+/// The standard error. Errors in writing to it are ignored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Notes {
     quiet: bool,
@@ -126,20 +126,20 @@ impl Notes {
         Self { quiet }
     }
 
-    /// What happens on the connection.
+    /// Prints an event of the connection, unless `--quiet`.
     pub(crate) fn say(self, what: impl Display) {
         if !self.quiet {
             self.complain(what);
         }
     }
 
-    /// What went wrong.
+    /// Prints an error.
     pub(crate) fn complain(self, what: impl Display) {
         writeln!(io::stderr(), "client: {what}").ok();
     }
 
-    /// Why there is no connection.
-    pub(crate) fn tell_refusal(self, place: &str, error: &Error) {
+    /// Prints why there is no connection.
+    pub(crate) fn show_refusal(self, place: &str, error: &Error) {
         self.complain(format_args!("no connection to {place}: {error}"));
         if let Error::Handshake(HandshakeError::Refused(refusal)) = error {
             if let Some(location) = refusal.header("Location") {
@@ -152,9 +152,9 @@ impl Notes {
         }
     }
 
-    /// How the connection was closed, and by whom.
-    pub(crate) fn tell_close(self, info: &CloseInfo, by_server: bool) {
-        let who = if by_server { " by the server" } else { "" };
-        self.say(format_args!("closed{who}: code {}, reason {:?}", info.code, info.reason));
+    /// Prints how the connection was closed, and by which end.
+    pub(crate) fn show_close(self, info: &CloseInfo, by_server: bool) {
+        let by = if by_server { " by the server" } else { "" };
+        self.say(format_args!("closed{by}: code {}, reason {:?}", info.code, info.reason));
     }
 }

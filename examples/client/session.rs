@@ -1,7 +1,7 @@
-//! An open connection: one thread shows what arrives, one sends what is typed.
+//! An open connection: one thread prints what arrives, one sends the lines of the input.
 //!
-//! Neither waits for the other, so that Pings are answered while nothing is typed, and the program ends with the
-//! connection although the input does not.
+//! Neither thread waits for the other. Pings are answered while the input is idle, and the program ends with the
+//! connection even if the input does not end.
 
 use std::io;
 use std::net::TcpStream;
@@ -19,13 +19,13 @@ use crate::ending::Status;
 use crate::input::{Line, Lines};
 use crate::output::{Notes, Screen};
 
-/// The sending half, and what the exit status will need to know of it.
+/// The sending half, and what the exit status depends on.
 struct Sending {
     writer: Writer,
     notes: Notes,
-    /// The code that this end has asked for, first; zero before.
+    /// The first close code that this end chose; zero before.
     asked: AtomicU16,
-    /// A line was not usable.
+    /// A line was not sent.
     unsent: AtomicBool,
     /// The input could not be read.
     unread: AtomicBool,
@@ -45,7 +45,7 @@ pub(crate) fn run(socket: WebSocket<TcpStream>, options: &Options, notes: Notes)
         unread: AtomicBool::new(false),
     });
     if let Err(error) = close_on_ctrl_c(&sending) {
-        notes.complain(format_args!("Ctrl-C will end this at once: {error}"));
+        notes.complain(format_args!("Ctrl-C will end the program at once: {error}"));
     }
     notes.say(connected);
     let typing = Typing {
@@ -62,7 +62,7 @@ pub(crate) fn run(socket: WebSocket<TcpStream>, options: &Options, notes: Notes)
     receive(&mut reader, &sending, screen, options.count.map(u64::from))
 }
 
-/// Shows what arrives until the connection has ended. `left`: how many messages this end wants to see.
+/// Prints what arrives until the connection has ended. `left`: how many messages to print, with `--count`.
 fn receive(reader: &mut Reader, sending: &Arc<Sending>, mut screen: Screen, mut left: Option<u64>) -> Status {
     let mut shown = Ok(());
     let outcome = loop {
@@ -71,7 +71,7 @@ fn receive(reader: &mut Reader, sending: &Arc<Sending>, mut screen: Screen, mut 
             Ok(None) => break Ok(()),
             Err(error) => break Err(error),
         };
-        // This end is closing: what still arrives is too late.
+        // This end is closing: later messages are not printed.
         if shown.is_err() || left == Some(0) {
             continue;
         }
@@ -92,7 +92,7 @@ fn receive(reader: &mut Reader, sending: &Arc<Sending>, mut screen: Screen, mut 
     let asked = Some(CloseCode(sending.asked.load(Ordering::SeqCst))).filter(|code| code.0 != 0);
     let status = match (reader.close_info().filter(|info| info.was_clean), outcome) {
         (Some(info), _) => {
-            notes.tell_close(&info, asked.is_none() || asked != info.sent);
+            notes.show_close(&info, asked.is_none() || asked != info.sent);
             Status::of_close(&info, asked)
         }
         (None, Err(error)) => {
@@ -114,7 +114,7 @@ struct Typing {
     sending: Arc<Sending>,
     commands: bool,
     wait: Option<Duration>,
-    /// The end comes with a number of messages.
+    /// With `--count`, the end of the input does not close.
     counting: bool,
 }
 
@@ -122,7 +122,7 @@ impl Typing {
     fn run(&self) {
         match self.sending.send_lines(Lines::new(io::stdin().lock()), self.commands) {
             Ok(()) => {}
-            // The thread that reads the connection finds out why, and says so.
+            // The thread that reads the connection prints the reason.
             Err(Error::Send(SendError::Closed) | Error::Io(_)) => return,
             Err(error) => self.sending.notes.complain(error),
         }
@@ -136,11 +136,11 @@ impl Typing {
 }
 
 impl Sending {
-    /// Sends lines up to the end of the input, or of the connection.
+    /// Sends lines until the input or the connection ends.
     fn send_lines(&self, mut lines: Lines<impl io::Read>, commands: bool) -> Result<(), Error> {
         let mut pings = 0_u64;
         for number in 1_u64.. {
-            // What was fed goes out before anybody waits for more.
+            // Write what was fed before waiting for more input.
             if !lines.is_ready() {
                 self.writer.flush()?;
             }
@@ -189,8 +189,8 @@ impl Sending {
         self.asked.compare_exchange(0, code.0, Ordering::SeqCst, Ordering::SeqCst).ok();
     }
 
-    /// Closes without waiting until the Close frame is written: it stands behind what a server may take in only if this
-    /// end goes on reading.
+    /// Closes in another thread. The Close frame waits behind earlier messages, and the server may read those only if
+    /// this end keeps reading.
     fn close_meanwhile(self: &Arc<Self>, code: CloseCode) {
         self.ask(code);
         let sending = Arc::clone(self);

@@ -1,11 +1,11 @@
-//! An echo server that also speaks up when it hears nothing.
+//! An echo server with threads.
 //!
 //! ```text
 //! cargo run --release --example echo
 //! ```
 //!
-//! It sends back what it gets, closes on the message `exit`, and after ten seconds of silence says
-//! `Server timed-out at <time>` and goes on waiting. [`session`] is what happens on one connection.
+//! It sends every message back, and closes the connection on the message `exit`. After ten seconds without a message it
+//! sends `Server timed-out at <time>` and waits again. [`session`] serves one connection.
 
 mod session;
 
@@ -22,16 +22,16 @@ use session::Session;
 #[derive(Debug, Parser)]
 #[command(about = "A WebSocket echo server")]
 struct Options {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     bind: String,
-    /// How many seconds of silence pass before the server says something
+    /// Time without a message after which the server sends one, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     timeout: Duration,
-    /// Only echo: no message on a timeout, and `exit` is a message like any other
+    /// Only echo: send nothing on a timeout, and treat `exit` as any other message
     #[arg(long)]
     plain: bool,
-    /// How many seconds apart the server looks whether a connection is alive
+    /// Interval of the keepalive, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     keepalive: Duration,
 }
@@ -41,14 +41,14 @@ fn main() -> io::Result<()> {
     let listener = TcpListener::bind(&options.bind)?;
     println!("echo: ws://{}/", listener.local_addr()?);
     let session = Arc::new(Session {
-        config: Arc::new(Config { keepalive: Some(options.keepalive), ..Config::default() }),
+        config: Arc::new(Config::default().keepalive(Some(options.keepalive))),
         timeout: (!options.plain).then_some(options.timeout),
     });
     loop {
-        // A limit on connections is left to the chat example: what is short here is memory or descriptors, which ends
-        // with a connection, so that there is no use in trying again at once.
         if let Err(error) = listener.accept().and_then(|(stream, _)| spawn(stream, Arc::clone(&session))) {
             eprintln!("echo: {error}");
+            // No descriptors or no memory: both come back when a connection ends. (The chat example limits its
+            // connections.)
             thread::sleep(Duration::from_millis(100));
         }
     }
@@ -62,6 +62,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().map_err(|_| "not a number")?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(timeout) if !timeout.is_zero() && seconds < 1e9 => Ok(timeout),
-        _ => Err("not a time to wait".into()),
+        _ => Err("must be more than 0 and less than 1e9 seconds".into()),
     }
 }

@@ -1,27 +1,27 @@
-//! One connection: before it is open, while it is, and after it has ended.
+//! One connection: before it is open, while it is open, after it has ended.
 
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sansocket::blocking::{self, Waited, WebSocket};
+use sansocket::blocking::{self, TimedRead, WebSocket};
 use sansocket::handshake::server::{Request, Response};
 use sansocket::{CloseCode, Config, Error, Message};
 
 type Socket = WebSocket<TcpStream>;
 
-/// What is done on a connection.
+/// How connections are served.
 #[derive(Debug)]
 pub(crate) struct Session {
     /// Shared by all connections.
     pub(crate) config: Arc<Config>,
-    /// After this much silence something is said, and `exit` is an end; `None`: everything is just sent back.
+    /// The time without a message after which the server sends one. `None`: the server only echoes.
     pub(crate) timeout: Option<Duration>,
 }
 
 impl Session {
     pub(crate) fn run(&self, stream: TcpStream) {
-        let peer = stream.peer_addr().map_or("somebody".into(), |address| address.to_string());
+        let peer = stream.peer_addr().map_or("unknown peer".into(), |address| address.to_string());
         match blocking::accept_with(stream, Arc::clone(&self.config), before) {
             Ok(mut socket) => {
                 let result = match self.timeout {
@@ -35,10 +35,10 @@ impl Session {
     }
 }
 
-/// Before the connection is open (`OnPreServer`): the request is here to look at, and to accept or reject.
+/// Before the connection is open (`OnPreServer`): looks at the request, then accepts or rejects it.
 ///
-/// The page that connects may come from anywhere: whoever reads this server's words learns only what they said
-/// themselves. A server that knows its users by their cookies looks at the `Origin` here (section 10.2).
+/// This server accepts pages of every origin, because an echo tells them nothing new. A server that knows its users by
+/// cookies must check the `Origin` here (section 10.2).
 fn before(request: &Request) -> Response {
     match request.subprotocols().find(|name| *name == "echo") {
         Some(echo) => request.accept().subprotocol(echo),
@@ -46,7 +46,7 @@ fn before(request: &Request) -> Response {
     }
 }
 
-/// While it is open (`Server`), plainly: the answers to all messages that one read brought go out in one write.
+/// While the connection is open (`Server`). The answers to all messages of one read go out in one write.
 fn echo(socket: &mut Socket) -> Result<(), Error> {
     while let Some(message) = socket.read()? {
         socket.feed(&message)?;
@@ -54,20 +54,20 @@ fn echo(socket: &mut Socket) -> Result<(), Error> {
     Ok(())
 }
 
-/// While it is open, with a time limit on each read. A read that ran out of time has lost nothing: what had arrived of
-/// a message is there for the next one.
+/// While the connection is open, with a time limit on each read. A timeout loses nothing: the next read goes on with
+/// the part of a message that has arrived.
 fn converse(socket: &mut Socket, timeout: Duration) -> Result<(), Error> {
     loop {
         match socket.read_timeout(timeout)? {
-            Waited::Received(message) if is_exit(&message) => {
+            TimedRead::Message(message) if is_exit(&message) => {
                 return socket.close(CloseCode::NORMAL, "goodbye");
             }
-            Waited::Received(message) => socket.send(&message)?,
-            Waited::Elapsed => {
+            TimedRead::Message(message) => socket.send(&message)?,
+            TimedRead::TimedOut => {
                 let now = jiff::Timestamp::now().strftime("%F %T");
-                socket.send_text(&format!("Server timed-out at {now}"))?;
+                socket.send(&format!("Server timed-out at {now}"))?;
             }
-            Waited::Closed => return Ok(()),
+            TimedRead::Closed => return Ok(()),
         }
     }
 }
@@ -76,7 +76,7 @@ fn is_exit(message: &Message) -> bool {
     message.as_text() == Some("exit")
 }
 
-/// After it has ended (`OnPostServer`): code, reason and cleanliness are known.
+/// After the connection has ended (`OnPostServer`): prints the close code, the reason, and whether the end was clean.
 fn after(peer: &str, socket: &Socket, result: Result<(), Error>) {
     match socket.close_info() {
         Some(end) => {

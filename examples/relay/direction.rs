@@ -1,43 +1,44 @@
-//! The frames of one direction.
+//! Passes on the frames of one direction.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 
-use sansocket::frame::{Chunk, Decoder, FrameHeader, Limits, MaskKey, Opcode, apply_mask};
+use sansocket::frame::{Decoder, FrameChunk, FrameHeader, Limits, MaskKey, Opcode, apply_mask};
 use sansocket::{CloseFrame, ProtocolError, Role};
 
 use crate::pair::{End, Ending};
 
-/// How much is read at a time, and so the most that is ever held.
+/// The most bytes that one read asks for, and that are held.
 const BUFFER_LEN: usize = 32 << 10;
 
-/// Nothing is held, so there is nothing that a long frame or message could fill.
-const UNLIMITED: Limits =
-    Limits { max_frame_len: u64::MAX, max_message_len: u64::MAX, max_fragments: u32::MAX };
+/// The relay holds no frame or message, so it needs no limits on their length.
+fn unlimited() -> Limits {
+    Limits::default().max_frame_len(u64::MAX).max_message_len(u64::MAX).max_fragments(u32::MAX)
+}
 
 pub(crate) struct Direction<'a> {
     from: &'a End,
     to: &'a End,
     ending: &'a Ending,
-    /// Frames that have not been written yet, whole or in part: no more than one read brought.
+    /// Frames and parts of frames that are not written yet. At most what one read brought.
     output: Vec<u8>,
-    /// The key of the frame that is being passed on, where the receiver wants one.
+    /// The masking key of the current frame, if the receiver is a server.
     mask: Option<MaskKey>,
-    /// The receiver waits for the rest of a frame.
+    /// Only part of the current frame has been sent to the receiver.
     in_frame: bool,
-    /// The receiver has its Close frame: nothing may follow it (section 5.5.1).
+    /// A Close frame has been sent to the receiver. Nothing may follow it (section 5.5.1).
     closed: bool,
 }
 
 /// Why no more frames are passed on.
 enum Stop {
-    /// A Close frame was the last.
+    /// A Close frame was passed on.
     Closed,
-    /// The sender's stream has ended, or its time is over.
+    /// The sender's stream has ended, or the deadline has passed.
     Lost,
     /// The sender broke a rule.
     Fault(ProtocolError),
-    /// The receiver takes nothing.
+    /// The receiver reads nothing.
     Stuck,
 }
 
@@ -47,7 +48,7 @@ impl<'a> Direction<'a> {
         Self { from, to, ending, output, mask: None, in_frame: false, closed: false }
     }
 
-    /// Passes on frames, then the end of the stream. `early` is what was read before.
+    /// Passes on frames, then the end of the stream. `early`: the bytes that arrived with the opening handshake.
     pub(crate) fn run(mut self, early: &[u8]) {
         match self.pass_frames(early.chain(&self.from.stream)) {
             Stop::Closed => {
@@ -63,7 +64,8 @@ impl<'a> Direction<'a> {
                 self.drain();
             }
             Stop::Stuck => {
-                // The other thread, which reads there, finds the end of the stream and tells the sender.
+                // The other thread reads this stream. It finds the end of the stream and sends a Close frame to the
+                // sender.
                 self.ending.begin();
                 self.to.stream.shutdown(Shutdown::Both).ok();
                 self.drain();
@@ -74,9 +76,9 @@ impl<'a> Direction<'a> {
     }
 
     fn pass_frames(&mut self, mut incoming: impl Read) -> Stop {
-        let mut decoder = Decoder::new(self.from.role, UNLIMITED);
+        let mut decoder = Decoder::new(self.from.role, unlimited());
         let mut buffer = vec![0; BUFFER_LEN];
-        // What the decoder left: part of a header, or of a control frame.
+        // How many bytes the decoder left: part of a header or of a control frame.
         let mut left = 0;
         loop {
             let arrived = match self.read(&mut incoming, buffer.split_at_mut(left).1) {
@@ -105,22 +107,22 @@ impl<'a> Direction<'a> {
         }
     }
 
-    fn pass(&mut self, chunk: Chunk<'_>) {
+    fn pass(&mut self, chunk: FrameChunk<'_>) {
         match self.to.verdict.get() {
             Some(verdict) if chunk.header.opcode == Opcode::Close => self.push_close(verdict),
             _ => self.push(chunk),
         }
     }
 
-    /// Queues a frame, or as much of one as has arrived.
-    fn push(&mut self, chunk: Chunk<'_>) {
-        let Chunk { header, offset, payload } = chunk;
+    /// Queues the part of a frame that has arrived.
+    fn push(&mut self, chunk: FrameChunk<'_>) {
+        let FrameChunk { header, offset, payload, .. } = chunk;
         self.in_frame = offset + (payload.len() as u64) < header.payload_len;
         self.closed |= header.opcode == Opcode::Close;
         if offset == 0 {
             self.mask = (self.to.role == Role::Client).then(MaskKey::random);
             let mut head = [0; FrameHeader::MAX_LEN];
-            let len = FrameHeader { mask: self.mask, ..header }.encode(&mut head);
+            let len = header.mask(self.mask).encode(&mut head);
             self.output.extend(head.into_iter().take(len));
         }
         if let Some(key) = self.mask {
@@ -131,20 +133,14 @@ impl<'a> Direction<'a> {
 
     fn push_close(&mut self, close: &CloseFrame<'_>) {
         let mut body = [0; 125];
-        // All of them are short, with codes that may be sent; if not, the stream ends without a Close frame.
+        // Every reason here is short and every code may be sent, so this does not fail.
         let Ok(len) = close.encode(&mut body) else { return };
         let payload = body.split_at_mut(len).0;
-        let header = FrameHeader {
-            fin: true,
-            rsv1: false,
-            opcode: Opcode::Close,
-            mask: None,
-            payload_len: len as u64,
-        };
-        self.push(Chunk { header, offset: 0, payload });
+        let header = FrameHeader::new(Opcode::Close, len as u64);
+        self.push(FrameChunk { header, offset: 0, payload });
     }
 
-    /// Writes what is queued, for as long as there is time.
+    /// Writes what is queued, up to the deadline.
     fn write(&mut self) -> io::Result<()> {
         let mut rest = &self.output[..];
         while !rest.is_empty() {
@@ -162,8 +158,7 @@ impl<'a> Direction<'a> {
         Ok(())
     }
 
-    /// There is nothing more for the receiver: a Close frame, where one is missing and can stand, and the end of the
-    /// stream.
+    /// Ends the stream to the receiver. Sends a Close frame first, if none was sent and no frame is incomplete.
     fn finish(&mut self) {
         if !self.closed && !self.in_frame && self.output.is_empty() {
             self.push_close(&self.to.farewell());
@@ -173,13 +168,14 @@ impl<'a> Direction<'a> {
         self.to.stream.shutdown(Shutdown::Write).ok();
     }
 
-    /// Waits for the end of the stream. Were it ended with something unread, the peer would lose what it has not read.
+    /// Reads and discards until the sender ends its stream. A socket that is closed with unread bytes is reset, and a
+    /// reset destroys what the peer has not read yet.
     fn drain(&self) {
         let mut discarded = vec![0; BUFFER_LEN];
         while self.read(&mut &self.from.stream, &mut discarded) > 0 {}
     }
 
-    /// Waits for bytes. None means the end of the stream, be it by an error or because time is over.
+    /// Waits for bytes. Zero: the stream has ended or failed, or the deadline has passed.
     fn read(&self, incoming: &mut impl Read, buffer: &mut [u8]) -> usize {
         while !self.ending.is_over() {
             match incoming.read(buffer) {

@@ -1,6 +1,6 @@
-//! The opening handshakes: the client's request becomes one to the upstream server, and its answer the client's.
+//! The opening handshakes: the client's request goes to the upstream server, the server's response back to the client.
 //!
-//! Extensions are not offered: each would change frames in a way that a relay has to know.
+//! Extensions are not passed on, because a relay must know each extension that changes frames.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -9,8 +9,7 @@ use sansocket::blocking::{self, WebSocket};
 use sansocket::handshake::{Headers, client, server};
 use sansocket::{Config, Error, HandshakeError, Refusal};
 
-/// What is passed on besides path, `Host` and subprotocols. The others are between the client and this relay, or
-/// belong to one of the handshakes.
+/// The headers that are passed on, besides path, `Host` and subprotocols. The others concern one hop or one handshake.
 const REQUEST_HEADERS: [&str; 4] = ["Origin", "Cookie", "Authorization", "User-Agent"];
 const RESPONSE_HEADERS: [&str; 1] = ["Set-Cookie"];
 const REFUSAL_HEADERS: [&str; 5] =
@@ -18,7 +17,7 @@ const REFUSAL_HEADERS: [&str; 5] =
 
 type Socket = WebSocket<TcpStream>;
 
-/// Opens both connections, or neither: the client is answered when the server has answered.
+/// Opens both connections or none. The client gets its response after the server has responded.
 pub(crate) fn open(stream: TcpStream, upstream: &[SocketAddr]) -> Result<(Socket, Socket), Error> {
     let mut connected = None;
     let client = blocking::accept_with(stream, Config::default(), |request| {
@@ -29,29 +28,31 @@ pub(crate) fn open(stream: TcpStream, upstream: &[SocketAddr]) -> Result<(Socket
                 answer
             }
             Err(Error::Handshake(HandshakeError::Refused(refusal))) => refuse(request, &refusal),
-            // What the client has sent cannot be passed on.
-            Err(Error::Handshake(HandshakeError::BadUrl(_) | HandshakeError::BadHeader)) => {
+            // The client's request cannot be passed on.
+            Err(Error::Handshake(HandshakeError::BadUrl(_) | HandshakeError::BadHeader(_))) => {
                 request.reject(400)
             }
-            Err(_) => request.reject(502).body("no answer from the server behind this one\n"),
+            Err(_) => request.reject(502).body("the upstream server did not respond\n"),
         }
     })?;
     Ok((client, connected.ok_or(HandshakeError::UnexpectedEof)?))
 }
 
-/// The client's request, as if it came from there: `Host` is what the client takes the server for, and what an `Origin`
-/// is compared with.
+/// Connects to the upstream server with the client's request. `Host` stays the client's: servers compare it with
+/// `Origin`.
 fn connect(request: &server::Request, upstream: &[SocketAddr]) -> Result<(Socket, client::Response), Error> {
-    // Characters that would end the host, and begin another part of the URL, make it one that is refused.
-    let host = request.header("Host").filter(|host| !host.contains(['@', '/', '?'])).unwrap_or_default();
     let query = request.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let mut onward = client::Request::new(&format!("ws://{host}{}{query}", request.path()))?;
+    // The host of this URL is not used: the stream goes to one of `upstream`.
+    let mut onward = client::Request::new("ws://upstream/")?
+        .header("Host", request.header("Host").unwrap_or_default())
+        .target(format!("{}{query}", request.path()));
     for subprotocol in request.subprotocols() {
         onward = onward.subprotocol(subprotocol);
     }
     for (name, value) in chosen(request.headers(), &REQUEST_HEADERS) {
         onward = onward.header(name, value);
     }
+    onward.check()?;
     let config = Config::default();
     let mut outcome = Err(io::ErrorKind::NotFound.into());
     for address in upstream {
@@ -85,14 +86,14 @@ fn refuse(request: &server::Request, refusal: &Refusal) -> server::Response {
             answer = answer.header(name, value);
         }
     }
-    // A body in some encoding of the transfer is not passed on: that header was for this hop.
+    // `Transfer-Encoding` concerns one hop, so an encoded body is not passed on.
     if refusal.header("Transfer-Encoding").is_none() {
         answer = answer.body(refusal.body.clone());
     }
     answer
 }
 
-/// The headers of these names, as far as they are text.
+/// The headers with these names whose values are UTF-8.
 fn chosen<'a>(headers: &'a Headers, names: &'a [&str]) -> impl Iterator<Item = (&'a str, &'a str)> {
     let is_chosen = |name: &str| names.iter().any(|chosen| chosen.eq_ignore_ascii_case(name));
     headers

@@ -1,4 +1,4 @@
-//! Two connections that live and end together.
+//! A pair of connections that end together.
 
 use std::io;
 use std::net::TcpStream;
@@ -12,27 +12,26 @@ use sansocket::{CloseCode, CloseFrame, Role};
 
 use crate::direction::Direction;
 
-/// How long a peer has to end its stream, once there is nothing more to pass on.
+/// How long a peer may take to end its stream once nothing more is passed on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// One of the two connections. One thread reads from it, and the other alone writes to it, so that no frame ever comes
-/// between the bytes of another.
+/// One of the two connections. Only one thread reads from it, and only the other one writes to it.
 pub(crate) struct End {
     pub(crate) stream: TcpStream,
-    /// What the relay is here: the server of its client, and a client of the server behind it.
+    /// The role of the relay on this connection.
     pub(crate) role: Role,
-    /// The Close frame that this peer gets for a rule that it broke, instead of what it would have got.
+    /// The Close frame for this peer if it broke a rule. It replaces the Close frame of the other peer.
     pub(crate) verdict: OnceLock<CloseFrame<'static>>,
 }
 
 impl End {
     fn new(stream: TcpStream, role: Role) -> io::Result<Self> {
-        // Whoever waits for bytes looks at the deadline now and then.
+        // A read that waits looks at the deadline at this interval.
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self { stream, role, verdict: OnceLock::new() })
     }
 
-    /// The Close frame for this peer when the other one has not sent any.
+    /// The Close frame for this peer if the other peer has sent none.
     pub(crate) fn farewell(&self) -> CloseFrame<'static> {
         let lost = match self.role {
             Role::Server => CloseFrame { code: CloseCode::BAD_GATEWAY, reason: "the server is gone" },
@@ -42,7 +41,7 @@ impl End {
     }
 }
 
-/// The end of a pair: from some point on there is only so much time left.
+/// The end of a pair. Once begun, it has a deadline.
 #[derive(Default)]
 pub(crate) struct Ending {
     half_closed: AtomicBool,
@@ -50,8 +49,8 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// A Close frame has been passed on. The second one completes the closing handshake; what is sent before it, by
-    /// whoever has not closed yet, is passed on for as long as that takes.
+    /// A Close frame has been passed on. The deadline begins with the second one, which completes the closing
+    /// handshake. Until then the end that has not closed may send messages.
     pub(crate) fn close_passed(&self) {
         if self.half_closed.swap(true, Ordering::Relaxed) {
             self.begin();
@@ -69,9 +68,9 @@ impl Ending {
 
 /// Passes frames on until both connections have ended.
 pub(crate) fn run(client: WebSocket<TcpStream>, upstream: WebSocket<TcpStream>) -> io::Result<()> {
-    // What arrived right behind the heads is still in the buffers.
-    let (client, _, from_client) = client.into_parts();
-    let (upstream, _, from_upstream) = upstream.into_parts();
+    // Frames that arrived right behind the heads are in the connections.
+    let (client, from_client) = client.into_parts();
+    let (upstream, from_upstream) = upstream.into_parts();
     let client = End::new(client, Role::Server)?;
     let upstream = End::new(upstream, Role::Client)?;
     let ending = Ending::default();

@@ -1,4 +1,4 @@
-//! Any head, in any reads, into a client's opening handshake; and any strings into the head that it sends.
+//! Any head, in any reads, to a client's opening handshake, and any strings in the head that it sends.
 
 #![no_main]
 

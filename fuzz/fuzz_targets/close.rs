@@ -1,4 +1,4 @@
-//! The body of a Close frame out of any bytes.
+//! Any bytes as the body of a Close frame.
 
 #![no_main]
 

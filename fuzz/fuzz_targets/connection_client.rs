@@ -1,4 +1,4 @@
-//! Any bytes, in any reads, into a client's connection.
+//! Any bytes, in any reads, to a client's connection.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes, in any reads, into a server's connection.
+//! Any bytes, in any reads, to a server's connection.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes, in any reads, into a frame decoder of either role.
+//! Any bytes, in any reads, to a frame decoder of either role.
 
 #![no_main]
 

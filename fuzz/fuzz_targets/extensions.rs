@@ -1,4 +1,4 @@
-//! The value of `Sec-WebSocket-Extensions` out of any bytes.
+//! Any bytes as the value of `Sec-WebSocket-Extensions`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A header out of any bytes.
+//! Any bytes as a frame header.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Masking, of any bytes with any key.
+//! Masking of any bytes with any key.
 
 #![no_main]
 

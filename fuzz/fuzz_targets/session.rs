@@ -1,4 +1,4 @@
-//! Two ends that talk to each other, with a slow wire and a fast clock.
+//! Two ends that talk to each other, over a slow wire and with a fast clock.
 
 #![no_main]
 

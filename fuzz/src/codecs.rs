@@ -1,4 +1,4 @@
-//! The parts that are no more than a function of bytes.
+//! The parts of the crate that are functions of bytes.
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use sansocket::frame::{CloseCode, CloseFrame, FrameHeader, MaskKey, apply_mask, copy_masked};
@@ -10,7 +10,7 @@ use crate::model::extensions;
 use crate::model::paths::written;
 use crate::model::receiver::{judge_close, judge_header, may_be_sent};
 
-/// A header is what the model says; what is decoded encodes to the same bytes, and a prefix never says otherwise.
+/// Decodes a header as the model does. The header encodes to the same bytes, and no prefix decodes differently.
 pub fn frame_header(bytes: &[u8]) {
     let outcome = FrameHeader::decode(bytes);
     match (outcome, judge_header(bytes)) {
@@ -30,7 +30,7 @@ pub fn frame_header(bytes: &[u8]) {
     let mut decided = false;
     for end in 0..bytes.len().min(FrameHeader::MAX_LEN + 2) {
         match FrameHeader::decode(&bytes[..end]) {
-            Ok(None) => assert!(!decided, "{end} bytes undo what fewer bytes had decided"),
+            Ok(None) => assert!(!decided, "{end} bytes are undecided, fewer bytes were decided"),
             prefix => {
                 assert_eq!(prefix, outcome, "{end} bytes");
                 decided = true;
@@ -39,7 +39,8 @@ pub fn frame_header(bytes: &[u8]) {
     }
 }
 
-/// The body of a Close frame is what the model says; what can be encoded is what can be decoded, and what is sent.
+/// Decodes the body of a Close frame as the model does. The frame encodes to the same bytes, and `close` sends what it was
+/// given.
 pub fn close(bytes: &[u8]) {
     let decoded = CloseFrame::decode(bytes);
     let owned = decoded.map(|frame| frame.map(|frame| (frame.code.0, frame.reason.to_string())));
@@ -64,12 +65,12 @@ pub fn close(bytes: &[u8]) {
     }
 }
 
-/// A list of extensions is what the model says.
+/// Parses a list of extensions as the model does.
 pub fn extensions(value: &[u8]) {
     extensions::check(value);
 }
 
-/// A payload, where in memory it begins, where it is cut in two, and how much came before.
+/// A payload, its place in memory, where it is cut in two, and how many bytes came before.
 #[derive(Debug, Arbitrary)]
 pub struct Masking<'a> {
     key: [u8; 4],
@@ -80,7 +81,7 @@ pub struct Masking<'a> {
     data: &'a [u8],
 }
 
-/// Masking is the loop of section 5.3, at once and in parts, in place and from one place to another.
+/// Masks as the loop of section 5.3 does: whole and in two parts, in place and while copying.
 pub fn mask(case: &Masking<'_>) {
     let payload = case.data.repeat(1 + usize::from(case.repeat));
     let key = MaskKey(case.key);

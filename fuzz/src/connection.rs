@@ -1,6 +1,6 @@
-//! Bytes of any kind, in any reads, into a connection or the frame decoder.
+//! Any bytes, in any reads, into a connection or the frame decoder.
 
-use sansocket::{Buffer, CloseCode, Config, Event, ProtocolError, Role};
+use sansocket::{CloseCode, Config, Event, ProtocolError, Role};
 
 use crate::Traffic;
 use crate::model::answers::check_sent;
@@ -8,15 +8,15 @@ use crate::model::event::Got;
 use crate::model::paths::{arrive, check_connection, check_decoder, connection as end, written};
 use crate::model::receiver::judge;
 
-/// The frame decoder gives out what the model says, at once and in parts.
+/// The frame decoder gives what the model says, in one read and in many.
 pub fn decoder(case: &Traffic<'_>) {
     let bytes = case.wire(case.role());
     let error = check_decoder(case.role(), case.limits(), &[&bytes]);
     assert_eq!(check_decoder(case.role(), case.limits(), &case.reads(&bytes)), error);
 }
 
-/// A connection gives out what the model says, at once and in parts, by every way to take it; and an application that
-/// talks meanwhile changes nothing about that.
+/// A connection gives what the model says, in one read and in many, by every way to take it. An application that sends
+/// meanwhile changes nothing.
 pub fn connection(role: Role, case: &Traffic<'_>) {
     let bytes = case.wire(role);
     let error = check_connection(role, case.limits(), &[&bytes]);
@@ -24,14 +24,14 @@ pub fn connection(role: Role, case: &Traffic<'_>) {
     busy(role, case, &case.reads(&bytes), error);
 }
 
-/// Echoes every message, and closes after a few events.
+/// Echoes every message while its event is alive, and closes after a few events.
 fn busy(role: Role, case: &Traffic<'_>, reads: &[&[u8]], expected: Option<ProtocolError>) {
-    let mut end = end(role, &Config { limits: case.limits(), ..Config::default() });
-    let (mut input, mut events, mut output) = (Buffer::new(), Vec::new(), Vec::new());
-    let mut error = None;
-    arrive(reads, &mut input, |input| {
+    let mut end = end(role, &Config::default().limits(case.limits()));
+    let (mut events, mut output, mut error) = (Vec::new(), Vec::new(), None);
+    arrive(reads, &mut end, |end| {
+        let (receiver, sender) = end.split_mut();
         loop {
-            let event = match end.next_event(input) {
+            let event = match receiver.next_event(sender) {
                 Ok(None) => break,
                 Ok(Some(event)) => event,
                 Err(fault) => {
@@ -39,19 +39,19 @@ fn busy(role: Role, case: &Traffic<'_>, reads: &[&[u8]], expected: Option<Protoc
                     break;
                 }
             };
-            // What cannot be sent, after a Close frame say, is refused and leaves no trace in the output.
+            // A message that cannot be sent, such as one after a Close frame, is refused and leaves no trace in the output.
             match event {
-                Event::Text(text) => _ = end.send_text(text),
-                Event::Binary(data) => _ = end.send_binary(data),
+                Event::Text(text) => _ = sender.send(text),
+                Event::Binary(data) => _ = sender.send(data),
                 _ => {}
             }
             events.push(Got::from(event));
             if events.len() == case.closes_after() {
-                let _ = end.close(CloseCode::NORMAL, "enough");
+                let _ = sender.close(CloseCode::NORMAL, "enough");
             }
         }
         if !case.is_unwritten() {
-            output.extend(written(end.output()));
+            output.extend(written(sender.output()));
         }
     });
     output.extend(written(end.output()));

@@ -1,8 +1,8 @@
-//! Heads of any kind, in any reads, into either side of an opening handshake; and heads that are built from any strings.
+//! Any head, in any reads, for either role, and heads that are built from any strings.
 
+use sansocket::Config;
 use sansocket::handshake::client;
-use sansocket::handshake::server::{Handshake, Incoming};
-use sansocket::{Buffer, Config};
+use sansocket::handshake::server::{Answer, Handshake, Incoming};
 
 use crate::Traffic;
 use crate::model::head::Headers;
@@ -12,7 +12,7 @@ use crate::model::request::{Asked, judge_request};
 use crate::model::response::{Answered, judge_response};
 use crate::model::wire::SameKey;
 
-/// The data are lines to build a head from.
+/// The input is lines from which a head is built.
 const BUILT: u8 = 0x01;
 
 const OFFERED: [&str; 2] = ["chat", "superchat"];
@@ -20,10 +20,10 @@ const OFFERED: [&str; 2] = ["chat", "superchat"];
 impl Traffic<'_> {
     fn config(&self) -> Config {
         let config = Config::default();
-        if self.is_tight() { Config { max_head_len: 300, max_headers: 9, ..config } } else { config }
+        if self.is_tight() { config.max_head_len(300).max_headers(9) } else { config }
     }
 
-    /// The lines, which are text.
+    /// The lines as text.
     fn lines(&self) -> Vec<String> {
         self.data
             .split(|byte| *byte == b'\n')
@@ -32,7 +32,7 @@ impl Traffic<'_> {
     }
 }
 
-/// A server makes of a request what the model says, and what it answers is well-formed.
+/// A server reads a request as the model does, and its response is well-formed.
 pub fn server_handshake(case: &Traffic<'_>) {
     if case.flags & BUILT != 0 {
         return answer(&case.lines());
@@ -41,7 +41,7 @@ pub fn server_handshake(case: &Traffic<'_>) {
     check_server(&case.config(), &case.reads(case.data));
 }
 
-/// A client makes of a response what the model says, and what it asks is well-formed.
+/// A client reads a response as the model does, and its request is well-formed.
 pub fn client_handshake(case: &Traffic<'_>) {
     if case.flags & BUILT != 0 {
         return ask(&case.lines());
@@ -50,7 +50,8 @@ pub fn client_handshake(case: &Traffic<'_>) {
     check_client(&case.config(), &OFFERED, &case.reads(case.data));
 }
 
-/// A URL, then headers and, without a colon, subprotocols: what is sent of them is what the server finds.
+/// Builds a request from a URL and lines: headers, and subprotocols for lines without a colon. The server finds exactly
+/// these.
 fn ask(lines: &[String]) {
     let Some((url, lines)) = lines.split_first() else { return };
     let Ok(mut request) = client::Request::new(url) else { return };
@@ -71,14 +72,14 @@ fn ask(lines: &[String]) {
         return;
     };
     let sent = written(handshake.output());
-    let limitless = Config { max_head_len: usize::MAX, max_headers: 1000, ..Config::default() };
+    let limitless = Config::default().max_head_len(usize::MAX).max_headers(1000);
     match judge_request(&sent, &limitless) {
         Asked::Upgrade(asked) => {
             assert_eq!((asked.len, &asked.accept[..]), (sent.len(), ACCEPT));
             assert_eq!(asked.subprotocols, subprotocols);
             assert_eq!(asked.headers[0].0, "Host");
-            // Of two ways to say who asks, the last one counts.
-            let sole = ["Authorization", "Origin"];
+            // The last of several `Authorization`, `Origin` or `Host` headers counts, and `Host` stays in front.
+            let sole = ["Authorization", "Origin", "Host"];
             let is_free =
                 |(name, _): &&(String, Vec<u8>)| !sole.iter().any(|sole| name.eq_ignore_ascii_case(sole));
             let ours = 5 + usize::from(!subprotocols.is_empty());
@@ -89,16 +90,17 @@ fn ask(lines: &[String]) {
     }
 }
 
-/// A status (that of an acceptance without one), headers, subprotocols and a body behind an empty line: what is sent of
-/// them is what the client finds.
+/// Builds a response from a status or an acceptance and lines: headers, subprotocols for lines without a colon, and a body
+/// behind an empty line. The client finds exactly these.
 fn answer(lines: &[String]) {
     let request =
         b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Protocol: chat, superchat\r\n\r\n";
-    let (mut handshake, mut input) = (Handshake::new(Config::default()), Buffer::new());
-    input.extend_from_slice(request);
-    let Ok(Some(Incoming::Upgrade(request))) = handshake.receive(&mut input) else { panic!("not a request") };
+    let mut handshake = Handshake::new(Config::default());
+    handshake.receive(request);
+    let Ok(Some(exchange)) = handshake.next_request() else { panic!("not a request") };
+    let Incoming::Upgrade(request) = exchange.incoming() else { panic!("not for WebSocket") };
     let Some((status, lines)) = lines.split_first() else { return };
     let status = status.parse().ok();
     let mut response = status.map_or_else(|| request.accept(), |status| request.reject(status));
@@ -117,14 +119,13 @@ fn answer(lines: &[String]) {
             None => response.subprotocol(line),
         };
     }
-    let (answer, opened) = match handshake.respond(response) {
-        Ok(Some(mut connection)) => (written(connection.output()), true),
-        Ok(None) => (written(handshake.output()), false),
-        Err(_) => {
-            return assert!(handshake.output().is_empty(), "not a byte is written of what cannot be sent");
-        }
+    let checked = response.check();
+    let (answer, opened) = match exchange.respond(response) {
+        Ok(Answer::Open(mut connection)) => (written(connection.output()), true),
+        Ok(Answer::Closed(mut output)) => (written(&mut output), false),
+        Err(error) => return assert_eq!(checked, Err(error), "found before the request is consumed"),
     };
-    let limitless = Config { max_head_len: usize::MAX, max_headers: 1000, ..Config::default() };
+    let limitless = Config::default().max_head_len(usize::MAX).max_headers(1000);
     let found = match judge_response(&answer, &limitless, ACCEPT, &OFFERED) {
         Answered::Opened { headers, len } if opened => {
             assert_eq!(len, answer.len());

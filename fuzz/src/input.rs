@@ -1,4 +1,4 @@
-//! The input of the targets that take bytes off a wire.
+//! The input of the targets that read from a wire.
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use sansocket::{Limits, Role};
@@ -6,7 +6,7 @@ use sansocket::{Limits, Role};
 use crate::model::reads::reads;
 use crate::model::wire::{masked, unmasked};
 
-/// A byte of flags, the lengths of four reads, over and over, and what is on the wire.
+/// A byte of flags, the lengths of four reads, which repeat, and the bytes on the wire.
 #[derive(Debug, Arbitrary)]
 pub struct Traffic<'a> {
     pub(crate) flags: u8,
@@ -14,20 +14,21 @@ pub struct Traffic<'a> {
     pub(crate) data: &'a [u8],
 }
 
-/// The data are frames in a notation of their own: first byte, length, payload. Of a long payload, how much longer it is
-/// and the one byte that it consists of; from 253 on, the length says which of a few lengths it has.
+/// The data are frames in a notation of their own: first byte, length, payload. A length from 126 to 252 is followed by
+/// the length beyond 126 and by the byte that fills the payload. From 253 on, the length selects one of three long ones, and
+/// the byte that fills the payload follows.
 const FRAMES: u8 = 0x01;
 /// The limits are tight.
 const TIGHT: u8 = 0x02;
-/// The masking key is one that leaves the payload as it is.
+/// The masking key is zero, which leaves the payload as it is.
 const PLAIN: u8 = 0x04;
-/// The receiver is a client, where the target is not for one role alone.
+/// The receiver is a client, if the target is not for one role.
 const CLIENT: u8 = 0x08;
-/// The application closes after so many events, if that is any.
+/// The number of events after which the application closes, or 0.
 const EVENTS: u8 = 0x30;
 /// Nothing is written before the end.
 const UNWRITTEN: u8 = 0x40;
-/// The data may have long payloads, which take their time.
+/// The data may have long payloads, which are slow.
 const LONG: u8 = 0x80;
 
 impl Traffic<'_> {
@@ -50,13 +51,13 @@ impl Traffic<'_> {
     pub(crate) fn limits(&self) -> Limits {
         if self.is_tight() {
             // Those of the tables in tests/protocol.
-            Limits { max_frame_len: 10, max_message_len: 15, max_fragments: 4 }
+            Limits::default().max_frame_len(10).max_message_len(15).max_fragments(4)
         } else {
             Limits::default()
         }
     }
 
-    /// The bytes on their way to the end with that role.
+    /// The bytes to the end of that role.
     pub(crate) fn wire(&self, to: Role) -> Vec<u8> {
         if self.flags & FRAMES == 0 {
             return self.data.into();
@@ -84,7 +85,7 @@ impl Traffic<'_> {
         bytes
     }
 
-    /// Longer ones where there is much, for the sake of speed.
+    /// The reads. More data is read in longer reads, for speed.
     pub(crate) fn reads<'a>(&self, bytes: &'a [u8]) -> Vec<&'a [u8]> {
         let unit = 1 + bytes.len() / 500;
         reads(bytes, &self.lens.map(|len| usize::from(len) * unit))

@@ -1,6 +1,6 @@
-//! What the fuzz targets do with their inputs. Each target has one function here, and panics where an oracle disagrees.
+//! The bodies of the fuzz targets. Each target has one function here, which panics if an oracle disagrees.
 //!
-//! The oracle of most of them is the model in `tests/model`, which the property tests use as well.
+//! The oracle of most targets is the model in `tests/model`, which the property tests also use.
 
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/model/mod.rs"]

@@ -1,20 +1,28 @@
-//! The functions with which one begins, for a binding: the same for each, but for its traits and its `TcpStream`.
+//! The functions of a binding. They differ in their traits and their `TcpStream` only.
 
-/// `$io` is the [`Io`](super::Io) over a stream `S: AsyncRead + AsyncWrite`, `$tcp` the runtime's own stream, and `$timeout`
-/// what keeps a future to a time limit.
+/// `$transport` is the [`Transport`](super::Transport) over a stream `S: AsyncRead + AsyncWrite`, and `$tcp` the runtime's
+/// own stream. The module that calls this has functions of the runtime: `resolve`, `sleep`, `within`.
 ///
-/// The opening handshakes are boxed: what they need is given back when they are done, where a task would keep room for it
-/// as long as the connection lasts.
+/// The opening handshakes are boxed. That frees their memory when they are done; a task would keep it for the whole
+/// connection.
 macro_rules! bind {
-    ($io:ident, $tcp:ty, $timeout:path) => {
+    ($transport:ident, $tcp:ty) => {
         /// A connection over such a stream.
-        pub type WebSocket<S> = asynchronous::WebSocket<$io<S>>;
+        pub type WebSocket<S> = asynchronous::WebSocket<$transport<S>>;
 
         /// The receiving half of a split connection.
-        pub type Reader<S> = asynchronous::Reader<$io<S>>;
+        pub type Reader<S> = asynchronous::Reader<$transport<S>>;
 
         /// The sending half of a split connection.
-        pub type Writer<S> = asynchronous::Writer<$io<S>>;
+        pub type Writer<S> = asynchronous::Writer<$transport<S>>;
+
+        /// A connection that is open already.
+        pub fn from_parts<S: AsyncRead + AsyncWrite + Unpin>(
+            stream: S,
+            connection: Connection,
+        ) -> WebSocket<S> {
+            asynchronous::WebSocket::from_parts($transport::new(stream), connection)
+        }
 
         /// Connects to a `ws://` URL.
         ///
@@ -26,9 +34,8 @@ macro_rules! bind {
             Ok(socket)
         }
 
-        /// Connects with subprotocols, headers, limits of the caller's choice; gives the server's response as well.
-        /// Every address of the host is tried, all within [`Config::handshake_timeout`]. Redirects are not followed. Whoever
-        /// opens several connections to one host opens them in turn, as [there](crate::blocking::connect_with).
+        /// Connects with the subprotocols and headers of the request and the limits of the [`Config`]. Gives the server's
+        /// response, too. See [`blocking::connect_with`](crate::blocking::connect_with).
         ///
         /// # Errors
         ///
@@ -38,31 +45,35 @@ macro_rules! bind {
             config: impl Into<Arc<Config>>,
         ) -> Result<(WebSocket<$tcp>, client::Response), Error> {
             let config = config.into();
+            request.check()?;
             if request.is_secure() {
                 return Err(HandshakeError::TlsNeeded.into());
             }
             let begin = Instant::now();
-            let reach = <$tcp>::connect((request.host(), request.port()));
-            let stream =
-                $timeout(config.handshake_timeout, reach).await.ok_or(HandshakeError::TimedOut)??;
-            stream.set_nodelay(true)?;
+            let reached = Box::pin(within(config.handshake_timeout, async {
+                let addresses = resolve(request.host(), request.port()).await?;
+                asynchronous::reach(addresses, <$tcp>::connect, sleep).await
+            }));
+            let stream = reached.await.ok_or(HandshakeError::TimedOut)??;
+            prepare(&stream)?;
             let left = config.handshake_timeout.saturating_sub(begin.elapsed());
-            Box::pin(asynchronous::connect($io::new(stream), request, config, left)).await
+            Box::pin(asynchronous::connect($transport::new(stream), request, config, left)).await
         }
 
-        /// Connects over a stream that has reached the server; for `wss:`, one that has done its TLS handshake.
+        /// Connects over a stream that has reached the server. For `wss:`, its TLS handshake is done.
         ///
         /// # Errors
         ///
         /// As [`blocking::connect_with`](crate::blocking::connect_with).
-        pub async fn connect_over<S: AsyncRead + AsyncWrite + Unpin>(
+        pub async fn connect_over<S: AsyncRead + AsyncWrite + Unpin + 'static>(
             stream: S,
             request: &client::Request,
             config: impl Into<Arc<Config>>,
         ) -> Result<(WebSocket<S>, client::Response), Error> {
             let config = config.into();
             let timeout = config.handshake_timeout;
-            Box::pin(asynchronous::connect($io::new(stream), request, config, timeout)).await
+            prepare(&stream)?;
+            Box::pin(asynchronous::connect($transport::new(stream), request, config, timeout)).await
         }
 
         /// Accepts any WebSocket connection, without a subprotocol. See
@@ -71,36 +82,51 @@ macro_rules! bind {
         /// # Errors
         ///
         /// As [`blocking::accept_with`](crate::blocking::accept_with).
-        pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> Result<WebSocket<S>, Error> {
+        pub async fn accept<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+            stream: S,
+        ) -> Result<WebSocket<S>, Error> {
             accept_with(stream, Config::shared_default(), Request::accept).await
         }
 
-        /// Lets `decide` look at the request before the connection is opened. See
+        /// Accepts a connection if `decide` does. See
         /// [`blocking::accept_with`](crate::blocking::accept_with).
         ///
         /// # Errors
         ///
         /// As [`blocking::accept_with`](crate::blocking::accept_with).
-        pub async fn accept_with<S: AsyncRead + AsyncWrite + Unpin>(
+        pub async fn accept_with<S: AsyncRead + AsyncWrite + Unpin + 'static>(
             stream: S,
             config: impl Into<Arc<Config>>,
             decide: impl FnOnce(&Request) -> Response,
         ) -> Result<WebSocket<S>, Error> {
-            Box::pin(asynchronous::accept($io::new(stream), config.into(), decide)).await
+            prepare(&stream)?;
+            Box::pin(asynchronous::accept($transport::new(stream), config.into(), decide)).await
         }
 
-        /// [`accept_with`] on a port that serves pages as well. See [`blocking::serve`](crate::blocking::serve).
+        /// [`accept_with`] on a port that serves pages, too. See
+        /// [`blocking::accept_or_respond`](crate::blocking::accept_or_respond).
         ///
         /// # Errors
         ///
         /// As [`blocking::accept_with`](crate::blocking::accept_with).
-        pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+        pub async fn accept_or_respond<S: AsyncRead + AsyncWrite + Unpin + 'static>(
             stream: S,
             config: impl Into<Arc<Config>>,
             decide: impl FnOnce(&Request) -> Response,
             page: impl FnOnce(&HttpRequest) -> Response,
         ) -> Result<Option<WebSocket<S>>, Error> {
-            Box::pin(asynchronous::serve($io::new(stream), config.into(), decide, page)).await
+            prepare(&stream)?;
+            Box::pin(asynchronous::accept_or_respond($transport::new(stream), config.into(), decide, page))
+                .await
+        }
+
+        /// Turns Nagle's algorithm off if the stream is TCP: it would hold small messages back. Behind another type, such as
+        /// a TLS stream, that is the caller's to do.
+        fn prepare<S: 'static>(stream: &S) -> std::io::Result<()> {
+            match (stream as &dyn std::any::Any).downcast_ref::<$tcp>() {
+                Some(tcp) => tcp.set_nodelay(true),
+                None => Ok(()),
+            }
         }
     };
 }

@@ -1,67 +1,56 @@
-//! The polling, all of it: what the whole connection and the halves of a split one have in common.
+//! The polling of a connection, by one task or by several.
+//!
+//! Reading, writing and every deadline may be polled from any task, in any order. Two rules make that work. Streams and
+//! timers are given one waker, which wakes all tasks ([`Tasks`]). And each poll sets the one timer to the earliest of all
+//! deadlines.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker, ready};
-use std::time::Duration;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 
-use super::io::{Input, Io, TURN, lend_output, poll_drain, poll_read, poll_write_all, take_output};
-use crate::buffer::Buffer;
-use crate::connection::{Connection, Found, State};
+use super::storage::{fall_asleep, lend_output, take_output, wake_up};
+use super::tasks::{For, Tasks};
+use super::transport::{TURN, Transport, poll_discard, poll_receive, poll_write_all};
+use crate::connection::{By, Found, Receiver, Sender, ShutdownStep, State};
 use crate::error::{Error, ProtocolError, SendError, ends_connection};
 use crate::message::Message;
+use crate::timestamp::Timestamp;
 
-/// How the connection looks for the next thing: by events or by pieces.
-pub(super) type Advance = fn(&mut Connection, &mut Buffer) -> Result<Option<Found>, ProtocolError>;
-
-pub(super) struct Driver<I> {
-    pub(super) io: I,
-    pub(super) connection: Connection,
-    /// Who waits, where that may be several tasks.
-    shared: Option<Box<Shared>>,
-    /// Something was written that the stream has not been asked to hand on.
+pub(super) struct Driver<T> {
+    pub(super) transport: T,
+    pub(super) sender: Sender,
+    tasks: Arc<Tasks>,
+    /// Something was written and the stream has not been flushed since.
     unflushed: bool,
     /// Since when the stream has taken nothing of what waits.
-    stalled: Option<Duration>,
+    stalled: Option<Timestamp>,
     ending: Ending,
-    /// The reader waits and has given the buffers away; what a writer needs it borrows.
+    /// The reader waits and has given its memory away. A writer borrows what it needs.
     asleep: bool,
-    /// An error was the last item of the stream of messages.
+    /// The stream of messages has given an error, its last item.
     exhausted: bool,
-    /// How many reads may follow one another before the other tasks of the thread have their turn.
+    /// How many reads may follow before other tasks of the thread have their turn.
     turn: u32,
-}
-
-/// The tasks that wait.
-#[derive(Default)]
-struct Shared {
-    /// For the stream to take more.
-    writers: Arc<Waiters>,
-    /// For a time.
-    timer: Arc<Waiters>,
-    /// For something to arrive.
-    reader: Option<Waker>,
 }
 
 /// How far the transport is on its way to its end.
 #[derive(Clone, Copy)]
 enum Ending {
     NotYet,
-    /// The rest is being written, up to this time.
-    Writing(Duration),
-    /// The peer's end is awaited.
-    Draining(Duration),
-    /// Told the peer, after it told us.
-    ShuttingDown,
+    /// How many of the steps have been taken, and until when all of them may take.
+    Steps {
+        done: u8,
+        deadline: Timestamp,
+    },
     Ended,
 }
 
-impl<I: Io> Driver<I> {
-    pub(super) fn new(io: I, mut connection: Connection) -> Self {
-        connection.restart_clock(io.now());
+impl<T: Transport> Driver<T> {
+    pub(super) fn new(transport: T, mut sender: Sender) -> Self {
+        sender.restart_clock(transport.now());
         Self {
-            io,
-            connection,
-            shared: None,
+            transport,
+            sender,
+            tasks: Arc::default(),
             unflushed: false,
             stalled: None,
             ending: Ending::NotYet,
@@ -71,161 +60,173 @@ impl<I: Io> Driver<I> {
         }
     }
 
-    /// From here on several tasks poll.
-    pub(super) fn share(mut self) -> Self {
-        self.shared = Some(Box::default());
-        self
-    }
-
-    /// Writes what waits, and waits for that as long as a peer may take that does not read.
+    /// Writes what waits. Gives a peer up that reads nothing for the write timeout.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        loop {
-            if let Poll::Ready(written) = self.poll_flush_untimed(cx) {
-                return Poll::Ready(written);
-            }
-            // What is due already is the reader's business.
-            let now = self.io.now();
-            let due = self.due().filter(|time| *time > now).min();
-            ready!(self.poll_timer(cx, due));
-        }
-    }
-
-    /// The times at which something is due: a timer of the protocol, the end of the patience with a peer that does not read.
-    fn due(&self) -> impl Iterator<Item = Duration> + use<I> {
-        [self.connection.next_timeout(), self.write_limit()].into_iter().flatten()
-    }
-
-    /// Waits for a time. There is one timer for all who wait, and whoever polls last has set it to the next that counts.
-    fn poll_timer(&mut self, cx: &mut Context<'_>, due: Option<Duration>) -> Poll<()> {
-        let Some(time) = due else { return Poll::Pending };
-        let Some(shared) = &self.shared else { return self.io.poll_until(cx, time) };
-        shared.timer.add(cx.waker());
-        let waker = Waker::from(Arc::clone(&shared.timer));
-        self.io.poll_until(&mut Context::from_waker(&waker), time)
-    }
-
-    fn poll_flush_untimed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.connection.output().is_empty() && !self.unflushed {
+        if self.is_flushed() {
             return Poll::Ready(Ok(()));
         }
-        match self.poll_write_shared(cx) {
-            // Nobody is there any more who would keep this wait short.
-            Poll::Pending if matches!(self.ending, Ending::Ended) => {
-                Poll::Ready(Err(ProtocolError::ConnectionLost.into()))
+        let task = cx.waker();
+        let (waker, is_new) = self.tasks.register(For::Writing, task);
+        let cx = &mut Context::from_waker(&waker);
+        loop {
+            if let Poll::Ready(written) = self.poll_write(cx, is_new.then_some(task)) {
+                if is_new {
+                    self.tasks.forget(For::Writing, task);
+                }
+                return Poll::Ready(written);
             }
-            written => written,
+            // A deadline of the reader is the reader's to meet.
+            let now = self.transport.now();
+            if self.deadlines().any(|time| time <= now) {
+                self.tasks.wake(For::Reading, None);
+            }
+            let next = self.deadlines().filter(|time| *time > now).min();
+            ready!(self.poll_timer(cx, next));
         }
     }
 
-    fn poll_write_shared(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Some(shared) = &self.shared else { return self.poll_write(cx) };
-        // A stream remembers one waker for writing. This one wakes all who wait.
-        let writers = Arc::clone(&shared.writers);
-        let added = writers.add(cx.waker());
-        let written = self.poll_write(&mut Context::from_waker(&Waker::from(Arc::clone(&writers))));
-        if written.is_ready() {
-            // Where it was known before, another future of the same task may wait behind it.
-            writers.wake_all_but(added.then_some(cx.waker()));
-        }
-        written
+    fn is_flushed(&mut self) -> bool {
+        self.sender.output().is_empty() && !self.unflushed
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.unflushed = true;
-        let waiting = self.connection.output().len();
-        let written = match poll_write_all(&mut self.io, cx, self.connection.output()) {
-            Poll::Ready(Ok(())) => self.io.poll_flush(cx),
-            written => written,
+    /// All deadlines: of the protocol's timers, of a peer that does not read, of the end of the transport.
+    fn deadlines(&self) -> impl Iterator<Item = Timestamp> + use<T> {
+        let ending = match self.ending {
+            Ending::Steps { deadline, .. } => Some(deadline),
+            Ending::NotYet | Ending::Ended => None,
         };
+        [self.sender.next_timeout(), self.write_limit(), ending].into_iter().flatten()
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>, time: Option<Timestamp>) -> Poll<()> {
+        time.map_or(Poll::Pending, |time| self.transport.poll_until(cx, time))
+    }
+
+    /// Writes what waits, without a deadline other than the write timeout. Wakes the other tasks that wait for that.
+    fn poll_write(&mut self, cx: &mut Context<'_>, except: Option<&Waker>) -> Poll<Result<(), Error>> {
+        if self.is_flushed() {
+            return Poll::Ready(Ok(()));
+        }
+        self.unflushed = true;
+        let waiting = self.sender.output().len();
+        let written = poll_write_all(&mut self.transport, cx, self.sender.output());
         if written.is_pending() {
-            return self.poll_stalled(self.connection.buffered_amount() < waiting);
+            let stalled = self.poll_stalled(self.sender.buffered_amount() < waiting);
+            // After the end of the transport there is no reader that would end this wait.
+            if stalled.is_pending() && matches!(self.ending, Ending::Ended) {
+                return Poll::Ready(Err(ProtocolError::ConnectionLost.into()));
+            }
+            return stalled;
         }
         self.stalled = None;
+        self.tasks.wake(For::Writing, except);
+        if matches!(self.ending, Ending::Steps { .. }) {
+            self.tasks.wake(For::Reading, None);
+        }
         ready!(written)?;
         self.unflushed = false;
         if self.asleep {
-            take_output(self.connection.output());
+            take_output(self.sender.output());
         }
         Poll::Ready(Ok(()))
     }
 
-    /// The stream takes nothing more. A peer that reads nothing for so long is given up.
+    /// The stream takes nothing more for now. A peer that reads nothing for the write timeout is given up.
     fn poll_stalled(&mut self, has_moved: bool) -> Poll<Result<(), Error>> {
-        let now = self.io.now();
+        let now = self.transport.now();
         if has_moved || self.stalled.is_none() {
             self.stalled = Some(now);
         }
         if self.write_limit().is_some_and(|limit| now < limit) {
             return Poll::Pending;
         }
-        self.connection.receive_eof().ok();
+        self.sender.lose();
+        self.tasks.wake(For::Reading, None);
         Poll::Ready(Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
     }
 
-    /// Until when the stream has to take something, if it does not.
-    fn write_limit(&self) -> Option<Duration> {
-        self.stalled.map(|since| since.saturating_add(self.connection.config().write_timeout))
+    /// When a stream that takes nothing is given up.
+    fn write_limit(&self) -> Option<Timestamp> {
+        self.stalled.map(|since| since + self.sender.config().write_timeout)
     }
 
-    /// Queues what `send` sends; where there is no room for it, writes first.
+    /// Queues what `send` sends. If there is no room for it, writes first.
     pub(super) fn poll_queue(
         &mut self,
         cx: &mut Context<'_>,
-        send: impl Fn(&mut Connection) -> Result<(), SendError>,
+        send: impl Fn(&mut Sender) -> Result<(), SendError>,
     ) -> Poll<Result<(), Error>> {
         loop {
-            if self.asleep && self.connection.output().is_empty() {
-                lend_output(self.connection.output());
+            if self.asleep && self.sender.output().is_empty() {
+                lend_output(self.sender.output());
             }
-            let sent = send(&mut self.connection);
-            if sent != Err(SendError::OutputFull) {
-                return Poll::Ready(sent.map_err(Error::from));
+            match send(&mut self.sender) {
+                Err(SendError::OutputFull) => ready!(self.poll_flush(cx))?,
+                sent => return Poll::Ready(sent.map_err(Error::from)),
             }
-            ready!(self.poll_flush(cx))?;
         }
     }
 
-    /// The next thing that has arrived; `None` after a clean end.
+    /// Queues what `close` sends. The reader has a new deadline then.
+    pub(super) fn start_closing(
+        &mut self,
+        close: impl FnOnce(&mut Sender) -> Result<(), SendError>,
+    ) -> Result<(), SendError> {
+        close(&mut self.sender)?;
+        // Runs from now on.
+        self.sender.handle_timeout(self.transport.now());
+        self.tasks.wake(For::Reading, None);
+        Ok(())
+    }
+
+    /// Waits for the next event or chunk. `None` after a closing handshake.
     pub(super) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-        input: &mut Input,
-        advance: Advance,
+        receiver: &mut Receiver,
+        by: By,
     ) -> Poll<Result<Option<Found>, Error>> {
+        let task = cx.waker();
+        let mut registered = None;
         let mut listened = false;
         loop {
-            let buffer = input.wake_up(&mut self.connection);
+            if !receiver.has_storage() {
+                wake_up(receiver, &mut self.sender);
+            }
             self.asleep = false;
-            let found = advance(&mut self.connection, buffer);
-            // Silence counts only after a look at what has arrived.
+            let found = receiver.find(&mut self.sender, by);
+            // Silence counts only after this end has listened.
             if listened {
-                self.connection.handle_timeout(self.io.now());
+                self.sender.handle_timeout(self.transport.now());
             }
-            match found {
-                Ok(Some(found)) => {
-                    if self.connection.state() == State::Closed {
-                        // The answer to a Close frame does not wait for a next call, if it need not.
-                        let _ = self.poll_flush(cx);
-                    }
-                    return Poll::Ready(Ok(Some(found)));
+            if let Ok(Some(found)) = found {
+                if self.sender.state() == State::Closed {
+                    // The answer to a Close frame does not wait for the next call, if it need not.
+                    let _ = self.poll_flush(cx);
                 }
-                Ok(None) | Err(_) if self.connection.state() == State::Closed => {
-                    ready!(self.poll_end(cx));
-                    return Poll::Ready(self.connection.receive_eof().map(|()| None).map_err(Error::from));
-                }
-                Ok(None) => {}
-                Err(error) => return Poll::Ready(Err(error.into())),
+                return Poll::Ready(Ok(Some(found)));
             }
-            // Whether the stream takes it or not: reading never depends on writing, and a peer that is gone may have sent
-            // something before.
-            let flushed = self.poll_flush_untimed(cx);
-            match poll_read(&mut self.io, cx, buffer) {
-                // What it makes of that is found above.
-                Poll::Ready(Ok(0)) => self.connection.receive_eof().unwrap_or_default(),
-                Poll::Ready(Ok(_)) => ready!(self.poll_turn(cx)),
+            if self.sender.state() == State::Closed {
+                ready!(self.poll_end(cx));
+                return Poll::Ready(
+                    receiver.end_of_stream(&mut self.sender).map(|()| None).map_err(Error::from),
+                );
+            }
+            let (waker, is_new) = registered.get_or_insert_with(|| self.tasks.register(For::Reading, task));
+            let cx = &mut Context::from_waker(waker);
+            // Reading never depends on writing, and a peer that is gone may have sent something before.
+            let flushed = self.poll_write(cx, None);
+            let received = poll_receive(&mut self.transport, cx, receiver);
+            if received.is_ready() {
+                self.tasks.wake(For::Reading, is_new.then_some(task));
+            }
+            match received {
+                // What that means is found above.
+                Poll::Ready(Ok(0)) => receiver.end_of_stream(&mut self.sender).unwrap_or_default(),
+                Poll::Ready(Ok(_)) => ready!(self.poll_turn(task)),
                 Poll::Ready(Err(error)) => {
                     if ends_connection(&error) {
-                        self.connection.receive_eof().ok();
+                        receiver.end_of_stream(&mut self.sender).ok();
                     }
                     return Poll::Ready(Err(error.into()));
                 }
@@ -233,13 +234,9 @@ impl<I: Io> Driver<I> {
                     if let Poll::Ready(Err(error)) = flushed {
                         return Poll::Ready(Err(error));
                     }
-                    if let Some(shared) = &mut self.shared {
-                        shared.reader = Some(cx.waker().clone());
-                    }
-                    let due = self.due().min();
-                    if self.poll_timer(cx, due).is_pending() {
-                        input.fall_asleep(self.connection.output());
-                        self.asleep = input.is_asleep();
+                    let next = self.deadlines().min();
+                    if self.poll_timer(cx, next).is_pending() {
+                        self.asleep = fall_asleep(receiver, &mut self.sender);
                         return Poll::Pending;
                     }
                 }
@@ -248,128 +245,114 @@ impl<I: Io> Driver<I> {
         }
     }
 
-    /// Yields now and then, for streams that always have something to read.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Yields now and then to a stream that always has something to read.
+    fn poll_turn(&mut self, task: &Waker) -> Poll<()> {
         if self.turn > 0 {
             self.turn -= 1;
             return Poll::Ready(());
         }
         self.turn = TURN;
-        cx.waker().wake_by_ref();
+        task.wake_by_ref();
         Poll::Pending
     }
 
-    /// The next message, owned.
+    /// [`poll_next`](Self::poll_next) past control frames.
+    pub(super) fn poll_next_data(
+        &mut self,
+        cx: &mut Context<'_>,
+        receiver: &mut Receiver,
+        by: By,
+    ) -> Poll<Result<Option<Found>, Error>> {
+        loop {
+            match ready!(self.poll_next(cx, receiver, by))? {
+                Some(found) if !found.is_data() => receiver.forget_found(),
+                found => return Poll::Ready(Ok(found)),
+            }
+        }
+    }
+
+    /// Waits for the next message.
     pub(super) fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
-        input: &mut Input,
+        receiver: &mut Receiver,
     ) -> Poll<Result<Option<Message>, Error>> {
-        while let Some(found) = ready!(self.poll_next(cx, input, Connection::advance_message))? {
-            // A fault in it is met again by `poll_next`, which tells the peer before it tells us.
-            if let Ok(message) = self.connection.take(input.buffer(), found) {
-                return Poll::Ready(Ok(Some(message)));
+        while let Some(found) = ready!(self.poll_next_data(cx, receiver, By::Message))? {
+            match receiver.take(found) {
+                Ok(message) => return Poll::Ready(Ok(Some(message))),
+                // `poll_next` tells the peer, then gives this error.
+                Err(error) => self.sender.fail(error),
             }
         }
         Poll::Ready(Ok(None))
     }
 
-    /// The next item of the stream of messages. An error is the last: a loop that passes over errors has an end.
+    /// Waits for the next item of the stream of messages. An error is the last item.
     pub(super) fn poll_item(
         &mut self,
         cx: &mut Context<'_>,
-        input: &mut Input,
+        receiver: &mut Receiver,
     ) -> Poll<Option<Result<Message, Error>>> {
         if self.exhausted {
             return Poll::Ready(None);
         }
-        let item = ready!(self.poll_message(cx, input));
+        let item = ready!(self.poll_message(cx, receiver));
         self.exhausted = item.is_err();
         Poll::Ready(item.transpose())
     }
 
-    /// Ends the transport, so that what was written arrives.
+    /// Waits for the end of the connection. What arrives before it is validated and discarded.
+    pub(super) fn poll_closed(
+        &mut self,
+        cx: &mut Context<'_>,
+        receiver: &mut Receiver,
+    ) -> Poll<Result<(), Error>> {
+        while let Some(found) = ready!(self.poll_next_data(cx, receiver, By::Chunk))? {
+            if let Err(error) = receiver.lend_chunk(found) {
+                self.sender.fail(error);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends the transport by the steps that the protocol gives, within the close timeout.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let task = cx.waker();
+        let (waker, is_new) = self.tasks.register(For::Reading, task);
+        let cx = &mut Context::from_waker(&waker);
+        let steps = self.sender.shutdown_steps();
         loop {
-            self.ending = match self.ending {
-                Ending::NotYet if self.connection.receive_eof() == Err(ProtocolError::ConnectionLost) => {
-                    Ending::Ended
-                }
-                Ending::NotYet => {
-                    let patience = self.connection.config().close_timeout;
-                    Ending::Writing(self.io.now().saturating_add(patience))
-                }
-                Ending::Writing(deadline) => {
-                    let ends = self.connection.ends_transport();
-                    let written = match self.poll_flush(cx) {
-                        Poll::Ready(Ok(())) if ends => self.io.poll_shutdown(cx).map_err(Error::from),
-                        written => written,
-                    };
-                    match written {
-                        Poll::Ready(Ok(())) => Ending::Draining(deadline),
-                        Poll::Ready(Err(_)) => Ending::Ended,
-                        Poll::Pending => {
-                            ready!(self.io.poll_until(cx, deadline));
-                            Ending::Ended
-                        }
-                    }
-                }
-                Ending::Draining(deadline) => {
-                    ready!(poll_drain(&mut self.io, cx, deadline));
-                    Ending::ShuttingDown
-                }
-                Ending::ShuttingDown => {
-                    let _ = self.io.poll_shutdown(cx);
-                    Ending::Ended
-                }
-                Ending::Ended => {
-                    if let Some(shared) = &self.shared {
-                        shared.writers.wake_all_but(None);
-                    }
-                    return Poll::Ready(());
-                }
+            let (done, deadline) = match self.ending {
+                Ending::NotYet => (0, self.transport.now() + self.sender.config().close_timeout),
+                Ending::Steps { done, deadline } => (done, deadline),
+                Ending::Ended => return Poll::Ready(()),
             };
+            self.ending = Ending::Steps { done, deadline };
+            let is_late = self.transport.now() >= deadline;
+            let left = steps.get(usize::from(done)..).unwrap_or_default();
+            if let ([ShutdownStep::Discard, ShutdownStep::ShutdownWrite], true) = (left, is_late) {
+                // The peer keeps the transport open, so this end closes it.
+                _ = self.transport.poll_shutdown(cx);
+            }
+            let Some(step) = left.first().filter(|_| !is_late) else {
+                self.ending = Ending::Ended;
+                self.tasks.wake(For::Writing, None);
+                self.tasks.wake(For::Reading, is_new.then_some(task));
+                continue;
+            };
+            let taken = match step {
+                ShutdownStep::Write => self.poll_write(cx, None),
+                ShutdownStep::ShutdownWrite => self.transport.poll_shutdown(cx).map_err(Error::from),
+                ShutdownStep::Discard => poll_discard(&mut self.transport, cx).map_err(Error::from),
+            };
+            match taken {
+                Poll::Ready(Ok(())) => self.ending = Ending::Steps { done: done + 1, deadline },
+                Poll::Ready(Err(_)) => self.ending = Ending::Steps { done: u8::MAX, deadline },
+                Poll::Pending => {
+                    let next = self.deadlines().min();
+                    ready!(self.poll_timer(cx, next));
+                }
+            }
         }
-    }
-
-    /// Lets the reader look at the timers again.
-    pub(super) fn wake_reader(&mut self) {
-        if let Some(reader) = self.shared.as_mut().and_then(|shared| shared.reader.take()) {
-            reader.wake();
-        }
-    }
-}
-
-/// Tasks that wait for the same thing.
-#[derive(Default)]
-struct Waiters(Mutex<Vec<Waker>>);
-
-impl Waiters {
-    /// Whether it was not known yet.
-    fn add(&self, waker: &Waker) -> bool {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = !waiting.iter().any(|known| known.will_wake(waker));
-        if is_new {
-            waiting.push(waker.clone());
-        }
-        is_new
-    }
-
-    /// Wakes all, but for one who is awake.
-    fn wake_all_but(&self, awake: Option<&Waker>) {
-        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let others = waiting.into_iter().filter(|waker| !awake.is_some_and(|awake| waker.will_wake(awake)));
-        others.for_each(Waker::wake);
-    }
-}
-
-impl Wake for Waiters {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        waiting.into_iter().for_each(Waker::wake);
     }
 }

@@ -1,91 +1,105 @@
-//! Connections over streams that are polled: what the shells for `tokio` and for `futures-io` have in common, which is
-//! everything but the names of the traits.
+//! Connections over streams that are polled: everything that the shells for `tokio` and `smol` share.
 //!
-//! Where to begin: [`sansocket::tokio`](crate::tokio), [`sansocket::futures_io`](crate::futures_io).
+//! Begin at [`sansocket::tokio`](crate::tokio) or [`sansocket::smol`](crate::smol).
 //!
 //! # Cancel safety
 //!
-//! Every future here may be dropped at any point, and the connection goes on as if it had not been: what has been
-//! received stays in the buffer, what has been queued stays queued. In particular:
+//! Every future here may be dropped at any point, and the connection goes on. What has been received and what has been
+//! queued stays.
 //!
-//! - A `read` that is dropped loses nothing; the next one goes on where it stopped.
-//! - A `send` or `feed` queues its message as a whole or not at all. Dropped while it waits for room, it has queued
-//!   nothing; dropped while it writes, the message goes out with whatever is written next.
-//! - A `close` that is dropped has queued its Close frame if it was polled at all; reading on writes it and completes the
-//!   closing handshake.
+//! - A dropped `read` loses nothing. The next one goes on where it stopped.
+//! - A `send` or `feed` queues its message as a whole or not at all. If it is dropped while it waits for room, it has queued
+//!   nothing. If it is dropped while it writes, the message goes out with the next write.
+//! - A dropped `close` that was polled has queued its Close frame, unless a message of the `Sink` still waits for room. The
+//!   next read writes the frame and completes the closing handshake.
+//!
+//! # Several tasks
+//!
+//! A connection may be polled from several tasks in any order: as the halves of [`split`](WebSocket::split), or whole, behind
+//! a lock or `futures_util::StreamExt::split`. No task takes the wake-up of another.
 
 mod binding;
 mod driver;
-mod io;
 mod opening;
+mod reaching;
 mod split;
+mod storage;
+mod tasks;
+mod transport;
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 pub(crate) use binding::bind;
-use driver::{Advance, Driver};
-use io::Input;
-pub use io::Io;
-pub(crate) use opening::{accept, connect, serve};
-pub use split::{Reader, Writer};
+use driver::Driver;
+pub(crate) use opening::{accept, accept_or_respond, connect};
+pub(crate) use reaching::reach;
+pub use split::{Reader, ReuniteError, Writer};
+pub use transport::Transport;
 
-use crate::buffer::Buffer;
 use crate::config::Config;
-use crate::connection::{CloseInfo, Connection, Event, Fin, Found, Piece, State};
+use crate::connection::{By, Chunk, CloseInfo, Connection, Event, Receiver, Sender, State};
 use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
-use crate::message::{Message, Prepared};
+use crate::message::{Message, Outgoing};
 
-/// A [`Sink`](futures_sink::Sink) with more than this much waiting asks for a flush before it takes more.
+/// A [`Sink`](futures_sink::Sink) with more than this many bytes queued flushes before it takes more.
 const HIGH_WATER: usize = 64 << 10;
 
 /// An open connection over a stream that is polled.
 ///
-/// - *Receiving*: [`read`](Self::read), [`read_event`](Self::read_event), [`read_piece`](Self::read_piece). Pings are
-///   answered and timers kept while one of these waits. For a time limit put the runtime's own around the future.
-/// - *Sending at once*: [`send`](Self::send), [`send_text`](Self::send_text), [`send_binary`](Self::send_binary),
-///   [`send_prepared`](Self::send_prepared), [`send_text_fragment`](Self::send_text_fragment), [`ping`](Self::ping).
-/// - *Gathering*: [`feed`](Self::feed) only queues; what is queued is written by [`flush`](Self::flush), by the next
-///   send, or by the next read that has to wait, all in one `writev`.
+/// - *Receiving*: [`read`](Self::read), [`read_event`](Self::read_event), [`read_chunk`](Self::read_chunk). Pings are
+///   answered and timers kept while one of these waits. For a time limit, wrap the future in the runtime's own timeout.
+/// - *Sending at once*: [`send`](Self::send), [`ping`](Self::ping), [`pong`](Self::pong).
+/// - *Gathering*: [`feed`](Self::feed) only queues. The next [`flush`](Self::flush), the next send, or the next read that
+///   waits writes everything that is queued in one `writev`.
 /// - *Ending*: [`close`](Self::close).
 ///
 /// It is also a [`Stream`](futures_core::Stream) and a [`Sink`](futures_sink::Sink) of [`Message`].
 ///
-/// While nothing is under way, the connection holds no buffers: they are lent to it, by thread, when the stream has
-/// something. Dropping it drops the stream, without a closing handshake and without what was only fed.
+/// An event or a chunk borrows the whole `WebSocket` while it is alive. To send meanwhile, [`split`](Self::split) it: then it
+/// borrows the [`Reader`], and the [`Writer`] is free.
+///
+/// While nothing is under way, the connection holds no buffers. It takes them from a stock of the thread when bytes arrive.
+/// Dropping the connection drops the stream, without a closing handshake and without what was only fed.
 ///
 /// All futures are [cancel safe](self#cancel-safety).
-pub struct WebSocket<I> {
-    /// In a box, as a task that was handed a value keeps room for it twice.
-    inner: Box<Inner<I>>,
+pub struct WebSocket<T> {
+    /// Boxed, because a task that is given a value keeps room for it twice.
+    inner: Box<Inner<T>>,
 }
 
-struct Inner<I> {
-    driver: Driver<I>,
-    input: Input,
+struct Inner<T> {
+    driver: Driver<T>,
+    receiver: Receiver,
+    slot: Slot,
 }
 
-impl<I: Io> WebSocket<I> {
-    /// A connection whose opening handshake happened elsewhere; `input` holds what was read behind it.
-    pub fn from_parts(io: I, connection: Connection, input: Buffer) -> Self {
-        Self { inner: Box::new(Inner { driver: Driver::new(io, connection), input: Input::new(input) }) }
+impl<T: Transport> WebSocket<T> {
+    /// A connection that is open already.
+    pub fn from_parts(transport: T, connection: Connection) -> Self {
+        let Connection { receiver, sender } = connection;
+        let driver = Driver::new(transport, sender);
+        Self { inner: Box::new(Inner { driver, receiver, slot: Slot::default() }) }
     }
 
-    /// The stream, the protocol with what waits to be written, and what was read and not looked at.
-    pub fn into_parts(self) -> (I, Connection, Buffer) {
-        let Inner { driver, input } = *self.inner;
-        (driver.io, driver.connection, input.into_buffer())
+    /// The stream, and the protocol with everything that has arrived and everything that waits to be written. A message that
+    /// the `Sink` has taken is queued, even beyond [`Config::max_output_len`].
+    pub fn into_parts(self) -> (T::Stream, Connection) {
+        let Inner { mut driver, receiver, slot } = *self.inner;
+        slot.queue(&mut driver);
+        (driver.transport.into_stream(), Connection { receiver, sender: driver.sender })
     }
 
-    /// Waits for the next message. `None`: the connection was closed, cleanly.
+    /// Waits for the next message. `None`: the connection was closed by a closing handshake.
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] when the peer broke a rule or the connection was lost, [`Error::Io`].
+    /// [`Error::Protocol`] if the peer broke a rule or the connection was lost, [`Error::Io`].
     pub async fn read(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.poll_message(cx)).await
+        let Inner { driver, receiver, .. } = &mut *self.inner;
+        poll_fn(|cx| driver.poll_message(cx, receiver)).await
     }
 
     /// Waits for the next event, control frames included, and lends it without a copy. `None` after [`Event::Close`].
@@ -94,238 +108,260 @@ impl<I: Io> WebSocket<I> {
     ///
     /// As [`read`](Self::read).
     pub async fn read_event(&mut self) -> Result<Option<Event<'_>>, Error> {
-        let Some(found) = self.next(Connection::advance).await? else { return Ok(None) };
-        let Inner { driver, input } = &mut *self.inner;
-        match driver.connection.lend(input.buffer(), found) {
+        let Inner { driver, receiver, .. } = &mut *self.inner;
+        let found = poll_fn(|cx| driver.poll_next(cx, receiver, By::Message)).await?;
+        let Some(found) = found else { return Ok(None) };
+        match receiver.lend_event(found) {
             Ok(event) => Ok(Some(event)),
             Err(error) => {
+                driver.sender.fail(error);
                 poll_fn(|cx| driver.poll_end(cx)).await;
                 Err(error.into())
             }
         }
     }
 
-    /// Waits for the next part of a message: for messages that are larger than memory should hold. See
-    /// [`Connection::next_piece`].
+    /// Waits for the next part of a message: for messages that are too large to hold in memory. See
+    /// [`Receiver::next_chunk`](crate::Receiver::next_chunk).
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub async fn read_piece(&mut self) -> Result<Option<Piece<'_>>, Error> {
-        let Some(found) = self.next(Connection::advance_piece).await? else { return Ok(None) };
-        let Inner { driver, input } = &mut *self.inner;
-        match driver.connection.lend_piece(input.buffer(), found) {
-            Ok(piece) => Ok(Some(piece)),
+    pub async fn read_chunk(&mut self) -> Result<Option<Chunk<'_>>, Error> {
+        let Inner { driver, receiver, .. } = &mut *self.inner;
+        let found = poll_fn(|cx| driver.poll_next_data(cx, receiver, By::Chunk)).await?;
+        let Some(found) = found else { return Ok(None) };
+        match receiver.lend_chunk(found) {
+            Ok(chunk) => Ok(Some(chunk)),
             Err(error) => {
+                driver.sender.fail(error);
                 poll_fn(|cx| driver.poll_end(cx)).await;
                 Err(error.into())
             }
         }
     }
 
-    /// Sends a message; returns when it has been written. A peer that reads nothing for [`Config::write_timeout`] is given
-    /// up: [`Error::Io`] with `TimedOut`, and the connection is closed.
+    /// Sends a message or a fragment, and everything queued before it. [`Outgoing`] says what can be sent. Returns when it
+    /// has been written. A peer that reads nothing for [`Config::write_timeout`] is given up, and the connection is closed.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] where it cannot be sent ([`Connection::send`] says when), [`Error::Io`].
-    pub async fn send(&mut self, message: &Message) -> Result<(), Error> {
-        self.send_by(|connection| connection.send(message)).await
+    /// [`Error::Send`] if the message cannot be sent, see [`Sender::send`]. [`Error::Io`]: `TimedOut` for a peer that was
+    /// given up, or those of the stream.
+    pub async fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        let message = message.into();
+        self.send_by(|sender| sender.send(message)).await
     }
 
-    /// Sends a text message.
+    /// Queues a message or a fragment, to be written with everything else that is queued. Waits only if there is no room.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub async fn send_text(&mut self, text: &str) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_text(text)).await
-    }
-
-    /// Sends a binary message.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_binary(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_binary(data)).await
-    }
-
-    /// Sends a message that was encoded beforehand.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_prepared(prepared)).await
-    }
-
-    /// Sends the next fragment of a text message. See [`Connection::send_text_fragment`].
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_text_fragment(&mut self, text: &str, fin: Fin) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_text_fragment(text, fin)).await
-    }
-
-    /// Sends the next fragment of a binary message.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_binary_fragment(&mut self, data: &[u8], fin: Fin) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_binary_fragment(data, fin)).await
-    }
-
-    /// Queues a message, to be written with whatever else is queued. Waits only where there is no room for it.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn feed(&mut self, message: &Message) -> Result<(), Error> {
-        poll_fn(|cx| self.inner.driver.poll_queue(cx, |connection| connection.send(message))).await
-    }
-
-    /// [`feed`](Self::feed) for a message that was encoded beforehand.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
-        poll_fn(|cx| self.inner.driver.poll_queue(cx, |connection| connection.send_prepared(prepared))).await
+    pub async fn feed<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        let message = message.into();
+        poll_fn(|cx| self.inner.poll_queue(cx, |sender| sender.send(message))).await
     }
 
     /// Writes everything that is queued.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]. What was not written is still queued.
+    /// [`Error::Io`] as [`send`](Self::send). What was not written is still queued.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.inner.driver.poll_flush(cx)).await
+        let Inner { driver, slot, .. } = &mut *self.inner;
+        poll_fn(|cx| slot.poll_flush(cx, driver)).await
     }
 
-    /// Sends a Ping with up to 125 bytes.
+    /// Sends a Ping with a payload of at most 125 bytes.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
     pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.send_by(|connection| connection.ping(payload)).await
+        self.send_by(|sender| sender.ping(payload)).await
     }
 
-    /// Closes the connection: sends a Close frame, waits for the peer's up to [`Config::close_timeout`], and discards
-    /// messages that arrive before it. Where the peer has begun to close, this completes it.
+    /// Sends an unsolicited Pong with a payload of at most 125 bytes.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for a code or a reason that cannot be sent; [`Error::Protocol`] with
-    /// [`ConnectionLost`](crate::ProtocolError::ConnectionLost) when the peer did not answer in time; [`Error::Io`].
+    /// As [`send`](Self::send).
+    pub async fn pong(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.send_by(|sender| sender.pong(payload)).await
+    }
+
+    /// Closes the connection: sends a Close frame, waits for the peer's for up to [`Config::close_timeout`], and discards
+    /// messages that arrive before it. If the peer has begun to close, this completes the closing handshake.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for a code or a reason that cannot be sent. [`Error::Protocol`]: with
+    /// [`ConnectionLost`](crate::ProtocolError::ConnectionLost) if the peer did not answer in time, or with the fault in
+    /// a discarded message. [`Error::Io`].
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        if self.state() == State::Open {
-            self.inner.driver.connection.close(code, reason)?;
-        }
-        while self.next(Connection::advance_piece).await?.is_some() {}
-        Ok(())
+        poll_fn(|cx| self.inner.poll_close(cx, code, reason)).await
     }
 
-    /// Parts reading from writing, for different tasks: the [`Reader`] stays with one, the [`Writer`] is cloned to as many
-    /// as want to send, ping or close while it waits.
-    pub fn split(self) -> (Reader<I>, Writer<I>) {
-        let Inner { driver, input } = *self.inner;
-        split::split(driver, input)
+    /// Parts reading from writing, for different tasks. The [`Reader`] stays with one task. The [`Writer`] is cloned to all
+    /// tasks that send, ping or close while the reader waits.
+    pub fn split(self) -> (Reader<T>, Writer<T>) {
+        let Inner { driver, receiver, slot } = *self.inner;
+        split::split(driver, receiver, slot)
     }
 
-    /// The stream with its clock: for its addresses and options. Whoever reads from it or writes to it breaks the
-    /// connection.
-    pub fn io(&self) -> &I {
-        &self.inner.driver.io
+    /// The stream, for its addresses and options. Reading from it or writing to it breaks the connection.
+    pub fn stream(&self) -> &T::Stream {
+        self.inner.driver.transport.stream()
     }
 
     /// How far the connection is on its way to being closed.
     pub fn state(&self) -> State {
-        self.inner.driver.connection.state()
+        self.sender().state()
     }
 
-    /// How the connection ended, or is ending: `None` while it is open.
+    /// How the connection ended or is ending. `None` while it is open.
     pub fn close_info(&self) -> Option<CloseInfo> {
-        self.inner.driver.connection.close_info()
+        self.sender().close_info()
     }
 
-    /// How many bytes are queued and not yet written.
+    /// How many bytes are queued and not written yet.
     pub fn buffered_amount(&self) -> usize {
-        self.inner.driver.connection.buffered_amount()
+        self.sender().buffered_amount()
     }
 
     /// The subprotocol in use.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.inner.driver.connection.subprotocol()
+        self.sender().subprotocol()
     }
 
     /// The configuration.
     pub fn config(&self) -> &Config {
-        self.inner.driver.connection.config()
+        self.sender().config()
     }
 
-    async fn next(&mut self, advance: Advance) -> Result<Option<Found>, Error> {
-        let Inner { driver, input } = &mut *self.inner;
-        poll_fn(|cx| driver.poll_next(cx, input, advance)).await
+    fn sender(&self) -> &Sender {
+        &self.inner.driver.sender
     }
 
-    async fn send_by(
-        &mut self,
-        send: impl Fn(&mut Connection) -> Result<(), SendError>,
-    ) -> Result<(), Error> {
-        poll_fn(|cx| self.inner.driver.poll_queue(cx, &send)).await?;
+    async fn send_by(&mut self, send: impl Fn(&mut Sender) -> Result<(), SendError>) -> Result<(), Error> {
+        poll_fn(|cx| self.inner.poll_queue(cx, &send)).await?;
         self.flush().await
     }
+}
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        let Inner { driver, input } = &mut *self.inner;
-        driver.poll_message(cx, input)
+impl<T: Transport> Inner<T> {
+    /// Queues what `send` sends, behind a message that the [`Sink`](futures_sink::Sink) has taken.
+    fn poll_queue(
+        &mut self,
+        cx: &mut Context<'_>,
+        send: impl Fn(&mut Sender) -> Result<(), SendError>,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.slot.poll_queued(cx, &mut self.driver))?;
+        self.driver.poll_queue(cx, send)
+    }
+
+    /// Starts the closing handshake unless that has been done, and waits for its end.
+    fn poll_close(&mut self, cx: &mut Context<'_>, code: CloseCode, reason: &str) -> Poll<Result<(), Error>> {
+        if self.driver.sender.state() == State::Open {
+            ready!(self.slot.poll_queued(cx, &mut self.driver))?;
+            self.driver.start_closing(|sender| sender.close(code, reason))?;
+        }
+        self.driver.poll_closed(cx, &mut self.receiver)
     }
 }
 
-impl<I> std::fmt::Debug for WebSocket<I> {
+impl<T> std::fmt::Debug for WebSocket<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WebSocket").field("connection", &self.inner.driver.connection).finish_non_exhaustive()
+        f.debug_struct("WebSocket").field("connection", &self.inner.driver.sender).finish_non_exhaustive()
     }
 }
 
-impl<I: Io + Unpin> futures_core::Stream for WebSocket<I> {
+impl<T: Transport + Unpin> futures_core::Stream for WebSocket<T> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Inner { driver, input } = &mut *self.get_mut().inner;
-        driver.poll_item(cx, input)
+        let Inner { driver, receiver, .. } = &mut *self.get_mut().inner;
+        driver.poll_item(cx, receiver)
     }
 }
 
-impl<I: Io + Unpin> futures_sink::Sink<Message> for WebSocket<I> {
+impl<T: Transport + Unpin> futures_sink::Sink<Message> for WebSocket<T> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let driver = &mut self.get_mut().inner.driver;
-        // Low enough that the next message fits, as far as that can be known before it is seen.
-        let high = HIGH_WATER.min(driver.connection.config().max_output_len / 2);
-        if driver.connection.buffered_amount() > high { driver.poll_flush(cx) } else { Poll::Ready(Ok(())) }
+        let Inner { driver, slot, .. } = &mut *self.get_mut().inner;
+        slot.poll_ready(cx, driver)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Ok(self.get_mut().inner.driver.connection.send(&message)?)
+        let Inner { driver, slot, .. } = &mut *self.get_mut().inner;
+        slot.start_send(driver, message)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().inner.driver.poll_flush(cx)
+        let Inner { driver, slot, .. } = &mut *self.get_mut().inner;
+        slot.poll_flush(cx, driver)
     }
 
     /// [`close`](WebSocket::close) with [`CloseCode::NORMAL`].
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Inner { driver, input } = &mut *self.get_mut().inner;
-        if driver.connection.state() == State::Open {
-            driver.connection.close(CloseCode::NORMAL, "")?;
+        self.get_mut().inner.poll_close(cx, CloseCode::NORMAL, "")
+    }
+}
+
+/// A message that a [`Sink`](futures_sink::Sink) has taken while the output has no room for it. A sink that is ready takes one
+/// message of any length up to the limit.
+#[derive(Default)]
+struct Slot(Option<Box<Message>>);
+
+impl Slot {
+    fn poll_ready<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        driver: &mut Driver<T>,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_queued(cx, driver))?;
+        let high_water = HIGH_WATER.min(driver.sender.config().max_output_len / 2);
+        if driver.sender.buffered_amount() > high_water { driver.poll_flush(cx) } else { Poll::Ready(Ok(())) }
+    }
+
+    fn start_send<T: Transport>(&mut self, driver: &mut Driver<T>, message: Message) -> Result<(), Error> {
+        match driver.sender.send(&message) {
+            Err(SendError::OutputFull) if self.0.is_none() => self.0 = Some(Box::new(message)),
+            sent => sent?,
         }
-        while ready!(driver.poll_next(cx, input, Connection::advance_piece))?.is_some() {}
+        Ok(())
+    }
+
+    fn poll_flush<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        driver: &mut Driver<T>,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_queued(cx, driver))?;
+        driver.poll_flush(cx)
+    }
+
+    /// Queues the message that waits for room, beyond the limit of the output.
+    fn queue<T: Transport>(self, driver: &mut Driver<T>) {
+        if let Some(message) = self.0 {
+            // An error means that a closed connection sends no message, whether there is room or not.
+            driver.sender.send_beyond_limit(&message).ok();
+        }
+    }
+
+    /// Queues the message that waits for room.
+    fn poll_queued<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        driver: &mut Driver<T>,
+    ) -> Poll<Result<(), Error>> {
+        if let Some(message) = &self.0 {
+            let queued = ready!(driver.poll_queue(cx, |sender| sender.send(&**message)));
+            self.0 = None;
+            queued?;
+        }
         Poll::Ready(Ok(()))
     }
 }

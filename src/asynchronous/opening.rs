@@ -3,113 +3,122 @@
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::WebSocket;
-use super::io::{Io, poll_drain, poll_read, write_all};
-use crate::buffer::Buffer;
+use super::transport::{Transport, poll_discard, poll_read, poll_write_all};
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
-use crate::handshake::client;
-use crate::handshake::server::{self, HttpRequest, Incoming, Request, Response};
+use crate::handshake::server::{self, HttpRequest, Request, Response};
+use crate::handshake::{Opening, Step, client};
+use crate::timestamp::Timestamp;
 
-/// Opens a connection over a stream that has reached the server, `wss:` with TLS already.
-pub(crate) async fn connect<I: Io>(
-    mut io: I,
+/// Opens a connection over a stream that has reached the server. For `wss:`, its TLS handshake is done.
+pub(crate) async fn connect<T: Transport>(
+    mut transport: T,
     request: &client::Request,
     config: Arc<Config>,
     timeout: Duration,
-) -> Result<(WebSocket<I>, client::Response), Error> {
-    let deadline = io.now().saturating_add(timeout);
-    let mut handshake = client::Handshake::new(request, config)?;
-    let mut input = Buffer::new();
-    write_all(&mut io, handshake.output(), deadline).await?;
-    loop {
-        if let Some((connection, response)) = handshake.receive(&mut input)? {
-            return Ok((WebSocket::from_parts(io, connection, input), response));
-        }
-        match read(&mut io, &mut input, deadline).await? {
-            Some(0) => return Err(handshake.receive_eof().into()),
-            Some(_) => {}
-            None => {
-                return Err(match handshake.receive_eof() {
-                    HandshakeError::UnexpectedEof => HandshakeError::TimedOut.into(),
-                    refused => refused.into(),
-                });
-            }
-        }
-    }
+) -> Result<(WebSocket<T>, client::Response), Error> {
+    let deadline = transport.now() + timeout;
+    let mut opening = Opening::from(client::Handshake::new(request, Arc::clone(&config))?);
+    let driven = drive(&mut transport, &mut opening, &config, deadline).await;
+    let (connection, response) = opening.conclude(driven)?;
+    Ok((WebSocket::from_parts(transport, connection), response.ok_or(HandshakeError::Finished)?))
 }
 
 /// Accepts WebSocket connections and nothing else.
-pub(crate) async fn accept<I: Io>(
-    io: I,
+pub(crate) async fn accept<T: Transport>(
+    transport: T,
     config: Arc<Config>,
     decide: impl FnOnce(&Request) -> Response,
-) -> Result<WebSocket<I>, Error> {
-    let socket = serve(io, config, decide, HttpRequest::upgrade_required).await?;
+) -> Result<WebSocket<T>, Error> {
+    let socket = accept_or_respond(transport, config, decide, HttpRequest::upgrade_required).await?;
     socket.ok_or(HandshakeError::NotAnUpgrade.into())
 }
 
-/// Accepts WebSocket connections and answers other requests.
-pub(crate) async fn serve<I: Io>(
-    mut io: I,
+/// Accepts WebSocket connections and responds to other requests.
+pub(crate) async fn accept_or_respond<T: Transport>(
+    mut transport: T,
     config: Arc<Config>,
     decide: impl FnOnce(&Request) -> Response,
     page: impl FnOnce(&HttpRequest) -> Response,
-) -> Result<Option<WebSocket<I>>, Error> {
-    let deadline = io.now().saturating_add(config.handshake_timeout);
-    let mut input = Buffer::new();
-    let mut handshake = server::Handshake::new(Arc::clone(&config));
-    let incoming = loop {
-        match handshake.receive(&mut input) {
-            Ok(Some(incoming)) => break incoming,
-            Ok(None) => {}
-            Err(error) => {
-                answer(io, &mut handshake, &config).await.ok();
-                return Err(error.into());
+) -> Result<Option<WebSocket<T>>, Error> {
+    let deadline = transport.now() + config.handshake_timeout;
+    let mut opening = Opening::from(server::Handshake::new(Arc::clone(&config)));
+    let mut driven = drive(&mut transport, &mut opening, &config, deadline).await;
+    if let Some(response) = opening.incoming().map(|incoming| incoming.decide(decide, page)) {
+        opening.respond(response)?;
+        driven = drive(&mut transport, &mut opening, &config, deadline).await;
+    }
+    match opening.conclude(driven) {
+        Ok((connection, _)) => Ok(Some(WebSocket::from_parts(transport, connection))),
+        Err(Error::Handshake(HandshakeError::NotAnUpgrade)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes the steps of `opening`, up to a request that waits for its response, or to the end.
+async fn drive<T: Transport>(
+    transport: &mut T,
+    opening: &mut Opening,
+    config: &Config,
+    deadline: Timestamp,
+) -> io::Result<()> {
+    let mut refused_until = None;
+    loop {
+        let step = opening.step();
+        if opening.is_refused() {
+            refused_until.get_or_insert_with(|| transport.now() + config.close_timeout);
+        }
+        let deadline = refused_until.unwrap_or(deadline);
+        match step {
+            Step::Write => {
+                let written = within(transport, deadline, |transport, cx| {
+                    poll_write_all(transport, cx, opening.output())
+                });
+                written.await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?;
             }
+            Step::Read => {
+                let read = within(transport, deadline, |transport, cx| {
+                    let n = ready!(poll_read(transport, cx, opening.unfilled()))?;
+                    opening.filled(n);
+                    Poll::Ready(Ok::<_, io::Error>(n))
+                });
+                match read.await.transpose()? {
+                    Some(0) => opening.end_of_stream(),
+                    Some(_) => {}
+                    None => opening.time_out(),
+                }
+            }
+            Step::ShutdownWrite => {
+                within(transport, deadline, T::poll_shutdown).await;
+                opening.write_shut_down();
+            }
+            Step::Discard => {
+                within(transport, deadline, poll_discard).await;
+                opening.end_of_stream();
+            }
+            Step::Respond | Step::Done => return Ok(()),
         }
-        match read(&mut io, &mut input, deadline).await? {
-            Some(0) => return Err(HandshakeError::UnexpectedEof.into()),
-            Some(_) => {}
-            None => return Err(HandshakeError::TimedOut.into()),
-        }
-    };
-    let response = incoming.answer(decide, page);
-    let status = response.status();
-    if let Some(mut connection) = handshake.respond(response)? {
-        write_all(&mut io, connection.output(), deadline).await?;
-        return Ok(Some(WebSocket::from_parts(io, connection, input)));
-    }
-    answer(io, &mut handshake, &config).await?;
-    match incoming {
-        Incoming::Upgrade(_) => Err(HandshakeError::Rejected(status).into()),
-        Incoming::Http(_) => Ok(None),
     }
 }
 
-/// Writes an answer that opens no connection, and ends the stream behind it.
-async fn answer<I: Io>(mut io: I, handshake: &mut server::Handshake, config: &Config) -> io::Result<()> {
-    let deadline = io.now().saturating_add(config.close_timeout);
-    write_all(&mut io, handshake.output(), deadline).await?;
-    poll_fn(|cx| match io.poll_shutdown(cx) {
-        Poll::Pending => io.poll_until(cx, deadline).map(|()| Ok(())),
-        shut => shut,
-    })
-    .await
-    .ok();
-    poll_fn(|cx| poll_drain(&mut io, cx, deadline)).await;
-    Ok(())
-}
-
-/// Reads once; `None` at the deadline.
-async fn read<I: Io>(io: &mut I, input: &mut Buffer, deadline: Duration) -> io::Result<Option<usize>> {
-    poll_fn(|cx| match poll_read(io, cx, input) {
-        Poll::Ready(read) if io.now() < deadline => Poll::Ready(read.map(Some)),
-        Poll::Ready(_) => Poll::Ready(Ok(None)),
-        Poll::Pending => io.poll_until(cx, deadline).map(|()| Ok(None)),
+/// What `poll` gives before the deadline.
+async fn within<T: Transport, R>(
+    transport: &mut T,
+    deadline: Timestamp,
+    mut poll: impl FnMut(&mut T, &mut Context<'_>) -> Poll<R>,
+) -> Option<R> {
+    poll_fn(|cx| {
+        if transport.now() >= deadline {
+            return Poll::Ready(None);
+        }
+        match poll(transport, cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => transport.poll_until(cx, deadline).map(|()| None),
+        }
     })
     .await
 }

@@ -1,59 +1,66 @@
 //! Reading in one task, writing in any.
 //!
-//! Both halves poll the same driver, behind a mutex that is held while it is polled and never across a wait.
+//! Both halves poll the same driver. It is behind a mutex that is held while it is polled, and never across a wait.
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, ready};
 
-use super::driver::{Advance, Driver};
-use super::io::{Input, Io};
-use crate::connection::{CloseInfo, Connection, Event, Fin, Found, Piece, State};
+use super::driver::Driver;
+use super::transport::Transport;
+use super::{Inner, Slot, WebSocket};
+use crate::connection::{By, Chunk, CloseInfo, Event, Receiver, Sender, State};
 use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
-use crate::message::{Message, Prepared};
+use crate::message::{Message, Outgoing};
+use crate::sync::{Mutex, MutexGuard};
 
-type Shared<I> = Arc<Mutex<Driver<I>>>;
+type Shared<T> = Arc<Mutex<Driver<T>>>;
 
-pub(super) fn split<I: Io>(driver: Driver<I>, input: Input) -> (Reader<I>, Writer<I>) {
-    let shared = Arc::new(Mutex::new(driver.share()));
-    (Reader { shared: Arc::clone(&shared), input }, Writer { shared })
+pub(super) fn split<T: Transport>(
+    driver: Driver<T>,
+    receiver: Receiver,
+    slot: Slot,
+) -> (Reader<T>, Writer<T>) {
+    let shared = Arc::new(Mutex::new(driver));
+    (Reader { shared: Arc::clone(&shared), receiver }, Writer { shared, slot })
 }
 
-fn lock<I>(shared: &Mutex<Driver<I>>) -> MutexGuard<'_, Driver<I>> {
-    // What a panicking task leaves behind is whole: no step on the protocol panics half-way.
+fn lock<T>(shared: &Mutex<Driver<T>>) -> MutexGuard<'_, Driver<T>> {
+    // A panicking task leaves it whole: no step of the protocol panics half-way.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The receiving half of a connection. It keeps the timers and answers Pings, so somebody should be reading.
-pub struct Reader<I> {
-    shared: Shared<I>,
-    input: Input,
+/// The receiving half of a connection. It keeps the timers and answers Pings while it reads, so some task should read.
+pub struct Reader<T> {
+    shared: Shared<T>,
+    receiver: Receiver,
 }
 
-impl<I: Io> Reader<I> {
-    /// Waits for the next message. `None`: the connection was closed, cleanly.
+impl<T: Transport> Reader<T> {
+    /// Waits for the next message. `None`: the connection was closed by a closing handshake.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::read`](super::WebSocket::read).
+    /// As [`WebSocket::read`].
     pub async fn read(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| lock(&self.shared).poll_message(cx, &mut self.input)).await
+        poll_fn(|cx| lock(&self.shared).poll_message(cx, &mut self.receiver)).await
     }
 
     /// Waits for the next event and lends it.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::read`](super::WebSocket::read).
+    /// As [`WebSocket::read`].
     pub async fn read_event(&mut self) -> Result<Option<Event<'_>>, Error> {
-        let Some(found) = self.next(Connection::advance).await? else { return Ok(None) };
-        let Self { shared, input } = self;
-        let event = lock(shared).connection.lend(input.buffer(), found);
-        match event {
+        let Self { shared, receiver } = self;
+        let found = poll_fn(|cx| lock(shared).poll_next(cx, receiver, By::Message)).await?;
+        let Some(found) = found else { return Ok(None) };
+        match receiver.lend_event(found) {
             Ok(event) => Ok(Some(event)),
             Err(error) => {
+                lock(shared).sender.fail(error);
                 poll_fn(|cx| lock(shared).poll_end(cx)).await;
                 Err(error.into())
             }
@@ -64,208 +71,246 @@ impl<I: Io> Reader<I> {
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::read`](super::WebSocket::read).
-    pub async fn read_piece(&mut self) -> Result<Option<Piece<'_>>, Error> {
-        let Some(found) = self.next(Connection::advance_piece).await? else { return Ok(None) };
-        let Self { shared, input } = self;
-        let piece = lock(shared).connection.lend_piece(input.buffer(), found);
-        match piece {
-            Ok(piece) => Ok(Some(piece)),
+    /// As [`WebSocket::read`].
+    pub async fn read_chunk(&mut self) -> Result<Option<Chunk<'_>>, Error> {
+        let Self { shared, receiver } = self;
+        let found = poll_fn(|cx| lock(shared).poll_next_data(cx, receiver, By::Chunk)).await?;
+        let Some(found) = found else { return Ok(None) };
+        match receiver.lend_chunk(found) {
+            Ok(chunk) => Ok(Some(chunk)),
             Err(error) => {
+                lock(shared).sender.fail(error);
                 poll_fn(|cx| lock(shared).poll_end(cx)).await;
                 Err(error.into())
             }
         }
     }
 
-    /// Closes the connection and waits for the peer, as [`WebSocket::close`](super::WebSocket::close) does.
+    /// Closes the connection and waits for the peer, as [`WebSocket::close`].
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::close`](super::WebSocket::close).
+    /// As [`WebSocket::close`].
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        {
+        poll_fn(|cx| {
             let mut driver = lock(&self.shared);
-            if driver.connection.state() == State::Open {
-                driver.connection.close(code, reason)?;
+            if driver.sender.state() == State::Open {
+                driver.start_closing(|sender| sender.close(code, reason))?;
             }
-        }
-        while self.next(Connection::advance_piece).await?.is_some() {}
-        Ok(())
+            driver.poll_closed(cx, &mut self.receiver)
+        })
+        .await
     }
 
-    /// How the connection ended, or is ending: `None` while it is open.
+    /// How the connection ended or is ending. `None` while it is open.
     pub fn close_info(&self) -> Option<CloseInfo> {
-        lock(&self.shared).connection.close_info()
+        lock(&self.shared).sender.close_info()
     }
 
     /// Another writer for this connection.
-    pub fn writer(&self) -> Writer<I> {
-        Writer { shared: Arc::clone(&self.shared) }
+    pub fn writer(&self) -> Writer<T> {
+        Writer { shared: Arc::clone(&self.shared), slot: Slot::default() }
     }
 
-    async fn next(&mut self, advance: Advance) -> Result<Option<Found>, Error> {
-        poll_fn(|cx| lock(&self.shared).poll_next(cx, &mut self.input, advance)).await
+    /// Shows the stream to `look`, for its addresses and options.
+    pub fn with_stream<R>(&self, look: impl FnOnce(&T::Stream) -> R) -> R {
+        look(lock(&self.shared).transport.stream())
+    }
+
+    /// Joins the halves of one connection.
+    ///
+    /// # Errors
+    ///
+    /// Both halves, if they are of two connections, or if there are other writers.
+    pub fn reunite(self, writer: Writer<T>) -> Result<WebSocket<T>, ReuniteError<T>> {
+        let Writer { shared, slot } = writer;
+        if !Arc::ptr_eq(&self.shared, &shared) {
+            return Err(ReuniteError(self, Writer { shared, slot }));
+        }
+        let Self { shared: of_reader, receiver } = self;
+        drop(of_reader);
+        match Arc::try_unwrap(shared) {
+            Ok(driver) => {
+                let driver = driver.into_inner().unwrap_or_else(PoisonError::into_inner);
+                Ok(WebSocket { inner: Box::new(Inner { driver, receiver, slot }) })
+            }
+            Err(shared) => {
+                let reader = Self { shared: Arc::clone(&shared), receiver };
+                Err(ReuniteError(reader, Writer { shared, slot }))
+            }
+        }
     }
 }
 
-impl<I: Io> futures_core::Stream for Reader<I> {
+/// The halves cannot be joined: they are of two connections, or there are other writers.
+pub struct ReuniteError<T>(pub Reader<T>, pub Writer<T>);
+
+impl<T> std::fmt::Debug for ReuniteError<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReuniteError")
+    }
+}
+
+impl<T> std::fmt::Display for ReuniteError<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the halves are of two connections, or there are other writers")
+    }
+}
+
+impl<T> std::error::Error for ReuniteError<T> {}
+
+impl<T: Transport> futures_core::Stream for Reader<T> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { shared, input } = self.get_mut();
-        lock(shared).poll_item(cx, input)
+        let Self { shared, receiver } = self.get_mut();
+        lock(shared).poll_item(cx, receiver)
     }
 }
 
-/// The sending half of a connection: any number of clones, in any tasks.
+/// The sending half of a connection: any number of clones, in any tasks. It is also a [`Sink`](futures_sink::Sink) of
+/// [`Message`].
 ///
-/// Messages of several tasks are not mixed; fragments of one message are, so only one task may send in fragments at a
-/// time (others get [`MessageUnderWay`](SendError::MessageUnderWay)).
-pub struct Writer<I> {
-    shared: Shared<I>,
+/// Messages of several tasks are not mixed. Only one task at a time may send a message in fragments; others get
+/// [`MessageUnderWay`](SendError::MessageUnderWay) meanwhile.
+pub struct Writer<T> {
+    shared: Shared<T>,
+    slot: Slot,
 }
 
-impl<I> Clone for Writer<I> {
+impl<T> Clone for Writer<T> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self { shared: Arc::clone(&self.shared), slot: Slot::default() }
     }
 }
 
-impl<I: Io> Writer<I> {
-    /// Sends a message; returns when it has been written.
+impl<T: Transport> Writer<T> {
+    /// Sends a message or a fragment. Returns when it has been written.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::send`](super::WebSocket::send).
-    pub async fn send(&self, message: &Message) -> Result<(), Error> {
-        self.send_by(|connection| connection.send(message)).await
+    /// As [`WebSocket::send`].
+    pub async fn send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        let message = message.into();
+        self.send_by(|sender| sender.send(message)).await
     }
 
-    /// Sends a text message.
+    /// Queues a message or a fragment. It goes out with the next flush or send of any task, or when the reader next begins
+    /// to wait.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
-    pub async fn send_text(&self, text: &str) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_text(text)).await
-    }
-
-    /// Sends a binary message.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_binary(&self, data: &[u8]) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_binary(data)).await
-    }
-
-    /// Sends a message that was encoded beforehand.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_prepared(&self, prepared: &Prepared) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_prepared(prepared)).await
-    }
-
-    /// Sends the next fragment of a text message.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_text_fragment(&self, text: &str, fin: Fin) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_text_fragment(text, fin)).await
-    }
-
-    /// Sends the next fragment of a binary message.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_binary_fragment(&self, data: &[u8], fin: Fin) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_binary_fragment(data, fin)).await
-    }
-
-    /// Queues a message, to go out with the next flush or send of any task, or when the reader next begins to wait.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn feed(&self, message: &Message) -> Result<(), Error> {
-        self.queue(|connection| connection.send(message)).await
-    }
-
-    /// [`feed`](Self::feed) for a message that was encoded beforehand.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn feed_prepared(&self, prepared: &Prepared) -> Result<(), Error> {
-        self.queue(|connection| connection.send_prepared(prepared)).await
+    /// As [`WebSocket::feed`].
+    pub async fn feed<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        let message = message.into();
+        poll_fn(|cx| lock(&self.shared).poll_queue(cx, |sender| sender.send(message))).await
     }
 
     /// Writes everything that is queued.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`].
+    /// As [`WebSocket::flush`].
     pub async fn flush(&self) -> Result<(), Error> {
         poll_fn(|cx| lock(&self.shared).poll_flush(cx)).await
     }
 
-    /// Sends a Ping with up to 125 bytes.
+    /// Sends a Ping with a payload of at most 125 bytes.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
     pub async fn ping(&self, payload: &[u8]) -> Result<(), Error> {
-        self.send_by(|connection| connection.ping(payload)).await
+        self.send_by(|sender| sender.ping(payload)).await
     }
 
-    /// Sends a Close frame. It is the reader that sees the peer's answer, or that there is none within
+    /// Sends an unsolicited Pong with a payload of at most 125 bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn pong(&self, payload: &[u8]) -> Result<(), Error> {
+        self.send_by(|sender| sender.pong(payload)).await
+    }
+
+    /// Sends a Close frame. The reader sees the peer's answer, or that there is none within
     /// [`Config::close_timeout`](crate::Config::close_timeout).
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for a code or a reason that cannot be sent, and when the connection is closing already.
+    /// [`Error::Send`] for a code or a reason that cannot be sent, and if the connection is closing already. [`Error::Io`].
     pub async fn close(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        {
+        let mut is_sent = false;
+        poll_fn(|cx| {
             let mut driver = lock(&self.shared);
-            driver.connection.close(code, reason)?;
-            driver.wake_reader();
-        }
-        self.flush().await
+            if !is_sent {
+                driver.start_closing(|sender| sender.close(code, reason))?;
+                is_sent = true;
+            }
+            driver.poll_flush(cx)
+        })
+        .await
     }
 
     /// How far the connection is on its way to being closed.
     pub fn state(&self) -> State {
-        lock(&self.shared).connection.state()
+        lock(&self.shared).sender.state()
     }
 
-    /// How many bytes are queued and not yet written.
+    /// How many bytes are queued and not written yet.
     pub fn buffered_amount(&self) -> usize {
-        lock(&self.shared).connection.buffered_amount()
+        lock(&self.shared).sender.buffered_amount()
     }
 
-    async fn queue(&self, send: impl Fn(&mut Connection) -> Result<(), SendError>) -> Result<(), Error> {
-        poll_fn(|cx| lock(&self.shared).poll_queue(cx, &send)).await
+    /// Shows the stream to `look`, for its addresses and options.
+    pub fn with_stream<R>(&self, look: impl FnOnce(&T::Stream) -> R) -> R {
+        look(lock(&self.shared).transport.stream())
     }
 
-    async fn send_by(&self, send: impl Fn(&mut Connection) -> Result<(), SendError>) -> Result<(), Error> {
-        self.queue(send).await?;
+    async fn send_by(&self, send: impl Fn(&mut Sender) -> Result<(), SendError>) -> Result<(), Error> {
+        poll_fn(|cx| lock(&self.shared).poll_queue(cx, &send)).await?;
         self.flush().await
     }
 }
 
-impl<I> std::fmt::Debug for Reader<I> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("connection", &lock(&self.shared).connection).finish_non_exhaustive()
+impl<T: Transport> futures_sink::Sink<Message> for Writer<T> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { shared, slot } = self.get_mut();
+        slot.poll_ready(cx, &mut lock(shared))
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        let Self { shared, slot } = self.get_mut();
+        slot.start_send(&mut lock(shared), message)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { shared, slot } = self.get_mut();
+        slot.poll_flush(cx, &mut lock(shared))
+    }
+
+    /// [`close`](Writer::close) with [`CloseCode::NORMAL`], unless the connection is closing already.
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { shared, slot } = self.get_mut();
+        let driver = &mut *lock(shared);
+        if driver.sender.state() == State::Open {
+            ready!(slot.poll_queued(cx, driver))?;
+            driver.start_closing(|sender| sender.close(CloseCode::NORMAL, ""))?;
+        }
+        driver.poll_flush(cx)
     }
 }
 
-impl<I> std::fmt::Debug for Writer<I> {
+impl<T> std::fmt::Debug for Reader<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("connection", &lock(&self.shared).connection).finish_non_exhaustive()
+        f.debug_struct("Reader").field("connection", &lock(&self.shared).sender).finish_non_exhaustive()
+    }
+}
+
+impl<T> std::fmt::Debug for Writer<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("connection", &lock(&self.shared).sender).finish_non_exhaustive()
     }
 }

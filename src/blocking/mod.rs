@@ -9,7 +9,7 @@
 //!     std::thread::spawn(move || -> Result<(), sansocket::Error> {
 //!         let mut socket = blocking::accept(stream?)?;
 //!         while let Some(message) = socket.read()? {
-//!             socket.feed(&message)?; // queued, and written with all others before the next read that waits
+//!             socket.feed(&message)?; // queued; the next read that waits writes all queued messages
 //!         }
 //!         Ok(())
 //!     });
@@ -17,111 +17,128 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! The shell knows of the protocol only which method of [`Connection`] to call next. It keeps time: the handshake's
-//! deadline, the keepalive, the deadline of the closing handshake and the patience with a peer that does not read are
-//! those of the [`Config`].
+//! The shell applies the times of the [`Config`]: the deadlines of the opening and the closing handshake, the keepalive, and
+//! the write timeout. Protocol logic is in the core.
 
 mod opening;
+mod reaching;
 mod receiving;
 mod split;
 mod stream;
+mod timed;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-pub use opening::{accept, accept_with, connect, connect_over, connect_with, serve};
-pub use receiving::Waited;
-pub use split::{Reader, Writer};
-pub use stream::{Stream, Untimed};
+pub use opening::{accept, accept_or_respond, accept_with, connect, connect_over, connect_with};
+pub use receiving::TimedRead;
+pub use split::{Reader, ReuniteError, Writer};
+pub use stream::{Shareable, Shared, Stream, WithoutTimeouts};
 
-use crate::buffer::Buffer;
 use crate::config::Config;
-use crate::connection::{CloseInfo, Connection, Event, Fin, Piece, State};
+use crate::connection::{Chunk, CloseInfo, Connection, Event, Sender, State};
 use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
-use crate::message::{Message, Prepared};
-use receiving::{Link, Receiving, Transport};
-use stream::{Timed, later, write_limit};
+use crate::message::{Message, Outgoing};
+use crate::sync::Instant;
+use receiving::{Link, Receiving};
+use timed::{Patience, Timed, later};
 
 /// An open connection over a blocking stream.
 ///
 /// - *Receiving*: [`read`](Self::read), [`read_timeout`](Self::read_timeout), [`read_event`](Self::read_event),
-///   [`read_piece`](Self::read_piece). Pings are answered while one of these waits.
-/// - *Sending at once*: [`send`](Self::send), [`send_text`](Self::send_text), [`send_binary`](Self::send_binary),
-///   [`send_prepared`](Self::send_prepared), [`send_text_fragment`](Self::send_text_fragment), [`ping`](Self::ping).
-/// - *Gathering*: [`feed`](Self::feed) only queues; what is queued is written by [`flush`](Self::flush), by the next
-///   send, or by the next read that has to wait, all in one `writev`.
+///   [`read_chunk`](Self::read_chunk). Pings are answered while one of these waits.
+/// - *Sending at once*: [`send`](Self::send), [`ping`](Self::ping), [`pong`](Self::pong).
+/// - *Gathering*: [`feed`](Self::feed) only queues. The next [`flush`](Self::flush), the next send, or the next read that
+///   waits writes everything that is queued in one `writev`.
 /// - *Ending*: [`close`](Self::close).
 ///
-/// Errors of a write leave the rest of the output queued; errors of a read lose nothing that had arrived. After
-/// [`Error::Protocol`] the connection is over, and its Close frame has been written. Dropping a connection drops the
+/// An event or a chunk borrows the whole `WebSocket` while it is alive. To send meanwhile, [`split`](Self::split) it: then it
+/// borrows the [`Reader`], and the [`Writer`] is free.
+///
+/// After an error of a write, the rest of the output is still queued. An error of a read loses nothing that had arrived.
+/// After [`Error::Protocol`] the connection is over, and its Close frame has been written. Dropping a connection drops the
 /// stream, without a closing handshake and without what was only fed.
 #[derive(Debug)]
 pub struct WebSocket<S> {
     receiving: Receiving<Owned, S>,
 }
 
+/// The sender of a connection that is not split.
 #[derive(Debug)]
-struct Owned(Connection);
+struct Owned {
+    sender: Sender,
+    patience: Patience,
+}
 
-impl Link for Owned {
-    fn with<T>(&mut self, task: impl FnOnce(&mut Connection) -> T) -> T {
-        task(&mut self.0)
+impl<S: Stream> Link<S> for Owned {
+    fn with<T>(&mut self, task: impl FnOnce(&mut Sender) -> T) -> T {
+        task(&mut self.sender)
     }
 
-    fn flush(&mut self, stream: &mut impl Stream) -> Result<Option<Duration>, Error> {
-        self.0.output().write_all_to(stream)?;
+    fn flush(&mut self, stream: &mut S) -> Result<Option<Duration>, Error> {
+        self.patience.write_all(stream, self.sender.output(), |_| ())?;
         Ok(None)
     }
 
-    fn flush_all(&mut self, stream: &mut impl Stream, deadline: Instant) -> Result<(), Error> {
-        let output = self.0.output();
-        while !output.is_empty() && Instant::now() < deadline {
-            output.write_to(stream)?;
-        }
-        Ok(stream.flush()?)
+    fn flush_until(&mut self, stream: &mut S, deadline: Instant) -> Result<(), Error> {
+        let patience = Patience { deadline: Some(deadline), ..self.patience };
+        Ok(patience.write_all(stream, self.sender.output(), |_| ())?)
     }
 }
 
 impl<S: Stream> WebSocket<S> {
-    /// A connection whose opening handshake happened elsewhere; `input` holds what was read behind it.
+    /// A connection that is open already.
     ///
     /// # Errors
     ///
     /// Those of setting the stream's timeouts.
-    pub fn from_parts(mut stream: S, connection: Connection, input: Buffer) -> std::io::Result<Self> {
-        stream.set_write_timeout(write_limit(connection.config().write_timeout))?;
-        stream.opened()?;
-        Ok(Self { receiving: Receiving::new(Owned(connection), Timed::new(stream)?, input) })
+    pub fn from_parts(mut stream: S, connection: Connection) -> std::io::Result<Self> {
+        let Connection { receiver, sender } = connection;
+        let patience = Patience::new(sender.config());
+        stream.set_write_timeout(Some(patience.tick))?;
+        stream.prepare()?;
+        Ok(Self {
+            receiving: Receiving::new(
+                Owned { sender, patience },
+                Timed::new(stream)?,
+                receiver,
+                Instant::now(),
+            ),
+        })
     }
 
-    /// The stream, the protocol with what waits to be written, and what was read and not looked at.
-    pub fn into_parts(self) -> (S, Connection, Buffer) {
-        let Receiving { transport: Transport { link: Owned(connection), mut timed, .. }, input, .. } =
-            self.receiving;
-        timed.stream.set_read_timeout(None).ok();
-        (timed.stream, connection, input)
+    /// The stream without its timeouts, and the protocol with everything that has arrived and everything that waits to be
+    /// written.
+    pub fn into_parts(self) -> (S, Connection) {
+        let Receiving { receiver, transport, .. } = self.receiving;
+        let mut stream = transport.timed.stream;
+        stream.set_read_timeout(None).ok();
+        stream.set_write_timeout(None).ok();
+        (stream, Connection { receiver, sender: transport.link.sender })
     }
 
-    /// Waits for the next message. `None`: the connection was closed, cleanly.
+    /// Waits for the next message. `None`: the connection was closed by a closing handshake.
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] when the peer broke a rule or the connection was lost, [`Error::Io`].
+    /// [`Error::Protocol`] if the peer broke a rule or the connection was lost, [`Error::Io`].
     pub fn read(&mut self) -> Result<Option<Message>, Error> {
         self.receiving.read()
     }
 
-    /// [`read`](Self::read) that waits no longer than `timeout`. Part of a message that arrived in that time is not lost.
+    /// [`read`](Self::read) that waits no longer than `timeout` for the peer to send. Part of a message that arrived in that
+    /// time is not lost. Queued output is written first; a peer that does not read can delay that by
+    /// [`Config::write_timeout`]. A closing handshake that begins in that time is completed, within
+    /// [`Config::close_timeout`].
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read); that the time has passed is not an error.
-    pub fn read_timeout(&mut self, timeout: Duration) -> Result<Waited<Message>, Error> {
+    /// As [`read`](Self::read). A timeout of the read is no error.
+    pub fn read_timeout(&mut self, timeout: Duration) -> Result<TimedRead, Error> {
         self.receiving.read_until(Some(later(timeout)))
     }
 
-    /// Waits for the next event, control frames included, and lends it without a copy. `None` after
-    /// [`Event::Close`].
+    /// Waits for the next event, control frames included, and lends it without a copy. `None` after [`Event::Close`].
     ///
     /// # Errors
     ///
@@ -130,175 +147,153 @@ impl<S: Stream> WebSocket<S> {
         self.receiving.read_event()
     }
 
-    /// Waits for the next part of a message: for messages that are larger than memory should hold. See
-    /// [`Connection::next_piece`].
+    /// Waits for the next part of a message: for messages that are too large to hold in memory. See
+    /// [`Receiver::next_chunk`](crate::Receiver::next_chunk).
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub fn read_piece(&mut self) -> Result<Option<Piece<'_>>, Error> {
-        self.receiving.read_piece()
+    pub fn read_chunk(&mut self) -> Result<Option<Chunk<'_>>, Error> {
+        self.receiving.read_chunk()
     }
 
-    /// Sends a message.
+    /// Sends a message or a fragment, and everything queued before it. [`Outgoing`] says what can be sent. A server's large
+    /// borrowed payload is written without a copy.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] where it cannot be sent ([`Connection::send`] says when), [`Error::Io`].
-    pub fn send(&mut self, message: &Message) -> Result<(), Error> {
-        self.feed(message)?;
+    /// [`Error::Send`] if the message cannot be sent, see [`Sender::send`]. [`Error::Io`] as [`flush`](Self::flush).
+    pub fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        let message = message.into();
+        let transport = &mut self.receiving.transport;
+        match transport.link.sender.send_and_write(message, &mut transport.timed.stream) {
+            Err(Error::Send(SendError::OutputFull)) => self.feed(message)?,
+            // The message is in the output; `flush` has more patience.
+            Err(Error::Io(error)) if timed::is_timeout(&error) => {}
+            sent => sent?,
+        }
         self.flush()
     }
 
-    /// Sends a text message.
+    /// Queues a message or a fragment, to be written with everything else that is queued. Writes first if there is no room.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub fn send_text(&mut self, text: &str) -> Result<(), Error> {
-        self.queue(|connection| connection.send_text(text))?;
-        self.flush()
-    }
-
-    /// Sends a binary message.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_binary(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.queue(|connection| connection.send_binary(data))?;
-        self.flush()
-    }
-
-    /// Sends a message that was encoded beforehand.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
-        self.queue(|connection| connection.send_prepared(prepared))?;
-        self.flush()
-    }
-
-    /// Sends the next fragment of a text message. See [`Connection::send_text_fragment`].
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_text_fragment(&mut self, text: &str, fin: Fin) -> Result<(), Error> {
-        self.queue(|connection| connection.send_text_fragment(text, fin))?;
-        self.flush()
-    }
-
-    /// Sends the next fragment of a binary message.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_binary_fragment(&mut self, data: &[u8], fin: Fin) -> Result<(), Error> {
-        self.queue(|connection| connection.send_binary_fragment(data, fin))?;
-        self.flush()
-    }
-
-    /// Queues a message, to be written with whatever else is queued. Where there is no room for it, writes first.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn feed(&mut self, message: &Message) -> Result<(), Error> {
-        self.queue(|connection| connection.send(message))
-    }
-
-    /// [`feed`](Self::feed) for a message that was encoded beforehand.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
-        self.queue(|connection| connection.send_prepared(prepared))
+    pub fn feed<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        let message = message.into();
+        self.queue(|sender| sender.send(message))
     }
 
     /// Writes everything that is queued.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]: `WouldBlock` or `TimedOut` when the peer does not read for
-    /// [`Config::write_timeout`]. What was not written is still queued.
+    /// [`Error::Io`]: `TimedOut` if the peer reads nothing for [`Config::write_timeout`]. What was not written is still
+    /// queued.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.receiving.transport.flush().map(drop)
     }
 
-    /// Sends a Ping with up to 125 bytes.
+    /// Sends a Ping with a payload of at most 125 bytes.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.queue(|connection| connection.ping(payload))?;
+        self.queue(|sender| sender.ping(payload))?;
         self.flush()
     }
 
-    /// Closes the connection: sends a Close frame, waits for the peer's up to [`Config::close_timeout`], and discards
-    /// messages that arrive before it. Where the peer has begun to close, this completes it.
+    /// Sends an unsolicited Pong with a payload of at most 125 bytes.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for a code or a reason that cannot be sent; [`Error::Protocol`] with
-    /// [`ConnectionLost`](crate::ProtocolError::ConnectionLost) when the peer did not answer in time; [`Error::Io`].
+    /// As [`send`](Self::send).
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.queue(|sender| sender.pong(payload))?;
+        self.flush()
+    }
+
+    /// Closes the connection: sends a Close frame, waits for the peer's for up to [`Config::close_timeout`], and discards
+    /// messages that arrive before it. If the peer has begun to close, this completes the closing handshake.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for a code or a reason that cannot be sent. [`Error::Protocol`]: with
+    /// [`ConnectionLost`](crate::ProtocolError::ConnectionLost) if the peer did not answer in time, or with the fault in
+    /// a discarded message. [`Error::Io`].
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         if self.state() == State::Open {
-            self.queue(|connection| connection.close(code, reason))?;
+            self.queue(|sender| sender.close(code, reason))?;
         }
         self.receiving.read_to_close()
     }
 
     /// How far the connection is on its way to being closed.
     pub fn state(&self) -> State {
-        self.receiving.transport.link.0.state()
+        self.sender().state()
     }
 
-    /// How the connection ended, or is ending: `None` while it is open.
+    /// How the connection ended or is ending. `None` while it is open.
     pub fn close_info(&self) -> Option<CloseInfo> {
-        self.receiving.transport.link.0.close_info()
+        self.sender().close_info()
     }
 
-    /// How many bytes are queued and not yet written.
+    /// How many bytes are queued and not written yet.
     pub fn buffered_amount(&self) -> usize {
-        self.receiving.transport.link.0.buffered_amount()
+        self.sender().buffered_amount()
     }
 
     /// The subprotocol in use.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.receiving.transport.link.0.subprotocol()
+        self.sender().subprotocol()
     }
 
     /// The configuration.
     pub fn config(&self) -> &Config {
-        self.receiving.transport.link.0.config()
+        self.sender().config()
     }
 
-    /// The stream: for its addresses and options. Whoever reads from it or writes to it breaks the connection.
+    /// The stream, for its addresses and options. Reading from it or writing to it breaks the connection.
     pub fn stream(&self) -> &S {
         &self.receiving.transport.timed.stream
     }
 
-    /// Queues what `send` sends; where there is no room for it, writes first.
-    fn queue(&mut self, send: impl Fn(&mut Connection) -> Result<(), SendError>) -> Result<(), Error> {
-        let sent = send(&mut self.receiving.transport.link.0);
+    fn sender(&self) -> &Sender {
+        &self.receiving.transport.link.sender
+    }
+
+    /// Queues what `send` sends. Writes first if there is no room for it.
+    fn queue(&mut self, send: impl Fn(&mut Sender) -> Result<(), SendError>) -> Result<(), Error> {
+        let sent = send(&mut self.receiving.transport.link.sender);
         if sent != Err(SendError::OutputFull) {
             return Ok(sent?);
         }
         self.flush()?;
-        Ok(send(&mut self.receiving.transport.link.0)?)
+        Ok(send(&mut self.receiving.transport.link.sender)?)
     }
 }
 
-impl WebSocket<std::net::TcpStream> {
-    /// Parts reading from writing: the [`Reader`] stays with one thread, the [`Writer`] is cloned to as many as want to
-    /// send, ping or close while it waits.
-    pub fn split(self) -> (Reader, Writer) {
-        let Receiving { transport: Transport { link: Owned(connection), timed, .. }, input, .. } =
-            self.receiving;
-        split::split(timed, connection, input)
+impl<S: Shareable> WebSocket<S> {
+    /// Parts reading from writing. The [`Reader`] stays with one thread. The [`Writer`] is cloned to all threads that send,
+    /// ping or close while the reader waits.
+    ///
+    /// ```no_run
+    /// use sansocket::{Error, Event, blocking};
+    ///
+    /// # fn echo(socket: blocking::WebSocket<std::net::TcpStream>) -> Result<(), Error> {
+    /// let (mut reader, writer) = socket.split();
+    /// while let Some(event) = reader.read_event()? {
+    ///     if let Event::Text(text) = event {
+    ///         writer.send(text)?; // the event borrows the reader only
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn split(self) -> (Reader<S>, Writer<S>) {
+        let Receiving { receiver, transport, .. } = self.receiving;
+        split::split(transport.timed.map(S::share), Connection { receiver, sender: transport.link.sender })
     }
 }

@@ -1,23 +1,24 @@
 //! The opening handshake over a blocking stream.
 
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::WebSocket;
-use super::stream::{Arrival, SHORTEST, Stream, Timed, later, write_limit};
-use crate::buffer::Buffer;
+use super::reaching::reach;
+use super::stream::Stream;
+use super::timed::{Arrival, Patience, Timed, later, tick};
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
-use crate::handshake::client;
-use crate::handshake::server::{self, HttpRequest, Incoming, Request, Response};
+use crate::handshake::server::{self, HttpRequest, Request, Response};
+use crate::handshake::{Opening, Step, client};
+use crate::sync::Instant;
 
 /// Connects to a `ws://` URL.
 ///
 /// ```no_run
 /// let mut socket = sansocket::blocking::connect("ws://127.0.0.1:9001/")?;
-/// socket.send_text("Hello")?;
+/// socket.send("Hello")?;
 /// println!("{:?}", socket.read()?);
 /// socket.close(sansocket::CloseCode::NORMAL, "")?;
 /// # Ok::<(), sansocket::Error>(())
@@ -31,16 +32,16 @@ pub fn connect(url: &str) -> Result<WebSocket<TcpStream>, Error> {
     Ok(socket)
 }
 
-/// Connects with subprotocols, headers, limits of the caller's choice; gives the server's response as well. Every
-/// address of the host is tried, all within [`Config::handshake_timeout`]. Redirects are not followed.
+/// Connects with the subprotocols and headers of the request and the limits of the [`Config`]. Gives the server's response,
+/// too. Every address of the host is tried, the families in turn, each with a head start of 250 ms on the next (RFC 8305). All
+/// of that, resolving the host name included, may take [`Config::handshake_timeout`]. Redirects are not followed.
 ///
-/// "There MUST be no more than one connection in a CONNECTING state" to the same host (section 4.1): connections know
-/// nothing of each other, so whoever opens several to one host opens them in turn.
+/// "There MUST be no more than one connection in a CONNECTING state" to the same host (section 4.1). Connections do not know
+/// of each other: open several connections to one host one after the other.
 ///
 /// # Errors
 ///
-/// As [`connect_over`]; [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:`, which is for [`connect_over`]. Resolving the
-/// host's name takes the time that the system takes for it.
+/// As [`connect_over`]. [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:`, which needs [`connect_over`].
 pub fn connect_with(
     request: &client::Request,
     config: impl Into<Arc<Config>>,
@@ -51,19 +52,19 @@ pub fn connect_with(
     if request.is_secure() {
         return Err(HandshakeError::TlsNeeded.into());
     }
-    let stream = connect_tcp(request, deadline).map_err(|error| match error.kind() {
+    let stream = reach(request.host(), request.port(), deadline).map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut => HandshakeError::TimedOut.into(),
         _ => Error::Io(error),
     })?;
     open(stream, request, config, deadline)
 }
 
-/// Connects over a stream that has reached the server; for `wss:`, one that has done its TLS handshake.
+/// Connects over a stream that has reached the server. For `wss:`, its TLS handshake is done.
 ///
 /// # Errors
 ///
-/// [`Error::Handshake`]: [`Refused`](HandshakeError::Refused) with status, headers and the start of the body where the
-/// server answers with HTTP, [`TimedOut`](HandshakeError::TimedOut), a response that breaks section 4.1; [`Error::Io`].
+/// [`Error::Handshake`]: [`Refused`](HandshakeError::Refused) with status, headers and the start of the body for a status
+/// other than 101, [`TimedOut`](HandshakeError::TimedOut), or a response that breaks section 4.1. [`Error::Io`].
 pub fn connect_over<S: Stream>(
     stream: S,
     request: &client::Request,
@@ -80,49 +81,18 @@ fn open<S: Stream>(
     config: Arc<Config>,
     deadline: Instant,
 ) -> Result<(WebSocket<S>, client::Response), Error> {
-    let mut handshake = client::Handshake::new(request, Arc::clone(&config))?;
-    stream.set_write_timeout(write_limit(config.handshake_timeout))?;
-    let mut timed = Timed::new(stream)?;
-    let mut input = Buffer::new();
-    handshake.output().write_all_to(&mut timed.stream)?;
-    loop {
-        if let Some((connection, response)) = handshake.receive(&mut input)? {
-            return Ok((WebSocket::from_parts(timed.stream, connection, input)?, response));
-        }
-        match read(&mut timed, &mut input, deadline)? {
-            Arrival::Bytes => {}
-            Arrival::End => return Err(handshake.receive_eof().into()),
-            Arrival::Silence => {
-                return Err(match handshake.receive_eof() {
-                    HandshakeError::UnexpectedEof => HandshakeError::TimedOut.into(),
-                    refused => refused.into(),
-                });
-            }
-        }
-    }
-}
-
-fn connect_tcp(request: &client::Request, deadline: Instant) -> io::Result<TcpStream> {
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    let addresses: Vec<_> = (request.host(), request.port()).to_socket_addrs()?.collect();
-    for (untried, address) in (1..=addresses.len()).rev().zip(&addresses) {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        // An address that nothing answers from leaves time for those behind it.
-        let share = left / u32::try_from(untried).unwrap_or(u32::MAX);
-        match TcpStream::connect_timeout(address, share.max(SHORTEST)) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
+    let handshake = client::Handshake::new(request, Arc::clone(&config))?;
+    stream.prepare()?;
+    let (mut timed, mut opening) = (Timed::new(stream)?, Opening::from(handshake));
+    let driven = drive(&mut timed, &mut opening, &config, deadline);
+    let (connection, response) = opening.conclude(driven)?;
+    let socket = WebSocket::from_parts(timed.stream, connection)?;
+    Ok((socket, response.ok_or(HandshakeError::Finished)?))
 }
 
 /// Accepts any WebSocket connection, without a subprotocol.
 ///
-/// A server that browsers use wants [`accept_with`] instead, to look at the `Origin` (section 10.2).
+/// A server for browsers needs [`accept_with`], to check the `Origin` (section 10.2).
 ///
 /// # Errors
 ///
@@ -131,15 +101,16 @@ pub fn accept<S: Stream>(stream: S) -> Result<WebSocket<S>, Error> {
     accept_with(stream, Config::shared_default(), Request::accept)
 }
 
-/// Lets `decide` look at the request before the connection is opened: accept it, choosing a subprotocol and adding
-/// headers, or reject it.
+/// Accepts a connection if `decide` does. It sees the request and accepts it, perhaps with a subprotocol and headers, or
+/// rejects it.
 ///
 /// ```
 /// use sansocket::{Config, blocking};
 ///
 /// # fn open(stream: std::net::TcpStream) -> Result<(), sansocket::Error> {
 /// let socket = blocking::accept_with(stream, Config::default(), |request| {
-///     if !request.is_from(&["https://example.com"]) {
+///     // Browsers send an `Origin`, programs do not.
+///     if request.origin().is_some() && !request.origin_is_in(&["https://example.com"]) {
 ///         return request.reject(403);
 ///     }
 ///     match request.subprotocols().find(|name| *name == "chat") {
@@ -153,26 +124,26 @@ pub fn accept<S: Stream>(stream: S) -> Result<WebSocket<S>, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Handshake`]: what section 4.2.1 forbids, a request that is not for a WebSocket
-/// ([`NotAnUpgrade`](HandshakeError::NotAnUpgrade)), [`Rejected`](HandshakeError::Rejected) by `decide`, a response of
-/// its that cannot be sent, [`TimedOut`](HandshakeError::TimedOut) after [`Config::handshake_timeout`] in all. A request that
-/// was refused or rejected has been answered over HTTP. [`Error::Io`].
+/// [`Error::Handshake`]: the request breaks section 4.2.1, is an ordinary HTTP request
+/// ([`NotAnUpgrade`](HandshakeError::NotAnUpgrade)), or was [`Rejected`](HandshakeError::Rejected) by `decide`; each of these
+/// has been answered over HTTP. A response that cannot be sent. [`TimedOut`](HandshakeError::TimedOut) after
+/// [`Config::handshake_timeout`] in all. [`Error::Io`].
 pub fn accept_with<S: Stream>(
     stream: S,
     config: impl Into<Arc<Config>>,
     decide: impl FnOnce(&Request) -> Response,
 ) -> Result<WebSocket<S>, Error> {
-    let socket = serve(stream, config, decide, HttpRequest::upgrade_required)?;
+    let socket = accept_or_respond(stream, config, decide, HttpRequest::upgrade_required)?;
     socket.ok_or(HandshakeError::NotAnUpgrade.into())
 }
 
-/// [`accept_with`] on a port that serves pages as well: a request that does not speak of WebSocket at all is answered by
-/// `page`, the stream closed, and the result `None`.
+/// [`accept_with`] on a port that serves pages, too: `page` responds to a request that does not mention WebSocket. Then the
+/// stream is closed and the result is `None`.
 ///
 /// # Errors
 ///
 /// As [`accept_with`].
-pub fn serve<S: Stream>(
+pub fn accept_or_respond<S: Stream>(
     mut stream: S,
     config: impl Into<Arc<Config>>,
     decide: impl FnOnce(&Request) -> Response,
@@ -180,55 +151,63 @@ pub fn serve<S: Stream>(
 ) -> Result<Option<WebSocket<S>>, Error> {
     let config = config.into();
     let deadline = later(config.handshake_timeout);
-    stream.set_write_timeout(write_limit(config.handshake_timeout))?;
+    stream.prepare()?;
     let mut timed = Timed::new(stream)?;
-    let mut input = Buffer::new();
-    let mut handshake = server::Handshake::new(Arc::clone(&config));
-    let incoming = loop {
-        match handshake.receive(&mut input) {
-            Ok(Some(incoming)) => break incoming,
-            Ok(None) => {}
-            Err(error) => {
-                answer(&mut handshake, timed, &config).ok();
-                return Err(error.into());
-            }
-        }
-        match read(&mut timed, &mut input, deadline)? {
-            Arrival::Bytes => {}
-            Arrival::Silence => return Err(HandshakeError::TimedOut.into()),
-            Arrival::End => return Err(HandshakeError::UnexpectedEof.into()),
-        }
-    };
-    let response = incoming.answer(decide, page);
-    let status = response.status();
-    if let Some(connection) = handshake.respond(response)? {
-        let mut socket = WebSocket::from_parts(timed.stream, connection, input)?;
-        socket.flush()?;
-        return Ok(Some(socket));
+    let mut opening = Opening::from(server::Handshake::new(Arc::clone(&config)));
+    let mut driven = drive(&mut timed, &mut opening, &config, deadline);
+    if let Some(response) = opening.incoming().map(|incoming| incoming.decide(decide, page)) {
+        opening.respond(response)?;
+        driven = drive(&mut timed, &mut opening, &config, deadline);
     }
-    answer(&mut handshake, timed, &config)?;
-    match incoming {
-        Incoming::Upgrade(_) => Err(HandshakeError::Rejected(status).into()),
-        Incoming::Http(_) => Ok(None),
+    match opening.conclude(driven) {
+        Ok((connection, _)) => Ok(Some(WebSocket::from_parts(timed.stream, connection)?)),
+        Err(Error::Handshake(HandshakeError::NotAnUpgrade)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
-/// Writes an answer that opens no connection, and ends the stream behind it.
-fn answer<S: Stream>(
-    handshake: &mut server::Handshake,
-    mut timed: Timed<S>,
+/// Takes the steps of `opening`, up to a request that waits for its response, or to the end.
+fn drive<S: Stream>(
+    timed: &mut Timed<S>,
+    opening: &mut Opening,
     config: &Config,
-) -> Result<(), Error> {
-    handshake.output().write_all_to(&mut timed.stream)?;
-    timed.stream.shutdown_write().ok();
-    timed.linger(config.close_timeout);
-    Ok(())
+    deadline: Instant,
+) -> io::Result<()> {
+    timed.stream.set_write_timeout(Some(tick(config)))?;
+    let mut refused_until = None;
+    loop {
+        let step = opening.step();
+        if opening.is_refused() {
+            refused_until.get_or_insert_with(|| later(config.close_timeout));
+        }
+        let deadline = refused_until.unwrap_or(deadline);
+        match step {
+            Step::Write => {
+                let patience = Patience { deadline: Some(deadline), ..Patience::new(config) };
+                patience.write_all(&mut timed.stream, opening.output(), |_| ())?;
+            }
+            Step::Read => match read(timed, opening, deadline)? {
+                Arrival::Bytes => {}
+                Arrival::End => opening.end_of_stream(),
+                Arrival::Silence => opening.time_out(),
+            },
+            Step::ShutdownWrite => {
+                timed.stream.shutdown_write().ok();
+                opening.write_shut_down();
+            }
+            Step::Discard => {
+                timed.discard(deadline);
+                opening.end_of_stream();
+            }
+            Step::Respond | Step::Done => return Ok(()),
+        }
+    }
 }
 
-/// Reads up to the deadline of the whole handshake, not one of this read.
-fn read<S: Stream>(timed: &mut Timed<S>, input: &mut Buffer, deadline: Instant) -> io::Result<Arrival> {
+/// Reads once, up to the deadline of the whole handshake.
+fn read<S: Stream>(timed: &mut Timed<S>, opening: &mut Opening, deadline: Instant) -> io::Result<Arrival> {
     while Instant::now() < deadline {
-        match timed.read(input, Some(deadline))? {
+        match timed.read(Some(deadline), |stream| opening.read_from(stream))? {
             Arrival::Silence => {}
             read => return Ok(read),
         }

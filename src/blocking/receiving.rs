@@ -1,203 +1,253 @@
-//! The waiting half of a connection: read, let the protocol look, until it has found something. Shared by the whole
+//! The wait loop: read, let the receiver look, until it has found something. Shared by the whole
 //! [`WebSocket`](super::WebSocket) and the [`Reader`](super::Reader) of a split one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::stream::{Arrival, Stream, Timed, is_timeout, later};
-use crate::buffer::Buffer;
-use crate::connection::{Connection, Event, Found, Piece, State};
+use super::stream::Stream;
+use super::timed::{Arrival, Timed, is_timeout, later};
+use crate::connection::{By, Chunk, Event, Found, Receiver, Sender, ShutdownStep, State};
 use crate::error::{Error, ProtocolError, ends_connection};
 use crate::message::Message;
+use crate::sync::Instant;
+use crate::timestamp::Timestamp;
 
 /// What a read with a time limit has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Waited<T> {
-    /// Something arrived in time.
-    Received(T),
-    /// Nothing did. The connection is as it was, and the next read goes on where this one stopped.
-    Elapsed,
-    /// The connection is closed, cleanly.
+pub enum TimedRead {
+    /// A message arrived in time.
+    Message(Message),
+    /// No message arrived in time. Nothing is lost: the next read goes on where this one stopped.
+    TimedOut,
+    /// The connection was closed by a closing handshake.
     Closed,
 }
 
-/// Where the connection is, and how its output is written.
-pub(super) trait Link {
-    fn with<T>(&mut self, task: impl FnOnce(&mut Connection) -> T) -> T;
+/// Where the sender is, and how its output is written.
+pub(super) trait Link<S> {
+    fn with<T>(&mut self, task: impl FnOnce(&mut Sender) -> T) -> T;
 
-    /// Writes what waits, and says how long a read may wait before that is to be tried again.
-    fn flush(&mut self, stream: &mut impl Stream) -> Result<Option<Duration>, Error>;
+    /// Writes what waits. Gives how long a read may wait before that is tried again.
+    fn flush(&mut self, stream: &mut S) -> Result<Option<Duration>, Error>;
 
-    /// Returns when all that waits is written. Begins no write after the deadline.
-    fn flush_all(&mut self, stream: &mut impl Stream, deadline: Instant) -> Result<(), Error>;
+    /// Writes all that waits, up to the deadline.
+    fn flush_until(&mut self, stream: &mut S, deadline: Instant) -> Result<(), Error>;
+
+    /// The connection has ended: nobody waits for its stream any longer.
+    fn release(&mut self, _stream: &mut S) {}
 }
 
 #[derive(Debug)]
 pub(super) struct Receiving<L, S> {
+    pub(super) receiver: Receiver,
     pub(super) transport: Transport<L, S>,
-    pub(super) input: Buffer,
     /// The origin of the connection's clock.
-    origin: Instant,
+    pub(super) origin: Instant,
 }
 
-/// All but what was read, so that this can be lent while the rest goes on.
+/// Everything but the receiver, which may be lent while this is used.
 #[derive(Debug)]
 pub(super) struct Transport<L, S> {
     pub(super) link: L,
     pub(super) timed: Timed<S>,
-    /// Nothing more is read or written.
-    ended: bool,
+    /// Whether nothing more is read or written.
+    pub(super) ended: bool,
 }
 
-/// How the connection looks for the next thing: by events, by messages or by pieces.
-type Advance = fn(&mut Connection, &mut Buffer) -> Result<Option<Found>, ProtocolError>;
+/// What the wait loop has come to.
+enum Waited {
+    Found(Found),
+    TimedOut,
+    Closed,
+}
 
-impl<L: Link, S: Stream> Receiving<L, S> {
-    pub(super) fn new(mut link: L, timed: Timed<S>, input: Buffer) -> Self {
-        // The clock starts here, and with it the timers: an older connection has had another.
-        link.with(|connection| connection.restart_clock(Duration::ZERO));
-        Self { transport: Transport { link, timed, ended: false }, input, origin: Instant::now() }
+impl<L: Link<S>, S: Stream> Receiving<L, S> {
+    pub(super) fn new(mut link: L, timed: Timed<S>, receiver: Receiver, origin: Instant) -> Self {
+        link.with(|sender| sender.restart_clock(Timestamp::ORIGIN));
+        Self { receiver, transport: Transport { link, timed, ended: false }, origin }
     }
 
     pub(super) fn read(&mut self) -> Result<Option<Message>, Error> {
         loop {
             match self.read_until(None)? {
-                Waited::Received(message) => return Ok(Some(message)),
-                Waited::Elapsed => {}
-                Waited::Closed => return Ok(None),
+                TimedRead::Message(message) => return Ok(Some(message)),
+                TimedRead::TimedOut => {}
+                TimedRead::Closed => return Ok(None),
             }
         }
     }
 
-    pub(super) fn read_until(&mut self, deadline: Option<Instant>) -> Result<Waited<Message>, Error> {
-        match self.next(deadline, Connection::advance_message)? {
-            Waited::Received(found) => {
-                let Self { transport, input, .. } = self;
-                let message = transport.link.with(|connection| connection.take(input, found));
-                transport.end_at(message).map(Waited::Received)
+    pub(super) fn read_until(&mut self, deadline: Option<Instant>) -> Result<TimedRead, Error> {
+        let mut listened = false;
+        loop {
+            match self.wait(deadline, By::Message, &mut listened)? {
+                Waited::Found(found) if found.is_data() => {
+                    let message = self.receiver.take(found);
+                    return self.transport.give(message).map(TimedRead::Message);
+                }
+                Waited::Found(_) => self.receiver.forget_found(),
+                Waited::TimedOut => return Ok(TimedRead::TimedOut),
+                Waited::Closed => return Ok(TimedRead::Closed),
             }
-            Waited::Elapsed => Ok(Waited::Elapsed),
-            Waited::Closed => Ok(Waited::Closed),
         }
     }
 
     pub(super) fn read_event(&mut self) -> Result<Option<Event<'_>>, Error> {
-        let Some(found) = self.next_found(Connection::advance)? else { return Ok(None) };
-        let Self { transport, input, .. } = self;
-        let event = transport.link.with(|connection| connection.lend(input, found));
-        transport.end_at(event).map(Some)
+        match self.wait_for(By::Message)? {
+            Some(found) => self.transport.give(self.receiver.lend_event(found)).map(Some),
+            None => Ok(None),
+        }
     }
 
-    pub(super) fn read_piece(&mut self) -> Result<Option<Piece<'_>>, Error> {
-        let Some(found) = self.next_found(Connection::advance_piece)? else { return Ok(None) };
-        let Self { transport, input, .. } = self;
-        let piece = transport.link.with(|connection| connection.lend_piece(input, found));
-        transport.end_at(piece).map(Some)
+    pub(super) fn read_chunk(&mut self) -> Result<Option<Chunk<'_>>, Error> {
+        loop {
+            match self.wait_for(By::Chunk)? {
+                Some(found) if found.is_data() => {
+                    return self.transport.give(self.receiver.lend_chunk(found)).map(Some);
+                }
+                Some(_) => self.receiver.forget_found(),
+                None => return Ok(None),
+            }
+        }
     }
 
-    /// Waits for the end, and discards what arrives before it.
+    /// Waits for the end of the connection. What arrives before it is validated and discarded.
     pub(super) fn read_to_close(&mut self) -> Result<(), Error> {
-        while self.next_found(Connection::advance_piece)?.is_some() {}
+        while self.read_chunk()?.is_some() {}
         Ok(())
     }
 
-    fn next_found(&mut self, advance: Advance) -> Result<Option<Found>, Error> {
+    /// Waits without a time limit. `None`: the connection was closed.
+    fn wait_for(&mut self, by: By) -> Result<Option<Found>, Error> {
         loop {
-            match self.next(None, advance)? {
-                Waited::Received(found) => return Ok(Some(found)),
-                Waited::Elapsed => {}
+            match self.wait(None, by, &mut false)? {
+                Waited::Found(found) => return Ok(Some(found)),
+                Waited::TimedOut => {}
                 Waited::Closed => return Ok(None),
             }
         }
     }
 
-    fn next(&mut self, deadline: Option<Instant>, advance: Advance) -> Result<Waited<Found>, Error> {
-        let mut listened = false;
+    /// `listened` says whether this call of the caller has read, and stays with the caller: control frames without end do
+    /// not delay the deadline.
+    fn wait(&mut self, deadline: Option<Instant>, by: By, listened: &mut bool) -> Result<Waited, Error> {
+        // When a timer of the sender is due, once that is known.
+        let mut due: Option<Instant> = None;
         loop {
-            let now = self.origin.elapsed();
-            let Self { transport, input, .. } = self;
-            let (found, state, due) = transport.link.with(|connection| {
-                let found = advance(connection, input);
-                // Silence counts only after a look at what has arrived.
-                if listened {
-                    connection.handle_timeout(now);
+            let Self { receiver, transport, origin } = self;
+            if let Some(found) = receiver.remembered(by) {
+                return Ok(Waited::Found(found));
+            }
+            let looked = receiver.look(by);
+            if let Ok(Some(found)) = looked {
+                if found.is_data() && due.is_none_or(|due| Instant::now() < due) {
+                    return Ok(Waited::Found(found)); // without a lock: the sender has nothing to know
                 }
-                (found, connection.state(), connection.next_timeout())
+            }
+            let now = origin.elapsed();
+            let (found, state, next) = transport.link.with(|sender| {
+                let found = receiver.report(looked, sender);
+                // Silence counts only after this end has listened.
+                if *listened {
+                    sender.handle_timeout(now);
+                }
+                if sender.state() == State::Closed
+                    && found.is_ok_and(|found| found.is_some_and(Found::is_data))
+                {
+                    // A deadline has passed. The peer may send for ever.
+                    receiver.end_of_stream(sender).ok();
+                }
+                (found, sender.state(), sender.next_timeout())
             });
-            match transport.end_at(found)? {
-                Some(found) => {
+            match found {
+                Ok(Some(found)) => {
                     if state == State::Closed {
-                        // The answer to a Close frame does not wait for a next call.
+                        // The answer to a Close frame does not wait for the next call.
                         transport.flush().ok();
                     }
-                    return Ok(Waited::Received(found));
+                    return Ok(Waited::Found(found));
                 }
-                None if state == State::Closed => {
-                    let clean = transport.link.with(|connection| connection.receive_eof());
-                    transport.end(clean.err());
-                    clean?;
-                    return Ok(Waited::Closed);
+                Ok(None) if state == State::Closed => {
+                    let ended = transport.link.with(|sender| receiver.end_of_stream(sender));
+                    transport.end();
+                    return Ok(ended.map(|()| Waited::Closed)?);
                 }
-                None => {}
+                Ok(None) => {}
+                Err(error) => {
+                    transport.end();
+                    return Err(error.into());
+                }
             }
-            if listened && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Ok(Waited::Elapsed);
+            if *listened && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(Waited::TimedOut);
             }
             let retry = match transport.flush() {
                 Ok(retry) => retry.map(later),
-                // A peer that is gone takes nothing more, but what it had sent is still there: its Close frame.
+                // A peer that is gone takes nothing more. What it sent before is still there: its Close frame.
                 Err(Error::Io(error)) if !is_timeout(&error) => {
-                    let Ok(Arrival::Bytes) = transport.timed.read(input, Some(Instant::now())) else {
-                        return Err(error.into());
-                    };
-                    listened = true;
+                    let read =
+                        transport.timed.read(Some(Instant::now()), |stream| receiver.read_from(stream));
+                    let Ok(Arrival::Bytes) = read else { return Err(error.into()) };
+                    *listened = true;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            let due = due.and_then(|due| self.origin.checked_add(due));
-            match transport.timed.read(input, [deadline, due, retry].into_iter().flatten().min()) {
+            due = next.and_then(|next| origin.checked_add(next.duration_since(Timestamp::ORIGIN)));
+            let until = [deadline, due, retry].into_iter().flatten().min();
+            match transport.timed.read(until, |stream| receiver.read_from(stream)) {
                 Ok(Arrival::Bytes | Arrival::Silence) => {}
-                Ok(Arrival::End) => transport.link.with(|connection| connection.receive_eof())?,
+                Ok(Arrival::End) => {
+                    // A fault is found again, and reported, at the next look.
+                    transport.link.with(|sender| receiver.end_of_stream(sender)).ok();
+                }
                 Err(error) => {
                     if ends_connection(&error) {
-                        transport.link.with(|connection| connection.receive_eof()).ok();
+                        transport.link.with(|sender| receiver.end_of_stream(sender)).ok();
                     }
                     return Err(error.into());
                 }
             }
-            listened = true;
+            *listened = true;
         }
     }
 }
 
-impl<L: Link, S: Stream> Transport<L, S> {
+impl<L: Link<S>, S: Stream> Transport<L, S> {
     pub(super) fn flush(&mut self) -> Result<Option<Duration>, Error> {
         self.link.flush(&mut self.timed.stream)
     }
 
-    /// Ends the transport when the protocol is at its end, and passes on why.
-    fn end_at<T>(&mut self, result: Result<T, ProtocolError>) -> Result<T, Error> {
-        result.map_err(|error| {
-            self.end(Some(error));
+    /// Gives out what was found. If that is a fault, ends the connection.
+    fn give<T>(&mut self, found: Result<T, ProtocolError>) -> Result<T, Error> {
+        found.map_err(|error| {
+            self.link.with(|sender| sender.fail(error));
+            self.end();
             error.into()
         })
     }
 
-    /// Ends the transport, once.
-    fn end(&mut self, fault: Option<ProtocolError>) {
-        if fault == Some(ProtocolError::ConnectionLost) || std::mem::replace(&mut self.ended, true) {
+    /// Ends the transport, once, by the steps that the protocol gives, within the close timeout.
+    fn end(&mut self) {
+        if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let limit = self.link.with(|connection| connection.config().write_timeout);
-        self.link.flush_all(&mut self.timed.stream, later(limit)).ok();
-        let (ends, patience) =
-            self.link.with(|connection| (connection.ends_transport(), connection.config().close_timeout));
-        if ends {
-            self.timed.stream.shutdown_write().ok();
+        let (steps, patience) =
+            self.link.with(|sender| (sender.shutdown_steps(), sender.config().close_timeout));
+        let deadline = later(patience);
+        for step in steps {
+            let stream = &mut self.timed.stream;
+            let done = match step {
+                ShutdownStep::Write => self.link.flush_until(stream, deadline),
+                ShutdownStep::ShutdownWrite => stream.shutdown_write().map_err(Error::from),
+                ShutdownStep::Discard => {
+                    self.timed.discard(deadline);
+                    Ok(())
+                }
+            };
+            if done.is_err() {
+                break;
+            }
         }
-        self.timed.linger(patience);
-        if !ends {
-            self.timed.stream.shutdown_write().ok();
-        }
+        self.link.release(&mut self.timed.stream);
     }
 }

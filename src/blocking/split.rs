@@ -1,67 +1,71 @@
 //! Reading in one thread, writing in any.
 //!
-//! The protocol is behind a mutex that is not held while a writer waits for the peer: whoever writes takes the output
-//! away first. (The reader, whose answers are small, writes under it and waits for a millisecond at most.) One thread
-//! writes at a time; the others find their bytes written when it is their turn.
+//! The reader owns the receiver and decodes without a lock. The sender is behind a mutex that no thread holds while it waits
+//! for the peer: a writer first takes the output away. (The reader writes its short replies under the mutex, and waits for
+//! at most a millisecond.) One thread writes at a time; the others find their bytes written when it is their turn.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::io;
+use std::net::TcpStream;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-#[cfg(doc)]
-use super::WebSocket;
-use super::receiving::{Link, Receiving, Waited};
-use super::stream::{Stream, Timed, is_timeout, later, write_limit};
-use crate::buffer::Buffer;
-use crate::connection::{CloseInfo, Connection, Event, Fin, Piece, State};
+use super::receiving::{Link, Receiving, TimedRead, Transport};
+use super::stream::{Shareable, Stream};
+use super::timed::{LONGEST_WRITE, Patience, Timed, is_timeout, later};
+use super::{Owned, WebSocket};
+use crate::connection::{Chunk, CloseInfo, Connection, Event, Sender, State, Storage};
 use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
-use crate::message::{Message, Prepared};
+use crate::message::{Message, Outgoing};
+use crate::sync::{Condvar, Instant, Mutex, MutexGuard};
 
-/// How long a reader may spend on writing: its answers go out where the socket has room, and else wait.
+/// How long the reader may wait to write its replies. What the stream does not take in this time waits.
 const READERS_PATIENCE: Duration = Duration::from_millis(1);
 
-/// After this time a reader tries again to write what did not go out.
+/// How often the reader tries to write what did not go out, and a writer looks whether its deadline has passed.
 const RETRY: Duration = Duration::from_millis(50);
 
-pub(super) fn split(timed: Timed<TcpStream>, connection: Connection, input: Buffer) -> (Reader, Writer) {
-    let timed = timed.map(|stream| SharedStream(Arc::new(stream)));
-    let stream = Arc::clone(&timed.stream.0);
-    let tick = connection.config().close_timeout.max(RETRY);
-    let write_timeout = write_limit(connection.config().write_timeout);
-    let protocol = Mutex::new(Protocol { connection, writing: false, failed: None });
-    let shared = Arc::new(Shared { stream, protocol, written: Condvar::new() });
-    let link = Half { shared: Arc::clone(&shared), tick, write_timeout };
-    (Reader { receiving: Receiving::new(link, timed, input) }, Writer { shared })
+pub(super) fn split<S: Shareable>(timed: Timed<S::Handle>, connection: Connection) -> (Reader<S>, Writer<S>) {
+    let Connection { receiver, sender } = connection;
+    let patience = Patience::new(sender.config());
+    let handle = timed.stream.clone();
+    let origin = Instant::now();
+    let protocol = Mutex::new(Protocol { sender, writing: false, failed: None });
+    let core = Arc::new(Core { handle, patience, origin, protocol, changed: Condvar::new() });
+    let link = Half { core: Arc::clone(&core) };
+    (Reader { receiving: Receiving::new(link, timed, receiver, origin) }, Writer { core })
 }
 
-struct Shared {
-    stream: Arc<TcpStream>,
+/// What the halves share.
+struct Core<S: Shareable> {
+    handle: S::Handle,
+    patience: Patience,
+    /// The origin of the connection's clock.
+    origin: Instant,
     protocol: Mutex<Protocol>,
-    /// A write has ended.
-    written: Condvar,
+    /// A write has ended, or the connection has.
+    changed: Condvar,
 }
 
 struct Protocol {
-    connection: Connection,
-    /// A thread has taken output away and writes it.
+    sender: Sender,
+    /// A thread has taken output away and is writing it.
     writing: bool,
-    /// A write failed, after which nobody knows how much of it has arrived.
+    /// A write failed; how much of it has arrived is unknown.
     failed: Option<io::ErrorKind>,
 }
 
-impl Shared {
+impl<S: Shareable> Core<S> {
     fn lock(&self) -> MutexGuard<'_, Protocol> {
-        // What a panicking thread leaves behind is whole: no step on the protocol panics half-way.
+        // A panicking thread leaves it whole: no step of the protocol panics half-way.
         self.protocol.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until everything that is queued now has been written, by this thread or another, or until a deadline.
+    /// Waits until everything that is queued now has been written, by this thread or another, or until the deadline.
     fn flush(&self, deadline: Option<Instant>) -> Result<(), Error> {
         let mut protocol = self.lock();
-        let end = protocol.connection.output().end();
-        while !protocol.connection.output().is_written(end) {
+        let end = protocol.sender.output().end();
+        while !protocol.sender.output().is_written(end) {
             if let Some(kind) = protocol.failed {
                 return Err(io::Error::from(kind).into());
             }
@@ -69,56 +73,69 @@ impl Shared {
                 return Err(io::Error::from(io::ErrorKind::TimedOut).into());
             }
             if protocol.writing {
-                let waited = self.written.wait_timeout(protocol, RETRY);
+                let waited = self.changed.wait_timeout(protocol, RETRY);
                 protocol = waited.unwrap_or_else(PoisonError::into_inner).0;
             } else {
                 protocol.writing = true;
                 drop(protocol);
-                let result = self.write(deadline);
+                let turn = Turn(self);
+                self.write(deadline)?;
+                drop(turn);
                 protocol = self.lock();
-                protocol.writing = false;
-                self.written.notify_all();
-                result?;
             }
         }
         Ok(())
     }
 
-    /// Writes what is queued; the mutex is free meanwhile.
+    /// Writes what is queued. The mutex is free meanwhile.
     fn write(&self, deadline: Option<Instant>) -> Result<(), Error> {
-        let mut taken = self.lock().connection.output().take();
-        while taken.held() > 0 {
-            let written = match deadline {
-                Some(deadline) if deadline <= Instant::now() => Err(io::ErrorKind::TimedOut.into()),
-                _ => taken.write_to(&mut &*self.stream),
-            };
-            match written {
-                Ok(n) => self.lock().connection.output().confirm(n),
-                Err(error) => {
-                    let mut protocol = self.lock();
-                    protocol.failed = Some(error.kind());
-                    // A peer that does not read is given up. One that is gone may have sent something before.
-                    if is_timeout(&error) {
-                        protocol.connection.receive_eof().ok();
-                        self.stream.shutdown(Shutdown::Both).ok();
-                    }
-                    return Err(error.into());
+        let mut taken = self.lock().sender.output().take();
+        let patience = Patience { deadline, ..self.patience };
+        let written = patience.write_all(&mut self.handle.clone(), &mut taken, |n| {
+            self.lock().sender.output().confirm(n);
+        });
+        let mut protocol = self.lock();
+        match written {
+            Ok(()) => {
+                let mut storage = Storage::new();
+                taken.reclaim(&mut storage);
+                protocol.sender.output().reuse(&mut storage);
+                Ok(())
+            }
+            Err(error) => {
+                protocol.failed = Some(error.kind());
+                // A peer that does not read is given up. One that is gone may have sent something before.
+                if is_timeout(&error) {
+                    protocol.sender.lose();
+                    S::shutdown_both(&self.handle);
                 }
+                Err(error.into())
             }
         }
-        self.lock().connection.output().reuse(taken.reclaim());
-        Ok(())
     }
 }
 
-/// The receiving half of a connection.
-#[derive(Debug)]
-pub struct Reader {
-    receiving: Receiving<Half, SharedStream>,
+/// This thread writes. The next one may when this ends, even if the stream panics.
+struct Turn<'a, S: Shareable>(&'a Core<S>);
+
+impl<S: Shareable> Drop for Turn<'_, S> {
+    fn drop(&mut self) {
+        let mut protocol = self.0.lock();
+        protocol.writing = false;
+        if std::thread::panicking() {
+            protocol.failed = Some(io::ErrorKind::Other);
+        }
+        self.0.changed.notify_all();
+    }
 }
 
-impl Reader {
-    /// Waits for the next message. `None`: the connection was closed, cleanly. See [`WebSocket::read`].
+/// The receiving half of a connection. It keeps the timers and answers Pings while it reads, so some thread should read.
+pub struct Reader<S: Shareable = TcpStream> {
+    receiving: Receiving<Half<S>, S::Handle>,
+}
+
+impl<S: Shareable> Reader<S> {
+    /// Waits for the next message, as [`WebSocket::read`]. `None`: the connection was closed by a closing handshake.
     ///
     /// # Errors
     ///
@@ -127,12 +144,12 @@ impl Reader {
         self.receiving.read()
     }
 
-    /// [`read`](Self::read) that waits no longer than `timeout`.
+    /// [`read`](Self::read) that waits no longer than `timeout`. Queued output does not delay it.
     ///
     /// # Errors
     ///
     /// As [`WebSocket::read`].
-    pub fn read_timeout(&mut self, timeout: Duration) -> Result<Waited<Message>, Error> {
+    pub fn read_timeout(&mut self, timeout: Duration) -> Result<TimedRead, Error> {
         self.receiving.read_until(Some(later(timeout)))
     }
 
@@ -145,122 +162,127 @@ impl Reader {
         self.receiving.read_event()
     }
 
-    /// Waits for the next part of a message. See [`WebSocket::read_piece`].
+    /// Waits for the next part of a message. See [`WebSocket::read_chunk`].
     ///
     /// # Errors
     ///
     /// As [`WebSocket::read`].
-    pub fn read_piece(&mut self) -> Result<Option<Piece<'_>>, Error> {
-        self.receiving.read_piece()
+    pub fn read_chunk(&mut self) -> Result<Option<Chunk<'_>>, Error> {
+        self.receiving.read_chunk()
     }
 
-    /// Closes the connection and waits for the peer, as [`WebSocket::close`] does.
+    /// Closes the connection and waits for the peer, as [`WebSocket::close`].
     ///
     /// # Errors
     ///
     /// As [`WebSocket::close`].
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        let writer = self.writer();
-        if writer.state() == State::Open {
-            writer.close(code, reason)?;
+        match self.writer().start_closing(code, reason) {
+            Ok(()) | Err(Error::Send(SendError::Closed)) => self.receiving.read_to_close(),
+            Err(error) => Err(error),
         }
-        self.receiving.read_to_close()
     }
 
-    /// How the connection ended, or is ending: `None` while it is open.
+    /// How the connection ended or is ending. `None` while it is open.
     pub fn close_info(&self) -> Option<CloseInfo> {
-        self.receiving.transport.link.shared.lock().connection.close_info()
+        self.core().lock().sender.close_info()
     }
 
     /// Another writer for this connection.
-    pub fn writer(&self) -> Writer {
-        Writer { shared: Arc::clone(&self.receiving.transport.link.shared) }
+    pub fn writer(&self) -> Writer<S> {
+        Writer { core: Arc::clone(self.core()) }
+    }
+
+    /// The stream, for its addresses and options.
+    pub fn stream(&self) -> &S {
+        S::get(&self.receiving.transport.timed.stream)
+    }
+
+    /// Joins the halves of one connection.
+    ///
+    /// # Errors
+    ///
+    /// Both halves, if they are of two connections, or if there are other writers.
+    #[expect(clippy::result_large_err, reason = "the halves go back to the caller")]
+    pub fn reunite(self, writer: Writer<S>) -> Result<WebSocket<S>, ReuniteError<S>> {
+        if !Arc::ptr_eq(self.core(), &writer.core) {
+            return Err(ReuniteError(self, writer));
+        }
+        let Receiving { receiver, transport, origin } = self.receiving;
+        let Transport { link, timed, ended } = transport;
+        drop(link);
+        let core = match Arc::try_unwrap(writer.core) {
+            Ok(core) => core,
+            Err(core) => {
+                let link = Half { core: Arc::clone(&core) };
+                let receiving = Receiving { receiver, transport: Transport { link, timed, ended }, origin };
+                return Err(ReuniteError(Self { receiving }, Writer { core }));
+            }
+        };
+        let Core { handle, patience, protocol, .. } = core;
+        drop(handle);
+        let Protocol { mut sender, failed, .. } =
+            protocol.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_some() {
+            // Nothing can follow a message that was written in part.
+            sender.lose();
+            let output = sender.output();
+            output.advance(output.held());
+            output.confirm(usize::MAX);
+        }
+        match timed.try_map(S::unshare) {
+            Ok(timed) => {
+                let transport = Transport { link: Owned { sender, patience }, timed, ended };
+                Ok(WebSocket { receiving: Receiving { receiver, transport, origin } })
+            }
+            Err(timed) => {
+                let (reader, writer) = split(timed, Connection { receiver, sender });
+                Err(ReuniteError(reader, writer))
+            }
+        }
+    }
+
+    fn core(&self) -> &Arc<Core<S>> {
+        &self.receiving.transport.link.core
     }
 }
 
 /// The sending half of a connection: any number of clones, in any threads.
 ///
-/// The transport stays open as long as there is one, unless the closing handshake or [`abort`](Self::abort) ends it.
+/// The transport stays open as long as there is a half, unless the closing handshake or [`abort`](Self::abort) ends it.
 ///
-/// Messages of several threads are not mixed; fragments of one message are, so only one thread may send in fragments
-/// at a time (others get [`MessageUnderWay`](SendError::MessageUnderWay)).
-#[derive(Clone)]
-pub struct Writer {
-    shared: Arc<Shared>,
+/// Messages of several threads are not mixed. Only one thread at a time may send a message in fragments; others get
+/// [`MessageUnderWay`](SendError::MessageUnderWay) meanwhile.
+pub struct Writer<S: Shareable = TcpStream> {
+    core: Arc<Core<S>>,
 }
 
-impl Writer {
-    /// Sends a message; returns when it has been written.
+impl<S: Shareable> Clone for Writer<S> {
+    fn clone(&self) -> Self {
+        Self { core: Arc::clone(&self.core) }
+    }
+}
+
+impl<S: Shareable> Writer<S> {
+    /// Sends a message or a fragment. Returns when it has been written.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::send`]; an [`Error::Io`] ends the connection.
-    pub fn send(&self, message: &Message) -> Result<(), Error> {
-        self.send_by(|connection| connection.send(message))
+    /// As [`WebSocket::send`]. An [`Error::Io`] ends the connection.
+    pub fn send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        self.feed(message)?;
+        self.flush()
     }
 
-    /// Sends a text message.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_text(&self, text: &str) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_text(text))
-    }
-
-    /// Sends a binary message.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_binary(&self, data: &[u8]) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_binary(data))
-    }
-
-    /// Sends a message that was encoded beforehand.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_prepared(&self, prepared: &Prepared) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_prepared(prepared))
-    }
-
-    /// Sends the next fragment of a text message.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_text_fragment(&self, text: &str, fin: Fin) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_text_fragment(text, fin))
-    }
-
-    /// Sends the next fragment of a binary message.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_binary_fragment(&self, data: &[u8], fin: Fin) -> Result<(), Error> {
-        self.send_by(|connection| connection.send_binary_fragment(data, fin))
-    }
-
-    /// Queues a message, to go out with the next [`flush`](Self::flush) or send of any thread, or when the reader next
-    /// begins to wait. Where there is no room for it, waits until there is.
+    /// Queues a message or a fragment. It goes out with the next [`flush`](Self::flush) or send of any thread, or when the
+    /// reader next begins to wait. If there is no room for it, waits until there is.
     ///
     /// # Errors
     ///
     /// As [`WebSocket::feed`].
-    pub fn feed(&self, message: &Message) -> Result<(), Error> {
-        self.queue(|connection| connection.send(message))
-    }
-
-    /// [`feed`](Self::feed) for a message that was encoded beforehand.
-    ///
-    /// # Errors
-    ///
-    /// As [`WebSocket::feed`].
-    pub fn feed_prepared(&self, prepared: &Prepared) -> Result<(), Error> {
-        self.queue(|connection| connection.send_prepared(prepared))
+    pub fn feed<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        let message = message.into();
+        self.queue(|sender| sender.send(message))
     }
 
     /// Returns when everything that is queued now has been written.
@@ -269,147 +291,156 @@ impl Writer {
     ///
     /// [`Error::Io`], which ends the connection.
     pub fn flush(&self) -> Result<(), Error> {
-        self.shared.flush(None)
+        self.core.flush(None)
     }
 
-    /// Sends a Ping with up to 125 bytes.
+    /// Sends a Ping with a payload of at most 125 bytes.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
     pub fn ping(&self, payload: &[u8]) -> Result<(), Error> {
-        self.send_by(|connection| connection.ping(payload))
+        self.queue(|sender| sender.ping(payload))?;
+        self.flush()
     }
 
-    /// Sends a Close frame. It is the reader that sees the peer's answer, or that there is none within twice
+    /// Sends an unsolicited Pong with a payload of at most 125 bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn pong(&self, payload: &[u8]) -> Result<(), Error> {
+        self.queue(|sender| sender.pong(payload))?;
+        self.flush()
+    }
+
+    /// Sends a Close frame. The reader sees the peer's answer, or that there is none within
     /// [`Config::close_timeout`](crate::Config::close_timeout).
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for a code or a reason that cannot be sent, and when the connection is closing already.
+    /// [`Error::Send`] for a code or a reason that cannot be sent, and if the connection is closing already. [`Error::Io`].
     pub fn close(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.send_by(|connection| connection.close(code, reason))
+        self.start_closing(code, reason)?;
+        self.flush()
     }
 
-    /// Ends the transport without a closing handshake: reads and writes that wait, in any thread, return at once.
+    fn start_closing(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        let mut protocol = self.core.lock();
+        protocol.sender.close(code, reason)?;
+        // The close deadline runs from now on, although the reader notices it only when it next looks.
+        protocol.sender.handle_timeout(self.core.origin.elapsed());
+        Ok(())
+    }
+
+    /// Ends the transport without a closing handshake. Reads and writes that wait in any thread return at once.
     pub fn abort(&self) {
-        self.shared.stream.shutdown(Shutdown::Both).ok();
+        S::shutdown_both(&self.core.handle);
     }
 
     /// How far the connection is on its way to being closed.
     pub fn state(&self) -> State {
-        self.shared.lock().connection.state()
+        self.core.lock().sender.state()
     }
 
-    /// How many bytes are queued and not yet written.
+    /// How many bytes are queued and not written yet.
     pub fn buffered_amount(&self) -> usize {
-        self.shared.lock().connection.buffered_amount()
+        self.core.lock().sender.buffered_amount()
     }
 
-    fn send_by(&self, send: impl Fn(&mut Connection) -> Result<(), SendError>) -> Result<(), Error> {
-        self.queue(send)?;
-        self.shared.flush(None)
+    /// The stream, for its addresses and options.
+    pub fn stream(&self) -> &S {
+        S::get(&self.core.handle)
     }
 
-    /// Queues what `send` sends; where there is no room for it, waits until what was queued before has been written.
-    fn queue(&self, send: impl Fn(&mut Connection) -> Result<(), SendError>) -> Result<(), Error> {
+    /// Queues what `send` sends. If there is no room for it, waits until what was queued before has been written.
+    fn queue(&self, send: impl Fn(&mut Sender) -> Result<(), SendError>) -> Result<(), Error> {
         loop {
-            let sent = send(&mut self.shared.lock().connection);
+            let sent = send(&mut self.core.lock().sender);
             if sent != Err(SendError::OutputFull) {
                 return Ok(sent?);
             }
-            self.shared.flush(None)?;
+            self.core.flush(None)?;
         }
     }
 }
 
-impl std::fmt::Debug for Writer {
+/// The halves cannot be joined: they are of two connections, or there are other writers.
+pub struct ReuniteError<S: Shareable>(pub Reader<S>, pub Writer<S>);
+
+impl<S: Shareable> std::fmt::Debug for ReuniteError<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("stream", &self.shared.stream).finish_non_exhaustive()
+        f.write_str("ReuniteError")
     }
 }
 
-/// What the reader knows of the connection.
-struct Half {
-    shared: Arc<Shared>,
-    /// How often a waiting read looks at the timers: a Close frame sent by another thread starts a deadline that it would
-    /// not notice otherwise.
-    tick: Duration,
-    write_timeout: Option<Duration>,
-}
-
-impl std::fmt::Debug for Half {
+impl<S: Shareable> std::fmt::Display for ReuniteError<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Half").finish_non_exhaustive()
+        f.write_str("the halves are of two connections, or there are other writers")
     }
 }
 
-impl Link for Half {
-    fn with<T>(&mut self, task: impl FnOnce(&mut Connection) -> T) -> T {
-        task(&mut self.shared.lock().connection)
+impl<S: Shareable> std::error::Error for ReuniteError<S> {}
+
+impl<S: Shareable> std::fmt::Debug for Reader<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("connection", &self.core().lock().sender).finish_non_exhaustive()
+    }
+}
+
+impl<S: Shareable> std::fmt::Debug for Writer<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("connection", &self.core.lock().sender).finish_non_exhaustive()
+    }
+}
+
+/// The reader's way to the sender.
+struct Half<S: Shareable> {
+    core: Arc<Core<S>>,
+}
+
+impl<S: Shareable> Link<S::Handle> for Half<S> {
+    fn with<T>(&mut self, task: impl FnOnce(&mut Sender) -> T) -> T {
+        task(&mut self.core.lock().sender)
     }
 
-    /// "Reading never depends on writing": what the socket does not take at once waits.
-    fn flush(&mut self, stream: &mut impl Stream) -> Result<Option<Duration>, Error> {
-        let mut protocol = self.shared.lock();
-        if protocol.connection.output().is_empty() {
-            return Ok(Some(self.tick));
+    /// "Reading never depends on writing": what the stream does not take at once waits.
+    fn flush(&mut self, stream: &mut S::Handle) -> Result<Option<Duration>, Error> {
+        let mut protocol = self.core.lock();
+        // Another thread may start the close deadline. The reader notices it within a tenth of it.
+        let idle = (protocol.sender.config().close_timeout / 10).max(RETRY);
+        if protocol.sender.output().is_empty() {
+            return Ok(Some(idle));
         }
         if protocol.writing || protocol.failed.is_some() {
             return Ok(Some(RETRY));
         }
         stream.set_write_timeout(Some(READERS_PATIENCE))?;
-        let result = protocol.connection.output().write_to(stream);
-        stream.set_write_timeout(self.write_timeout)?;
+        let end = Instant::now() + READERS_PATIENCE;
+        let result = loop {
+            match protocol.sender.output().write_at_most(LONGEST_WRITE, stream) {
+                Ok(1..) if Instant::now() < end => {}
+                result => break result,
+            }
+        };
+        stream.set_write_timeout(Some(self.core.patience.tick))?;
         match result {
-            Ok(_) if protocol.connection.output().is_empty() => Ok(Some(self.tick)),
-            Ok(_) => Ok(Some(RETRY)),
+            Ok(_) if protocol.sender.output().is_empty() => Ok(Some(idle)),
+            // The stream takes more.
+            Ok(_) => Ok(Some(Duration::ZERO)),
             Err(error) if is_timeout(&error) => Ok(Some(RETRY)),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// At the end there is nothing more to read, so this may wait: for the message that another thread is writing, and
-    /// behind which the Close frame stands.
-    fn flush_all(&mut self, _: &mut impl Stream, deadline: Instant) -> Result<(), Error> {
-        self.shared.flush(Some(deadline))
-    }
-}
-
-/// One socket, read and written without a lock.
-#[derive(Debug)]
-struct SharedStream(Arc<TcpStream>);
-
-impl Read for SharedStream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        (&*self.0).read(buf)
-    }
-}
-
-impl Write for SharedStream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        (&*self.0).write(buf)
+    /// Nothing more is read at the end, so this may wait: for the message that another thread is writing, and for the Close
+    /// frame behind it.
+    fn flush_until(&mut self, _: &mut S::Handle, deadline: Instant) -> Result<(), Error> {
+        self.core.flush(Some(deadline))
     }
 
-    fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        (&*self.0).write_vectored(bufs)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Stream for SharedStream {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.0.set_read_timeout(timeout)
-    }
-
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.0.set_write_timeout(timeout)
-    }
-
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        self.0.shutdown(Shutdown::Write)
+    fn release(&mut self, _: &mut S::Handle) {
+        S::shutdown_both(&self.core.handle);
+        self.core.changed.notify_all();
     }
 }

@@ -1,98 +1,184 @@
-//! What a blocking shell asks of a stream: reads and writes that end in time.
+//! What the blocking shell needs of a stream: reads and writes that end in time.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::{Duration, Instant};
-
-use crate::buffer::Buffer;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A byte stream with time limits.
 ///
-/// `TcpStream` is one, and `UnixStream`. Around something that knows no time limits (a pipe, memory, a TLS stream that
-/// manages its socket itself) put [`Untimed`].
+/// `TcpStream` and `UnixStream` are such streams. Put [`WithoutTimeouts`] around a stream that has none: a pipe, memory, a
+/// TLS stream that owns its socket.
 pub trait Stream: Read + Write {
-    /// How long a read may wait; then it fails with `WouldBlock` or `TimedOut`. `None`: for ever. Never zero.
+    /// Sets how long a read may wait; after that it fails with `WouldBlock` or `TimedOut`. `None`: for ever. Never zero.
     ///
     /// # Errors
     ///
     /// Those of the stream.
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// The same for a write.
+    /// Sets how long a write may wait, as [`set_read_timeout`](Self::set_read_timeout).
     ///
     /// # Errors
     ///
     /// Those of the stream.
     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// Tells the peer that nothing more will be written, and leaves reading as it is.
+    /// Tells the peer that nothing more will be written. Reading goes on.
     ///
     /// # Errors
     ///
     /// Those of the stream.
     fn shutdown_write(&mut self) -> io::Result<()>;
 
-    /// The opening handshake is done: the time to turn off whatever holds small writes back.
+    /// The shell is about to use this stream. `TcpStream` turns Nagle's algorithm off here: it would hold small messages
+    /// back.
     ///
     /// # Errors
     ///
     /// Those of the stream.
-    fn opened(&mut self) -> io::Result<()> {
+    fn prepare(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-impl Stream for TcpStream {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        TcpStream::set_read_timeout(self, timeout)
-    }
+/// A stream that one thread reads while other threads write: what [`split`](super::WebSocket::split) needs.
+pub trait Shareable: Stream + Sized {
+    /// The stream, for one more thread. Clones read and write the same stream.
+    type Handle: Stream + Clone + Send + 'static;
 
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        TcpStream::set_write_timeout(self, timeout)
-    }
+    /// Makes the stream usable from several threads.
+    fn share(self) -> Self::Handle;
 
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
+    /// The stream, for its addresses and options.
+    fn get(handle: &Self::Handle) -> &Self;
 
-    fn opened(&mut self) -> io::Result<()> {
-        self.set_nodelay(true)
+    /// The stream again, if this is the last handle.
+    ///
+    /// # Errors
+    ///
+    /// The handle, if there are others.
+    fn unshare(handle: Self::Handle) -> Result<Self, Self::Handle>;
+
+    /// Ends both directions: reads and writes that wait in any thread return.
+    fn shutdown_both(handle: &Self::Handle);
+}
+
+/// A socket that several threads use without a lock.
+#[derive(Debug)]
+pub struct Shared<S>(Arc<S>);
+
+impl<S> Clone for Shared<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
+impl<S> Read for Shared<S>
+where
+    for<'a> &'a S: Read,
+{
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buf)
+    }
+}
+
+impl<S> Write for Shared<S>
+where
+    for<'a> &'a S: Write,
+{
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self.0).write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self.0).flush()
+    }
+}
+
+/// The traits for a socket of the standard library, alone and shared.
+macro_rules! socket {
+    ($socket:ty, |$stream:ident| $prepare:expr) => {
+        impl Stream for $socket {
+            fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+                <$socket>::set_read_timeout(self, timeout)
+            }
+
+            fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+                <$socket>::set_write_timeout(self, timeout)
+            }
+
+            fn shutdown_write(&mut self) -> io::Result<()> {
+                self.shutdown(Shutdown::Write)
+            }
+
+            fn prepare(&mut self) -> io::Result<()> {
+                let $stream = self;
+                $prepare
+            }
+        }
+
+        impl Stream for Shared<$socket> {
+            fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+                self.0.set_read_timeout(timeout)
+            }
+
+            fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+                self.0.set_write_timeout(timeout)
+            }
+
+            fn shutdown_write(&mut self) -> io::Result<()> {
+                self.0.shutdown(Shutdown::Write)
+            }
+        }
+
+        impl Shareable for $socket {
+            type Handle = Shared<$socket>;
+
+            fn share(self) -> Self::Handle {
+                Shared(Arc::new(self))
+            }
+
+            fn get(handle: &Self::Handle) -> &Self {
+                &handle.0
+            }
+
+            fn unshare(handle: Self::Handle) -> Result<Self, Self::Handle> {
+                Arc::try_unwrap(handle.0).map_err(Shared)
+            }
+
+            fn shutdown_both(handle: &Self::Handle) {
+                handle.0.shutdown(Shutdown::Both).ok();
+            }
+        }
+    };
+}
+
+socket!(TcpStream, |stream| stream.set_nodelay(true));
 #[cfg(unix)]
-impl Stream for std::os::unix::net::UnixStream {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        std::os::unix::net::UnixStream::set_read_timeout(self, timeout)
-    }
+socket!(std::os::unix::net::UnixStream, |_stream| Ok(()));
 
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        std::os::unix::net::UnixStream::set_write_timeout(self, timeout)
-    }
-
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
-}
-
-/// A stream without time limits, which has to keep its own: timeouts, keepalive and the deadlines of the handshakes
-/// take effect only between two reads. Its writing side cannot be ended by itself, so at the end of a connection the last
-/// read waits for the peer to end the stream.
+/// A stream without time limits. Timeouts, the keepalive and the deadlines take effect between two reads only. The end of the
+/// connection waits for the peer to end the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Untimed<S>(pub S);
+pub struct WithoutTimeouts<S>(pub S);
 
-impl<S: Read> Read for Untimed<S> {
+impl<S: Read> Read for WithoutTimeouts<S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.read(buf)
     }
 }
 
-impl<S: Write> Write for Untimed<S> {
+impl<S: Write> Write for WithoutTimeouts<S> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.0.write(buf)
     }
 
-    fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.0.write_vectored(bufs)
     }
 
@@ -101,7 +187,7 @@ impl<S: Write> Write for Untimed<S> {
     }
 }
 
-impl<S: Read + Write> Stream for Untimed<S> {
+impl<S: Read + Write> Stream for WithoutTimeouts<S> {
     fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
         Ok(())
     }
@@ -113,104 +199,4 @@ impl<S: Read + Write> Stream for Untimed<S> {
     fn shutdown_write(&mut self) -> io::Result<()> {
         self.0.flush()
     }
-}
-
-/// A time limit shorter than this cannot be told from none at all by some systems.
-pub(super) const SHORTEST: Duration = Duration::from_millis(1);
-
-/// A time limit longer than this is more than some systems can count to.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A wait longer than this may be cut into parts.
-const LONG: Duration = Duration::from_secs(1);
-
-/// How much too early a stream may say that its time limit has passed.
-const TOLERANCE: Duration = Duration::from_millis(20);
-
-/// A stream that is read up to a point in time.
-#[derive(Debug)]
-pub(super) struct Timed<S> {
-    pub(super) stream: S,
-    /// What the stream's read timeout is set to.
-    timeout: Option<Duration>,
-}
-
-/// What a read has come to: more bytes, nothing in time, or the end of the stream.
-pub(super) enum Arrival {
-    Bytes,
-    Silence,
-    End,
-}
-
-impl<S: Stream> Timed<S> {
-    pub(super) fn new(mut stream: S) -> io::Result<Self> {
-        stream.set_read_timeout(None)?;
-        Ok(Self { stream, timeout: None })
-    }
-
-    /// The same stream in another wrapping.
-    pub(super) fn map<T>(self, wrap: impl FnOnce(S) -> T) -> Timed<T> {
-        Timed { stream: wrap(self.stream), timeout: self.timeout }
-    }
-
-    /// Reads once; `Silence` at the `deadline`, or earlier if the timeout set before still serves.
-    pub(super) fn read(&mut self, input: &mut Buffer, deadline: Option<Instant>) -> io::Result<Arrival> {
-        let began = Instant::now();
-        let left = |deadline: Instant| deadline.saturating_duration_since(began).clamp(SHORTEST, LONGEST);
-        self.limit(deadline.map(left))?;
-        match input.read_from(&mut self.stream) {
-            Ok(0) => Ok(Arrival::End),
-            Ok(_) => Ok(Arrival::Bytes),
-            Err(error) if is_timeout(&error) => match self.timeout {
-                Some(timeout) if began.elapsed() + TOLERANCE >= timeout => Ok(Arrival::Silence),
-                // Too early: the stream does not block. Whoever made it so wants to hear of it.
-                _ => Err(error),
-            },
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Sets the timeout, unless the one that is set ends no later and not much earlier. A long one is set somewhat shorter
-    /// than it is wanted, so that it serves for the next reads, too: that saves a system call for almost every read.
-    fn limit(&mut self, wanted: Option<Duration>) -> io::Result<()> {
-        let serves = match (self.timeout, wanted) {
-            (Some(set), Some(wanted)) => set <= wanted && wanted <= set * 2,
-            (set, wanted) => set == wanted,
-        };
-        if !serves {
-            let timeout = wanted.map(|wanted| if wanted > LONG { wanted * 3 / 4 } else { wanted });
-            self.stream.set_read_timeout(timeout)?;
-            self.timeout = timeout;
-        }
-        Ok(())
-    }
-
-    /// Ends the transport so that what was written arrives: a socket closed with unread bytes in it is reset, and a
-    /// reset takes with it what the peer has not read. "Close TCP cleanly, discarding any trailing bytes that may have
-    /// been received" (section 7.1.1).
-    pub(super) fn linger(&mut self, timeout: Duration) {
-        let deadline = later(timeout);
-        let mut trailing = Buffer::new();
-        while Instant::now() < deadline {
-            trailing.clear();
-            match self.read(&mut trailing, Some(deadline)) {
-                Ok(Arrival::Bytes | Arrival::Silence) => {}
-                Ok(Arrival::End) | Err(_) => return,
-            }
-        }
-    }
-}
-
-/// A write timeout that every stream takes: never zero, and none at all where it is too long to be set.
-pub(super) fn write_limit(timeout: Duration) -> Option<Duration> {
-    (timeout <= LONGEST).then(|| timeout.max(SHORTEST))
-}
-
-/// The time that is `by` from now. A century stands for whatever is longer, which clocks cannot hold.
-pub(super) fn later(by: Duration) -> Instant {
-    Instant::now() + by.min(LONGEST * 36_500)
-}
-
-pub(super) fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -1,126 +1,116 @@
 //! The protocol as a value: bytes in and events out, messages in and bytes out (RFC 6455 sections 5.4 to 7).
 
-mod closing;
-mod common;
-mod inbound;
-mod outbound;
+mod event;
+mod fast_path;
+mod inbox;
+mod lifecycle;
+mod look;
 mod output;
+mod receiver;
+mod sender;
 mod timers;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::time::Duration;
 
-pub use closing::{CloseInfo, State};
-use inbound::Given;
-pub use inbound::{Event, Found, Piece};
-pub use outbound::Fin;
+pub use event::{Chunk, Event};
+pub use inbox::Storage;
+pub use lifecycle::{CloseInfo, ShutdownStep, State};
 pub use output::Output;
+pub use receiver::Receiver;
+pub use sender::Sender;
+
+pub(crate) use inbox::Inbox;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+pub(crate) use output::check_written;
+#[cfg(feature = "std")]
+pub(crate) use receiver::{By, Found};
+pub(crate) use sender::Keys;
 
 use crate::config::Config;
-use crate::error::ProtocolError;
-use crate::frame::decoder::Reader;
-use crate::frame::{MaskKeys, Opcode};
+#[cfg(feature = "std")]
+use crate::error::Error;
+use crate::error::{ProtocolError, SendError};
+use crate::frame::{CloseCode, MaskKeySource};
+use crate::message::{Message, Outgoing};
 use crate::role::Role;
-use crate::utf8::Carry;
-use closing::Closing;
-use timers::{Due, Timers};
+use crate::timestamp::Timestamp;
 
 /// A WebSocket connection after its opening handshake, without the socket.
 ///
-/// Methods in the order in which they are called:
+/// It has two sides: the [`Receiver`] owns what has arrived, the [`Sender`] what is to be written, with the state and the
+/// timers. The methods here call one side, or both. [`split_mut`](Self::split_mut) gives both at once, so that messages can be
+/// sent while an event is alive.
 ///
-/// 1. *Receiving*: fill a [`Buffer`](crate::Buffer), then [`next_event`](Self::next_event) until it gives `None`
-///    (or [`next_message`](Self::next_message), or [`next_piece`](Self::next_piece)).
-///    [`receive_eof`](Self::receive_eof) when the stream ends.
-/// 2. *Sending*: [`send_text`](Self::send_text), [`send_binary`](Self::send_binary), [`send`](Self::send),
-///    [`send_prepared`](Self::send_prepared), [`send_text_fragment`](Self::send_text_fragment), [`ping`](Self::ping),
-///    [`close`](Self::close).
-/// 3. *Writing*: whatever these and the protocol itself have to say is in [`output`](Self::output).
-/// 4. *Time*: at [`next_timeout`](Self::next_timeout) call [`handle_timeout`](Self::handle_timeout).
+/// In the order in which they are called:
 ///
-/// Pings are answered and the closing handshake is completed without being asked; their bytes are in the output as
-/// everything else.
+/// 1. *Receiving*: [`read_from`](Self::read_from) a stream, or [`receive`](Self::receive) bytes. Then
+///    [`next_event`](Self::next_event) (or [`next_message`](Self::next_message), [`next_chunk`](Self::next_chunk)) until it
+///    gives `None`. [`end_of_stream`](Self::end_of_stream) when the stream ends.
+/// 2. *Sending*: [`send`](Self::send), [`ping`](Self::ping), [`close`](Self::close). Pings and Close frames of the peer are
+///    answered without a call.
+/// 3. *Writing*: all bytes for the peer are in [`output`](Self::output).
+/// 4. *Time*: call [`handle_timeout`](Self::handle_timeout) at [`next_timeout`](Self::next_timeout).
+/// 5. *Ending*: when [`state`](Self::state) is [`Closed`](State::Closed), end the transport by
+///    [`shutdown_steps`](Self::shutdown_steps).
 ///
 /// ```
-/// use sansocket::{Buffer, Config, Connection, Event, Role};
+/// use sansocket::{Config, Connection, Event};
 ///
-/// let mut client = Connection::new(Role::Client, Config::default());
+/// let mut client = Connection::client(Config::default());
 /// let mut server = Connection::server(Config::default());
 ///
-/// client.send_text("Hello")?;
-/// let mut input = Buffer::new();
-/// client.output().chunks().for_each(|bytes| input.extend_from_slice(bytes)); // a socket in between, otherwise
+/// client.send("Hello")?;
+/// server.read_from(&mut client.output().chunk())?; // in a program, a socket is between the two
 ///
-/// while let Some(event) = server.next_event(&mut input)? {
+/// let (receiver, sender) = server.split_mut();
+/// while let Some(event) = receiver.next_event(sender)? {
 ///     if let Event::Text(text) = event {
 ///         assert_eq!(text, "Hello");
-///         server.send_text(text)?; // the event is lent by the buffer: the connection is free
+///         sender.send(text)?; // the event borrows the receiver only
 ///     }
 /// }
-/// assert_eq!(server.output().chunks().next(), Some(&b"\x81\x05Hello"[..]));
+/// assert_eq!(server.output().chunk(), b"\x81\x05Hello");
+/// # Ok::<(), sansocket::Error>(())
+/// ```
+///
+/// An event that is alive keeps the receiver borrowed, so it cannot become stale:
+///
+/// ```compile_fail,E0499
+/// # use sansocket::{Config, Connection};
+/// # let mut connection = Connection::server(Config::default());
+/// let event = connection.next_event()?;
+/// connection.receive(b"more"); // error: `connection` is still borrowed
+/// drop(event);
 /// # Ok::<(), sansocket::Error>(())
 /// ```
 pub struct Connection {
-    config: Arc<Config>,
-    // Receiving.
-    reader: Reader,
-    carry: Carry,
-    given: Given,
-    /// The common case holds for payloads shorter than this.
-    whole_below: u32,
-    /// The common case holds for sending: open, with no fragmented message under way.
-    sends_messages: bool,
-    // Sending.
-    keys: Keys,
-    /// The kind of the message that is being sent in fragments.
-    sending: Option<Opcode>,
-    output: Output,
-    /// The answer to the newest Ping, while an older one waits in the output.
-    pong_owed: Option<Box<[u8]>>,
-    // The end.
-    closing: Closing,
-    timers: Timers,
-    /// The server has had its time to end the transport.
-    waited: bool,
-    subprotocol: Option<Box<str>>,
-}
-
-/// How frames are masked: by a client, with keys from somewhere.
-pub(crate) enum Keys {
-    Unmasked,
-    #[cfg(feature = "std")]
-    Thread,
-    Custom(Box<dyn MaskKeys + Send + Sync>),
+    pub(crate) receiver: Receiver,
+    pub(crate) sender: Sender,
 }
 
 impl Connection {
-    /// A connection whose opening handshake happened elsewhere (another HTTP library, HTTP/2). A client's mask keys
-    /// come from a ChaCha12 generator per thread, seeded by the operating system.
-    #[cfg(feature = "std")]
-    pub fn new(role: Role, config: impl Into<Arc<Config>>) -> Self {
-        let keys = match role {
-            Role::Client => Keys::Thread,
-            Role::Server => Keys::Unmasked,
-        };
-        Self::with_keys(role, config.into(), keys)
-    }
-
-    /// The server's end.
+    /// The server's end of a connection whose opening handshake was done elsewhere: by another HTTP library, or over HTTP/2.
     pub fn server(config: impl Into<Arc<Config>>) -> Self {
-        Self::with_keys(Role::Server, config.into(), Keys::Unmasked)
+        Self::opened(Role::Server, config.into(), Keys::Unmasked, None, Output::default(), None)
     }
 
-    /// The client's end, with mask keys of the caller's choice; see [`MaskKeys`] for what they must be.
-    pub fn client(config: impl Into<Arc<Config>>, keys: impl MaskKeys + Send + Sync + 'static) -> Self {
-        Self::with_keys(Role::Client, config.into(), Keys::Custom(Box::new(keys)))
+    /// The client's end, as [`server`](Self::server). Masking keys come from a ChaCha12 generator per thread, seeded by the
+    /// operating system.
+    #[cfg(feature = "std")]
+    pub fn client(config: impl Into<Arc<Config>>) -> Self {
+        Self::opened(Role::Client, config.into(), Keys::Thread, None, Output::default(), None)
     }
 
-    pub(crate) fn with_keys(role: Role, config: Arc<Config>, keys: Keys) -> Self {
-        Self::opened(role, config, keys, None, Output::default())
+    /// The client's end with masking keys from `keys`; [`MaskKeySource`] says what they must be.
+    pub fn client_with_keys(
+        config: impl Into<Arc<Config>>,
+        keys: impl MaskKeySource + Send + Sync + 'static,
+    ) -> Self {
+        Self::opened(Role::Client, config.into(), Keys::Custom(Box::new(keys)), None, Output::default(), None)
     }
 
-    /// A connection behind an opening handshake of ours.
+    /// A connection that is open. `output` is written first; `inbox` holds what arrived behind the opening handshake.
     #[inline]
     pub(crate) fn opened(
         role: Role,
@@ -128,141 +118,185 @@ impl Connection {
         keys: Keys,
         subprotocol: Option<&str>,
         output: Output,
+        inbox: Option<Box<Inbox>>,
     ) -> Self {
-        let mut connection = Self {
-            reader: Reader::new(role),
-            carry: Carry::default(),
-            given: Given::Nothing,
-            whole_below: 0,
-            sends_messages: false,
-            keys,
-            sending: None,
-            output,
-            pong_owed: None,
-            closing: Closing::default(),
-            timers: Timers::new(config.keepalive),
-            waited: false,
-            subprotocol: subprotocol.map(Box::from),
-            config,
-        };
-        connection.expect_common();
-        connection
+        let id = next_id();
+        let receiver = Receiver::new(Arc::clone(&config), role, inbox, id);
+        Self { receiver, sender: Sender::new(config, keys, subprotocol, output, id) }
     }
 
-    /// Which end this is.
+    pub(crate) fn inbox(&mut self) -> &mut Option<Box<Inbox>> {
+        &mut self.receiver.inbox
+    }
+
+    /// Both sides at once. The methods of each that need the other take it as an argument.
+    ///
+    /// Never use a side of one connection with a side of another: debug builds panic, release builds do not notice.
     #[inline]
-    pub fn role(&self) -> Role {
-        match self.keys {
-            Keys::Unmasked => Role::Server,
-            _ => Role::Client,
-        }
+    pub fn split_mut(&mut self) -> (&mut Receiver, &mut Sender) {
+        (&mut self.receiver, &mut self.sender)
     }
 
-    /// The subprotocol in use (section 4.1), where the handshake was ours.
-    pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+    /// Gives `storage` the memory of each direction in which no byte waits: see [`Storage`].
+    pub fn reclaim(&mut self, storage: &mut Storage) {
+        self.receiver.reclaim(storage);
+        self.sender.output().reclaim(storage);
     }
 
-    /// How far the connection is on its way to being closed.
-    pub fn state(&self) -> State {
-        self.closing.state()
+    /// Takes memory from `storage` for each direction that has none: see [`Storage`].
+    pub fn reuse(&mut self, storage: &mut Storage) {
+        self.receiver.reuse(storage);
+        self.sender.output().reuse(storage);
+    }
+}
+
+/// # Receiving
+///
+/// The methods of [`Receiver`]. Shapes, errors and panics are described there.
+impl Connection {
+    /// See [`Receiver::receive`].
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.receiver.receive(bytes);
     }
 
-    /// How the connection ended, or is ending: `None` while it is open.
-    pub fn close_info(&self) -> Option<CloseInfo> {
-        self.closing.info()
+    /// See [`Receiver::unfilled`].
+    pub fn unfilled(&mut self) -> &mut [u8] {
+        self.receiver.unfilled()
     }
 
-    /// The configuration.
-    pub fn config(&self) -> &Config {
-        &self.config
+    /// See [`Receiver::filled`].
+    pub fn filled(&mut self, n: usize) {
+        self.receiver.filled(n);
     }
 
-    /// What waits to be written. Ask again after each turn: answers to Pings join it here.
+    /// See [`Receiver::read_from`].
+    #[cfg(feature = "std")]
+    pub fn read_from<R: std::io::Read + ?Sized>(&mut self, stream: &mut R) -> std::io::Result<usize> {
+        self.receiver.read_from(stream)
+    }
+
+    /// See [`Receiver::has_event`].
+    pub fn has_event(&mut self) -> Result<bool, ProtocolError> {
+        self.receiver.has_event(&mut self.sender)
+    }
+
+    /// See [`Receiver::next_event`].
+    #[inline]
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ProtocolError> {
+        self.receiver.next_event(&mut self.sender)
+    }
+
+    /// See [`Receiver::next_message`].
+    pub fn next_message(&mut self) -> Result<Option<Message>, ProtocolError> {
+        self.receiver.next_message(&mut self.sender)
+    }
+
+    /// See [`Receiver::has_chunk`].
+    pub fn has_chunk(&mut self) -> Result<bool, ProtocolError> {
+        self.receiver.has_chunk(&mut self.sender)
+    }
+
+    /// See [`Receiver::next_chunk`].
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk<'_>>, ProtocolError> {
+        self.receiver.next_chunk(&mut self.sender)
+    }
+
+    /// See [`Receiver::end_of_stream`].
+    pub fn end_of_stream(&mut self) -> Result<(), ProtocolError> {
+        self.receiver.end_of_stream(&mut self.sender)
+    }
+
+    /// See [`Receiver::unread`].
+    pub fn unread(&self) -> &[u8] {
+        self.receiver.unread()
+    }
+}
+
+/// # Sending, state, time
+///
+/// The methods of [`Sender`]. Shapes and errors are described there.
+impl Connection {
+    /// See [`Sender::send`].
+    #[inline]
+    pub fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
+        self.sender.send(message)
+    }
+
+    /// See [`Sender::send_and_write`].
+    #[cfg(feature = "std")]
+    pub fn send_and_write<'a, W: std::io::Write + ?Sized>(
+        &mut self,
+        message: impl Into<Outgoing<'a>>,
+        stream: &mut W,
+    ) -> Result<(), Error> {
+        self.sender.send_and_write(message, stream)
+    }
+
+    /// See [`Sender::ping`].
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.sender.ping(payload)
+    }
+
+    /// See [`Sender::pong`].
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.sender.pong(payload)
+    }
+
+    /// See [`Sender::close`].
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        self.sender.close(code, reason)
+    }
+
+    /// See [`Sender::output`].
     #[inline]
     pub fn output(&mut self) -> &mut Output {
-        self.settle_pong();
-        &mut self.output
+        self.sender.output()
     }
 
-    /// How many bytes wait to be written, like a browser's `bufferedAmount` with the frame headers.
+    /// See [`Sender::buffered_amount`].
     pub fn buffered_amount(&self) -> usize {
-        self.output.len()
+        self.sender.buffered_amount()
     }
 
-    /// Whether this end should end the transport, once the output is written. "In most normal cases", it is "closed
-    /// first by the server" (section 7.1.1): a client is told so only after a fault, or when the server has not ended it
-    /// by [`Config::close_timeout`] after the closing handshake.
-    pub fn ends_transport(&self) -> bool {
-        let at_once = self.role() == Role::Server || self.closing.fault().is_some();
-        self.state() == State::Closed && (at_once || self.waited)
+    /// See [`Sender::state`].
+    #[inline]
+    pub fn state(&self) -> State {
+        self.sender.state()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next, on the clock that it is called with (time
-    /// since any origin of the caller's choice). A time in the past, `ZERO` among them, means as soon as is convenient.
-    pub fn next_timeout(&self) -> Option<Duration> {
-        self.timers.next()
+    /// See [`Sender::close_info`].
+    pub fn close_info(&self) -> Option<CloseInfo> {
+        self.sender.close_info()
     }
 
-    /// Tells the time. Where that is due, sends the keepalive's Ping, gives the connection up ([`State::Closed`],
-    /// 1006), or has a client [end the transport](Self::ends_transport) that the server has left open. Otherwise does
-    /// nothing, so calling it often or early is harmless.
-    ///
-    /// Look at what has arrived first: silence counts only if the peer was listened to.
-    pub fn handle_timeout(&mut self, now: Duration) {
-        if self.timers.is_due(now) && self.output.take_moved() {
-            // A Ping would wait behind what a slow peer is still reading.
-            self.timers.hear();
-        }
-        match self.timers.handle(now, self.config.keepalive) {
-            Due::Nothing => {}
-            // A Ping that does not fit into a full output is not needed either: the peer is not reading.
-            Due::Ping => _ = self.ping(&[]),
-            Due::GiveUp => {
-                self.waited = true;
-                self.lose();
-            }
-        }
+    /// See [`Sender::shutdown_steps`].
+    pub fn shutdown_steps(&self) -> &'static [ShutdownStep] {
+        self.sender.shutdown_steps()
     }
 
-    /// From here on [`handle_timeout`](Self::handle_timeout) is called with another clock, on which it is `now`.
-    #[cfg(feature = "std")]
-    pub(crate) fn restart_clock(&mut self, now: Duration) {
-        self.timers.restart(self.config.keepalive, self.config.close_timeout);
-        self.handle_timeout(now);
+    /// See [`Sender::subprotocol`].
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.sender.subprotocol()
     }
 
-    /// The stream has ended.
-    ///
-    /// # Errors
-    ///
-    /// `Ok` only after a complete closing handshake; else the fault that ended the connection before, or
-    /// [`ProtocolError::ConnectionLost`]: "If the connection is closed and no Close control frame was received … _The
-    /// WebSocket Connection Close Code_ is considered to be 1006" (section 7.1.5).
-    pub fn receive_eof(&mut self) -> Result<(), ProtocolError> {
-        self.lose();
-        self.closing.fault().map_or(Ok(()), Err)
+    /// See [`Sender::config`].
+    pub fn config(&self) -> &Config {
+        self.sender.config()
     }
 
-    /// The transport is gone, or as good as gone.
-    fn lose(&mut self) {
-        self.pong_owed = None;
-        self.closing.lose();
-        self.expect_common();
-        self.timers.stop();
+    /// See [`Sender::role`].
+    pub fn role(&self) -> Role {
+        self.sender.role()
     }
 
-    /// "_Fail the WebSocket Connection_" (section 7.1.7).
-    #[cold]
-    fn fail(&mut self, error: ProtocolError) -> ProtocolError {
-        if self.state() != State::Closed {
-            self.queue_close(error.close_code(), error.as_str());
-            self.closing.fail(error);
-            self.pong_owed = None;
-            self.timers.stop();
-            self.expect_common();
-        }
-        self.closing.fault().unwrap_or(error)
+    /// See [`Sender::next_timeout`].
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.sender.next_timeout()
+    }
+
+    /// See [`Sender::handle_timeout`].
+    pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
+        self.sender.handle_timeout(now);
     }
 }
 
@@ -276,16 +310,14 @@ impl core::fmt::Debug for Connection {
     }
 }
 
-#[cfg(all(test, feature = "std"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn another_clock_starts_with_its_own_time() {
-        let mut end = Connection::server(Config::default());
-        let (keepalive, now) = (end.config().keepalive.unwrap(), Duration::from_secs(7));
-        end.handle_timeout(Duration::from_secs(1000));
-        end.restart_clock(now);
-        assert_eq!(end.next_timeout(), Some(now + keepalive));
+/// Tells the sides of one connection from those of another, in debug builds.
+fn next_id() -> u32 {
+    #[cfg(debug_assertions)]
+    {
+        use core::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed)
     }
+    #[cfg(not(debug_assertions))]
+    0
 }

@@ -1,52 +1,73 @@
-//! What waits to be written.
+//! Bytes that wait to be written.
 
 use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 
-use crate::frame::{FrameHeader, MaskKey, Opcode, common, copy_masked};
+use super::inbox::Storage;
+use crate::frame::{FrameHeader, MaskKey, Opcode, copy_masked, fast_path};
 use crate::queue::Queue;
 
-/// What an output that has been written out keeps of its storage.
+/// Shared payloads from this length on are referenced. That costs a clone of a `Bytes` and a slice in the `writev`, which
+/// is then less than the copy.
+pub(super) const REFERENCED_FROM: usize = 4 << 10;
+
+/// The capacity, in bytes, that an empty output keeps.
 const RETAINED_LEN: usize = 2 << 20;
 
-/// The same for references, which a room full of news can make thousands.
+/// The capacity for references that an empty output keeps.
 const RETAINED_REFERENCES: usize = 16;
 
-/// How many Pongs may wait side by side: enough that Pings arriving together are all answered, few enough that a
-/// flood of them costs nothing.
+/// The most Pongs that wait at a time: Pings that arrive together are all answered, and a flood of Pings costs nothing.
 const PONGS: u8 = 16;
 
-/// How many pieces one `writev` takes.
+/// The most chunks that one `writev` takes.
 #[cfg(feature = "std")]
 const SLICES: usize = 32;
 
-/// Bytes for the peer in their order: small frames side by side in one run, large payloads by reference at their
-/// place in it. Write the [`chunks`](Self::chunks) with one `writev`, then [`advance`](Self::advance) by what went out;
-/// [`write_to`](Self::write_to) does both. It is also a [`bytes::Buf`].
+/// Bytes for the peer, in order. Small frames share one run of bytes; large payloads are references at their place in it.
+///
+/// Write the [`chunks`](Self::chunks) with one `writev`, then call [`advance`](Self::advance) with what was written;
+/// [`write_to`](Self::write_to) does both. Without `writev`, write one [`chunk`](Self::chunk) after another:
+///
+/// ```
+/// # let mut output_of = sansocket::Connection::server(sansocket::Config::default());
+/// # output_of.send("Hello").unwrap();
+/// # let output = output_of.output();
+/// # let mut wire = Vec::new();
+/// # let mut send = |bytes: &[u8]| { wire.extend_from_slice(bytes); bytes.len() };
+/// while !output.is_empty() {
+///     let n = send(output.chunk());
+///     output.advance(n);
+/// }
+/// # assert_eq!(wire, b"\x81\x05Hello");
+/// ```
+///
+/// It is also a [`bytes::Buf`].
 #[derive(Default)]
 pub struct Output {
     run: Queue,
-    /// Payloads that are not in the run, each with the position in the stream where it begins. The first `gone` of them have
-    /// been written.
+    /// Payloads outside the run, each with its position in the stream. The first `gone` of them have been written.
     references: Vec<(u64, Bytes)>,
     gone: usize,
-    /// Positions in the stream of everything ever sent: of the first byte still held here, of what has been written,
-    /// behind the last byte queued, and behind the Pong that was queued last.
+    /// Positions in the stream of all bytes ever sent: of the first byte held here, behind the last byte written, behind
+    /// the last byte queued, behind the last Pong queued.
     front: u64,
     written: u64,
     queued: u64,
     pong_end: u64,
-    /// How many Pongs were queued since none waited.
+    /// How many Pongs have been queued since none waited.
     pongs: u8,
-    /// Something has been written since `take_moved`.
+    /// Whether the stream has left something of an earlier write.
+    stalled: bool,
+    /// Whether the stream has taken something since `take_moved`, after it had stalled.
     moved: bool,
 }
 
 impl Output {
-    /// How many bytes wait, those taken for writing and not yet written included.
+    /// How many bytes wait. Bytes that a thread of the blocking shell is writing count, too.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "what is in memory can be counted in usize")]
+    #[expect(clippy::cast_possible_truncation, reason = "memory holds no more than usize::MAX bytes")]
     pub fn len(&self) -> usize {
         (self.queued - self.written) as usize
     }
@@ -57,7 +78,7 @@ impl Output {
         self.queued == self.written
     }
 
-    /// What waits, in pieces, in order. None of them is empty.
+    /// What waits, in order. No chunk is empty.
     #[inline]
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut run = self.run.as_slice();
@@ -81,47 +102,75 @@ impl Output {
         })
     }
 
+    /// The next chunk of what waits; empty only if nothing waits.
+    pub fn chunk(&self) -> &[u8] {
+        self.chunks().next().unwrap_or_default()
+    }
+
     /// Drops the first `n` bytes: they have been written.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is more than [`len`](Self::len).
     #[inline]
     pub fn advance(&mut self, n: usize) {
-        if n < self.held() {
+        if n != self.held() {
             return self.advance_within(n);
         }
-        self.moved |= n > 0;
         self.front = self.queued;
-        self.written = self.queued;
+        self.written += n as u64;
         self.run.reset(RETAINED_LEN);
+        if self.stalled {
+            self.moved |= n > 0;
+            self.stalled = false;
+        }
         if !self.references.is_empty() {
             self.forget_references();
         }
     }
 
+    /// Out of line with its panic, so that the common case is short.
+    #[inline(never)]
     fn advance_within(&mut self, mut n: usize) {
+        let held = self.held();
+        assert!(n <= held, "advance({n}), but only {held} bytes wait");
+        if n == 0 {
+            return;
+        }
         while n > 0 {
             n -= self.drop_front(n);
         }
         self.note_written(self.front);
     }
 
-    /// Writes once, as much as the stream takes, and drops it. `Ok(0)` when nothing waits.
+    /// Writes once, as much as the stream takes, and drops what was written. `Ok(0)`: nothing waits.
     ///
     /// # Errors
     ///
-    /// Those of the stream, `Interrupted` aside, which is tried again; `WriteZero` for a stream that takes nothing.
-    /// What was not written still waits.
+    /// Those of the stream, except `Interrupted`, which is tried again. `WriteZero` for a stream that takes nothing,
+    /// `InvalidData` for one that claims to have written more than it was given. What was not written still waits.
     #[cfg(feature = "std")]
     pub fn write_to<W: std::io::Write + ?Sized>(&mut self, stream: &mut W) -> std::io::Result<usize> {
+        self.write_at_most(usize::MAX, stream)
+    }
+
+    /// [`write_to`](Self::write_to) that gives the stream at most `most` bytes.
+    #[cfg(feature = "std")]
+    pub(crate) fn write_at_most<W: std::io::Write + ?Sized>(
+        &mut self,
+        most: usize,
+        stream: &mut W,
+    ) -> std::io::Result<usize> {
         if self.held() == 0 {
             return Ok(0);
         }
-        let n = self.write_once(stream, &[])?;
+        let n = self.write_once(stream, &[], most)?;
         self.advance(n);
         Ok(n)
     }
 
-    /// Queues an unmasked frame and writes once. What the stream takes of the payload is never copied.
-    ///
-    /// Whatever the stream says, all of the frame is queued or written.
+    /// Queues an unmasked frame and writes once. What the stream takes of the payload is not copied. All of the frame is
+    /// queued or written, even if this gives an error of the stream.
     #[cfg(feature = "std")]
     pub(crate) fn write_frame_to<W: std::io::Write + ?Sized>(
         &mut self,
@@ -131,7 +180,7 @@ impl Output {
     ) -> std::io::Result<()> {
         let (header_len, _) = self.append_header(header, 0);
         self.commit(header_len);
-        let result = self.write_once(stream, payload);
+        let result = self.write_once(stream, payload, usize::MAX);
         let waiting = self.held();
         let n = *result.as_ref().unwrap_or(&0);
         self.advance(n.min(waiting));
@@ -144,21 +193,27 @@ impl Output {
         result.map(|_| ())
     }
 
-    /// Writes once what waits, and what is to go `behind` it. Gives how much went out.
+    /// Writes once, at most `most` bytes of what waits and of the bytes `behind` it. Gives how many bytes were written.
     #[cfg(feature = "std")]
     fn write_once<W: std::io::Write + ?Sized>(
         &self,
         stream: &mut W,
         behind: &[u8],
+        most: usize,
     ) -> std::io::Result<usize> {
         use std::io::{ErrorKind, IoSlice};
 
         let behind = Some(behind).filter(|behind| !behind.is_empty());
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let mut count = 0;
+        let (mut count, mut given) = (0, 0);
         for (slice, chunk) in slices.iter_mut().zip(self.chunks().chain(behind)) {
+            let chunk = chunk.get(..most - given).unwrap_or(chunk);
+            if chunk.is_empty() {
+                break;
+            }
             *slice = IoSlice::new(chunk);
             count += 1;
+            given += chunk.len();
         }
         let slices = slices.get(..count).unwrap_or_default();
         let n = loop {
@@ -167,10 +222,10 @@ impl Output {
                 result => break result?,
             }
         };
-        if n == 0 { Err(ErrorKind::WriteZero.into()) } else { Ok(n) }
+        check_written(n, given)
     }
 
-    /// Writes until nothing waits, then flushes the stream; for streams that block.
+    /// Writes until nothing waits, then flushes the stream. For streams that block.
     ///
     /// # Errors
     ///
@@ -180,44 +235,48 @@ impl Output {
         while self.held() > 0 {
             self.write_to(stream)?;
         }
-        // Even where nothing was written: the stream may hold what it could not pass on when it was flushed before.
+        // Even if nothing was written: the stream may hold bytes from an earlier flush that failed.
         stream.flush()
     }
 
-    /// Gives away the storage that an output with nothing in it keeps, for another one to [`reuse`](Self::reuse): a
-    /// connection that is idle then has no heap. While something waits, there is nothing to give.
-    pub fn reclaim(&mut self) -> Vec<u8> {
+    /// Gives `storage` the memory of this side, if nothing waits in it and `storage` has none.
+    pub fn reclaim(&mut self, storage: &mut Storage) {
         if self.held() > 0 {
-            return Vec::new();
+            return;
         }
         self.references = Vec::new();
         self.gone = 0;
-        core::mem::take(&mut self.run).into_storage()
-    }
-
-    /// Takes storage for what will be queued, unless there is some. Its content does not matter.
-    pub fn reuse(&mut self, storage: Vec<u8>) {
-        if self.run.capacity() == 0 {
-            self.run = Queue::from_storage(storage);
+        let run = core::mem::take(&mut self.run).into_storage();
+        if storage.output.capacity() == 0 {
+            storage.output = run;
         }
     }
 
-    /// Takes what waits away, to be written elsewhere. It counts as waiting until [`confirm`](Self::confirm) says that
-    /// it has been written.
-    #[cfg(feature = "std")]
-    pub(crate) fn take(&mut self) -> Self {
-        let Self { written, queued, pong_end, pongs, .. } = *self;
-        core::mem::replace(self, Self { front: queued, written, queued, pong_end, pongs, ..Self::default() })
+    /// Takes the memory for this side from `storage`, unless there is some.
+    pub fn reuse(&mut self, storage: &mut Storage) {
+        if self.run.capacity() == 0 {
+            self.run = Queue::from_storage(core::mem::take(&mut storage.output));
+        }
     }
 
-    /// `n` bytes of what was taken have been written.
+    /// Takes what waits, to be written by the caller. It counts as waiting until [`confirm`](Self::confirm) reports it as
+    /// written.
+    #[cfg(feature = "std")]
+    pub(crate) fn take(&mut self) -> Self {
+        let Self { written, queued, pong_end, pongs, stalled, moved, .. } = *self;
+        core::mem::replace(
+            self,
+            Self { front: queued, written, queued, pong_end, pongs, stalled, moved, ..Self::default() },
+        )
+    }
+
+    /// The caller has written `n` bytes of what it took.
     #[cfg(feature = "std")]
     pub(crate) fn confirm(&mut self, n: usize) {
         self.note_written(self.written.saturating_add(n as u64).min(self.front));
     }
 
     /// The position behind everything queued so far, for [`is_written`](Self::is_written).
-    #[cfg(feature = "std")]
     pub(crate) fn end(&self) -> u64 {
         self.queued
     }
@@ -229,16 +288,20 @@ impl Output {
 
     #[inline]
     fn note_written(&mut self, up_to: u64) {
-        self.moved |= up_to > self.written;
-        self.written = self.written.max(up_to);
+        if up_to > self.written {
+            self.moved |= self.stalled;
+            self.written = up_to;
+            self.stalled = up_to < self.queued;
+        }
     }
 
-    /// Whether the stream has taken something since this was asked before, and more waits.
+    /// Whether the stream has taken something since the last call, after it had stalled: a peer reads slowly. What a stream
+    /// takes at once says nothing about the peer.
     pub(crate) fn take_moved(&mut self) -> bool {
-        core::mem::take(&mut self.moved) && !self.is_empty()
+        core::mem::take(&mut self.moved)
     }
 
-    /// How many bytes are here, those taken aside.
+    /// How many bytes are held here, without those that a writer has taken.
     #[inline]
     pub(crate) fn held(&self) -> usize {
         distance(self.front, self.queued)
@@ -249,7 +312,6 @@ impl Output {
         if self.references.is_empty() { &[] } else { self.references.get(self.gone..).unwrap_or_default() }
     }
 
-    /// All of them have been written.
     fn forget_references(&mut self) {
         self.references.clear();
         if self.references.capacity() > RETAINED_REFERENCES {
@@ -258,7 +320,7 @@ impl Output {
         self.gone = 0;
     }
 
-    /// Drops up to `n` bytes of the first piece, and says how many.
+    /// Drops up to `n` bytes of the first chunk, and gives how many.
     fn drop_front(&mut self, n: usize) -> usize {
         let dropped = match self.references.get_mut(self.gone) {
             Some((at, bytes)) if *at == self.front => {
@@ -282,7 +344,7 @@ impl Output {
             }
         };
         self.front += dropped as u64;
-        // Once for every so many, so that each is moved about once.
+        // Rarely, so that each reference is moved about once.
         if self.gone > RETAINED_REFERENCES && self.gone > self.references.len() / 2 {
             self.references.drain(..self.gone);
             self.gone = 0;
@@ -290,7 +352,7 @@ impl Output {
         dropped
     }
 
-    /// Queues a frame with a short payload, if there is storage for it already.
+    /// Queues a whole message of at most 125 bytes, if the storage has room.
     #[inline]
     pub(crate) fn append_short(
         &mut self,
@@ -298,10 +360,10 @@ impl Output {
         key: Option<MaskKey>,
         payload: &[u8],
     ) -> Option<()> {
-        let len = common::short_len(key, payload);
+        let len = fast_path::short_len(key, payload);
         let to = self.run.commit_array(len)?;
         self.queued += len as u64;
-        common::encode_short(to, opcode, key, payload);
+        fast_path::encode_short(to, opcode, key, payload);
         Some(())
     }
 
@@ -317,17 +379,17 @@ impl Output {
         self.commit(len);
     }
 
-    /// The same without a copy of the payload, which is not masked.
+    /// Queues an unmasked frame without a copy of its payload.
     pub(crate) fn append_frame_by_reference(&mut self, header: &FrameHeader, payload: Bytes) {
         let (header_len, _) = self.append_header(header, 0);
         self.commit(header_len);
         self.append_reference(payload);
     }
 
-    /// Writes a header with room for so many bytes behind it. Gives its length and where it begins.
+    /// Writes a header with room for `len` bytes behind it. Gives the header's length and the room from its start.
     fn append_header(&mut self, header: &FrameHeader, len: usize) -> (usize, &mut [u8]) {
-        // The least is enough for `append_short` the next time.
-        let room = self.run.spare((FrameHeader::MAX_LEN + len).max(common::SHORT_LEN));
+        // At least what `append_short` needs the next time.
+        let room = self.run.spare((FrameHeader::MAX_LEN + len).max(fast_path::SHORT_LEN));
         (room.first_chunk_mut().map_or(0, |room| header.encode(room)), room)
     }
 
@@ -337,13 +399,13 @@ impl Output {
         self.queued += len as u64;
     }
 
-    /// Room for exactly `len` bytes, which the caller fills.
+    /// Queues `len` bytes, which the caller writes to what this gives.
     pub(crate) fn append(&mut self, len: usize) -> &mut [u8] {
         self.queued += len as u64;
         self.run.append(len)
     }
 
-    /// Queues bytes whose memory becomes the storage, unless there is some.
+    /// Queues bytes. Their memory becomes the storage, unless there is some.
     pub(crate) fn append_vec(&mut self, bytes: Vec<u8>) {
         let len = bytes.len();
         if self.run.capacity() == 0 {
@@ -354,8 +416,17 @@ impl Output {
         }
     }
 
+    /// Queues a frame that was encoded before.
+    pub(crate) fn append_encoded(&mut self, frame: &Bytes) {
+        if frame.len() < REFERENCED_FROM {
+            self.append(frame.len()).copy_from_slice(frame);
+        } else {
+            self.append_reference(Bytes::clone(frame));
+        }
+    }
+
     /// Queues bytes without copying them.
-    pub(crate) fn append_reference(&mut self, bytes: Bytes) {
+    fn append_reference(&mut self, bytes: Bytes) {
         let len = bytes.len() as u64;
         if len > 0 {
             self.references.push((self.queued, bytes));
@@ -363,23 +434,38 @@ impl Output {
         }
     }
 
-    /// Marks the frame appended last as a Pong.
+    /// Marks the last frame as a Pong.
     pub(crate) fn mark_pong(&mut self) {
         self.pongs = if self.pong_end > self.written { self.pongs + 1 } else { 1 };
         self.pong_end = self.queued;
     }
 
-    /// Whether there is room for one more Pong.
+    /// Whether one more Pong may wait.
     pub(crate) fn takes_pong(&self) -> bool {
         self.pong_end <= self.written || self.pongs < PONGS
     }
 }
 
-/// How far it is from one position to a later one.
+/// The distance between two positions.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "both lie in what is in memory")]
+#[expect(clippy::cast_possible_truncation, reason = "memory holds no more than usize::MAX bytes")]
 fn distance(from: u64, to: u64) -> usize {
     to.saturating_sub(from) as usize
+}
+
+/// What a stream claims to have written of `given` bytes: at least one, at most all.
+#[cfg(feature = "std")]
+pub(crate) fn check_written(n: usize, given: usize) -> std::io::Result<usize> {
+    use std::io::{Error, ErrorKind};
+
+    match n {
+        0 => Err(ErrorKind::WriteZero.into()),
+        n if n > given => Err(Error::new(
+            ErrorKind::InvalidData,
+            "the stream claims to have written more than it was given",
+        )),
+        n => Ok(n),
+    }
 }
 
 impl Buf for Output {
@@ -388,7 +474,7 @@ impl Buf for Output {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.chunks().next().unwrap_or_default()
+        Output::chunk(self)
     }
 
     fn advance(&mut self, n: usize) {

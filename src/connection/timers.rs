@@ -1,102 +1,128 @@
-//! Keepalive and close deadline. The time is passed in; nothing here knows a clock.
+//! Keepalive and close deadline. Nothing here knows a clock: the time is passed in.
 //!
-//! The protocol learns the time only in `handle_timeout`. A timer that was set since then is due at once, and that
-//! first visit arms it.
+//! The protocol learns the time in `handle_timeout` only. A timer that was started since then is due at once, and that call
+//! arms it.
 
 use core::time::Duration;
 
+use crate::timestamp::Timestamp;
+
 #[derive(Debug, Default)]
-pub(crate) struct Timers {
+pub(super) struct Timers {
     timer: Timer,
-    /// Whether the timer is that of the closing handshake: it and the keepalive never run together.
+    /// Whether the timer is the close deadline. It and the keepalive never run together.
     closing: bool,
-    /// Whether anything was received since the keepalive was last looked at.
+    /// Whether the peer gave a sign of life since the last keepalive interval ended.
     heard: bool,
-    /// Whether the Ping of the keepalive waits for a sign of life.
+    /// Whether the keepalive's Ping waits for a sign of life.
     pinged: bool,
+    /// How much had been sent at the last sign of life: KiB, wrapping.
+    sent_when_heard: u32,
 }
+
+/// A peer reads at least this much in a second, as far as the keepalive is concerned: 64 KiB.
+const LEAST_RATE: u32 = 64;
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Timer {
     #[default]
     Off,
-    /// Runs from the next time that the time is told.
-    Unarmed(Duration),
-    At(Duration),
+    /// Starts at the next call that tells the time.
+    Unarmed,
+    At(Timestamp),
 }
 
-/// What the time that has passed asks for.
+/// The times of the configuration.
+#[derive(Clone, Copy)]
+pub(super) struct Intervals {
+    pub(super) keepalive: Option<Duration>,
+    pub(super) close: Duration,
+    pub(super) write: Duration,
+}
+
+/// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
+pub(super) enum Due {
     Nothing,
     Ping,
     GiveUp,
 }
 
 impl Timers {
-    pub(crate) fn new(keepalive: Option<Duration>) -> Self {
-        Self { timer: keepalive.map_or(Timer::Off, Timer::Unarmed), ..Self::default() }
+    pub(super) fn new(keepalive: Option<Duration>) -> Self {
+        Self { timer: keepalive.map_or(Timer::Off, |_| Timer::Unarmed), ..Self::default() }
     }
 
-    /// Something was received.
+    /// The peer gave a sign of life.
     #[inline]
-    pub(crate) fn hear(&mut self) {
+    pub(super) fn hear(&mut self) {
         self.heard = true;
     }
 
-    /// Starts what runs anew, on a clock with another origin.
+    /// Restarts a running timer, on a clock with another origin.
     #[cfg(feature = "std")]
-    pub(crate) fn restart(&mut self, keepalive: Option<Duration>, close: Duration) {
-        let interval = if self.closing { Some(close) } else { keepalive };
-        if let (Timer::Unarmed(_) | Timer::At(_), Some(interval)) = (self.timer, interval) {
-            self.timer = Timer::Unarmed(interval);
+    pub(super) fn restart(&mut self) {
+        if let Timer::At(_) = self.timer {
+            self.timer = Timer::Unarmed;
         }
     }
 
-    /// From here on the peer has `timeout` to complete the closing handshake, and no Ping is sent.
-    pub(crate) fn start_closing(&mut self, timeout: Duration) {
-        self.timer = Timer::Unarmed(timeout);
+    /// The close deadline replaces the keepalive.
+    pub(super) fn start_closing(&mut self) {
+        self.timer = Timer::Unarmed;
         self.closing = true;
     }
 
-    pub(crate) fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.timer = Timer::Off;
     }
 
-    pub(crate) fn next(&self) -> Option<Duration> {
+    pub(super) fn next(&self) -> Option<Timestamp> {
         match self.timer {
             Timer::Off => None,
-            Timer::Unarmed(_) => Some(Duration::ZERO),
+            Timer::Unarmed => Some(Timestamp::ORIGIN),
             Timer::At(time) => Some(time),
         }
     }
 
-    pub(crate) fn is_due(&self, now: Duration) -> bool {
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.next().is_some_and(|time| time <= now)
     }
 
-    pub(crate) fn handle(&mut self, now: Duration, interval: Option<Duration>) -> Due {
-        if let Timer::Unarmed(wait) = self.timer {
-            self.timer = Timer::At(now.saturating_add(wait));
+    /// What is due. `sent` is how many bytes have been queued for the peer since the connection opened.
+    pub(super) fn handle(&mut self, now: Timestamp, sent: u64, intervals: Intervals) -> Due {
+        let Some(interval) = (if self.closing { Some(intervals.close) } else { intervals.keepalive }) else {
+            return Due::Nothing;
+        };
+        if let Timer::Unarmed = self.timer {
+            self.timer = Timer::At(now + interval);
         }
-        match (self.timer, interval) {
-            (Timer::At(at), _) if at > now => Due::Nothing,
-            (Timer::At(_), _) if self.closing => Due::GiveUp,
-            (Timer::At(_), Some(interval)) => {
-                self.timer = Timer::At(now.saturating_add(interval));
-                self.tick()
+        match self.timer {
+            Timer::At(at) if at <= now && self.closing => Due::GiveUp,
+            Timer::At(at) if at <= now => {
+                self.timer = Timer::At(now + interval);
+                self.end_interval(now + interval, sent, intervals.write)
             }
             _ => Due::Nothing,
         }
     }
 
-    /// One interval has passed.
-    fn tick(&mut self) -> Due {
+    fn end_interval(&mut self, next: Timestamp, sent: u64, most: Duration) -> Due {
         let heard = core::mem::take(&mut self.heard);
         let pinged = core::mem::replace(&mut self.pinged, !heard);
+        #[expect(clippy::cast_possible_truncation, reason = "differences count, and they wrap")]
+        let sent = (sent >> 10) as u32;
         match (heard, pinged) {
-            (true, _) => Due::Nothing,
-            (false, false) => Due::Ping,
+            (true, _) => {
+                self.sent_when_heard = sent;
+                Due::Nothing
+            }
+            (false, false) => {
+                // The Ping comes behind all that the peer has not read yet, which may be in the buffers of systems between.
+                let unread = sent.wrapping_sub(self.sent_when_heard);
+                self.timer = Timer::At(next + Duration::from_secs((unread / LEAST_RATE).into()).min(most));
+                Due::Ping
+            }
             (false, true) => Due::GiveUp,
         }
     }
@@ -106,31 +132,54 @@ impl Timers {
 mod tests {
     use super::*;
 
-    const KEEPALIVE: Duration = Duration::from_secs(10);
-    const CLOSE: Duration = Duration::from_secs(3);
+    const INTERVALS: Intervals = Intervals {
+        keepalive: Some(Duration::from_secs(10)),
+        close: Duration::from_secs(3),
+        write: Duration::from_secs(30),
+    };
 
-    #[test]
-    fn what_runs_runs_anew_on_another_clock() {
-        let mut timers = Timers::new(Some(KEEPALIVE));
-        timers.handle(Duration::from_secs(1000), Some(KEEPALIVE));
-        timers.restart(Some(KEEPALIVE), CLOSE);
-        assert_eq!(timers.handle(Duration::ZERO, Some(KEEPALIVE)), Due::Nothing);
-        assert_eq!(timers.next(), Some(KEEPALIVE));
-
-        timers.start_closing(CLOSE);
-        timers.handle(Duration::from_secs(1000), Some(KEEPALIVE));
-        timers.restart(Some(KEEPALIVE), CLOSE);
-        timers.handle(Duration::ZERO, Some(KEEPALIVE));
-        assert_eq!(timers.next(), Some(CLOSE));
+    fn at(seconds: u64) -> Timestamp {
+        Duration::from_secs(seconds).into()
     }
 
     #[test]
-    fn what_does_not_run_does_not_begin_to() {
-        let mut stopped = Timers::new(Some(KEEPALIVE));
+    fn running_timers_restart_on_another_clock() {
+        let mut timers = Timers::new(INTERVALS.keepalive);
+        timers.handle(at(1000), 0, INTERVALS);
+        timers.restart();
+        assert_eq!(timers.handle(Timestamp::ORIGIN, 0, INTERVALS), Due::Nothing);
+        assert_eq!(timers.next(), Some(at(10)));
+
+        timers.start_closing();
+        timers.handle(at(1000), 0, INTERVALS);
+        timers.restart();
+        timers.handle(Timestamp::ORIGIN, 0, INTERVALS);
+        assert_eq!(timers.next(), Some(at(3)));
+    }
+
+    #[test]
+    fn stopped_timers_do_not_restart() {
+        let mut stopped = Timers::new(INTERVALS.keepalive);
         stopped.stop();
         for mut timers in [Timers::new(None), stopped] {
-            timers.restart(Some(KEEPALIVE), CLOSE);
+            timers.restart();
             assert_eq!(timers.next(), None);
+        }
+    }
+
+    /// Each row: KiB sent since the last sign of life, and when the connection is given up.
+    #[test]
+    fn ping_behind_data_is_given_the_time_to_read_it() {
+        for (sent, given_up) in [(0, 30), (63, 30), (64, 31), (640, 40), (64 * 30, 60), (1 << 20, 60)] {
+            let mut timers = Timers::new(INTERVALS.keepalive);
+            timers.hear();
+            timers.handle(at(0), 0, INTERVALS);
+            assert_eq!(timers.handle(at(10), 5 << 10, INTERVALS), Due::Nothing);
+            let sent = (5 + sent) << 10;
+            assert_eq!(timers.handle(at(20), sent, INTERVALS), Due::Ping);
+            assert_eq!(timers.next(), Some(at(given_up)), "{sent}");
+            assert_eq!(timers.handle(at(given_up - 1), sent, INTERVALS), Due::Nothing);
+            assert_eq!(timers.handle(at(given_up), sent, INTERVALS), Due::GiveUp);
         }
     }
 }

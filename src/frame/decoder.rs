@@ -1,20 +1,20 @@
-//! Frames out of bytes, below frame granularity: a payload need never be whole in memory.
+//! Decodes frames below frame granularity: a payload is never needed as a whole.
 
-use super::rules::{Kind, Limits, Rules};
+use super::rules::{self, Fragmented, Kind, Limits};
 use super::{CloseFrame, FrameHeader, Opcode, apply_mask};
 use crate::error::ProtocolError;
 use crate::role::Role;
 use crate::utf8::Carry;
 
-/// The receiving side of RFC 6455 section 5 as a value: every rule about frames, and nothing about messages.
+/// The receiving side of RFC 6455 section 5 as a value: every rule about frames, no messages.
 ///
-/// For proxies, recorders, firmware: payloads come out as they come in, in whatever parts the input has, unmasked in
-/// place. Whoever wants messages takes a [`Connection`](crate::Connection), which stands on the same machinery.
+/// For proxies, recorders and firmware. Payloads come out in the parts in which they arrive, unmasked in place. For messages
+/// use [`Connection`](crate::Connection), which is built on the same code.
 ///
-/// To relay to a server, which wants its frames masked: at an [`offset`](Chunk::offset) of 0 write the header with a new
+/// To relay to a server, which needs masked frames: at [`offset`](FrameChunk::offset) 0 write the header with a new
 /// [`mask`](FrameHeader::mask) (`MaskKey::random`), then each payload after [`apply_mask`] with that key and the chunk's
-/// offset. Where the last chunk did not [end its frame](Chunk::ends_frame), no frame of one's own can follow, not even a
-/// Close. `examples/relay` is all of it.
+/// offset. Send no frame of your own, not even a Close, before the chunk that [ends the frame](FrameChunk::ends_frame).
+/// `examples/relay` does all of this.
 ///
 /// ```
 /// use sansocket::Role;
@@ -36,21 +36,20 @@ pub struct Decoder {
     reader: Reader,
     limits: Limits,
     utf8: Carry,
-    failed: Option<ProtocolError>,
 }
 
-/// A frame, or a part of one.
+/// A frame, or a part of its payload.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Chunk<'b> {
-    /// The header of the frame, the same for each of its chunks.
+pub struct FrameChunk<'b> {
+    /// The header of the frame, repeated in each chunk.
     pub header: FrameHeader,
-    /// How many bytes of the payload came before: 0 in the first chunk.
+    /// How many bytes of the payload came in earlier chunks: 0 in the first one.
     pub offset: u64,
     /// The next bytes of the payload, unmasked.
     pub payload: &'b mut [u8],
 }
 
-impl Chunk<'_> {
+impl FrameChunk<'_> {
     /// Whether the frame ends with this chunk.
     pub fn ends_frame(&self) -> bool {
         self.offset + self.payload.len() as u64 == self.header.payload_len
@@ -58,30 +57,26 @@ impl Chunk<'_> {
 }
 
 impl Decoder {
-    /// A decoder for what this `role` receives: a server's wants masked frames, a client's refuses them.
+    /// A decoder for the receiver in this `role`: a server accepts masked frames only, a client unmasked ones only.
     pub fn new(role: Role, limits: Limits) -> Self {
-        Self { reader: Reader::new(role), limits, utf8: Carry::default(), failed: None }
+        Self { reader: Reader::new(role), limits, utf8: Carry::default() }
     }
 
-    /// Takes the next chunk from the front of `input`. `None` means that more bytes are needed; what is left of `input`
-    /// then comes first the next time.
+    /// Takes the next chunk from the front of `input`. `None` means that more bytes are needed: call again with the rest of
+    /// `input` and the next bytes behind it.
     ///
-    /// A data frame comes in as many chunks as the input makes of it, none of them empty unless the frame is. A control
-    /// frame always comes whole: its 125 bytes at most stay in `input` until the last has arrived.
+    /// A data frame comes in one chunk per call; only an empty frame gives an empty chunk. A control frame comes whole: its
+    /// bytes, at most 125, stay in `input` until all have arrived.
     ///
     /// # Errors
     ///
-    /// Any [`ProtocolError`] of framing, text that is not UTF-8 (at the first impossible byte) and bad Close bodies
-    /// included. What came before the fault in the same input has been returned already; from then on every call
-    /// returns the same error.
-    pub fn decode<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Chunk<'b>>, ProtocolError> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        self.next_chunk(input).inspect_err(|&error| self.failed = Some(error))
+    /// Any [`ProtocolError`] about frames, text that is not UTF-8 (at the first impossible byte), and bad Close payloads.
+    /// Everything before the fault has been returned by earlier calls. Every later call returns the same error.
+    pub fn decode<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<FrameChunk<'b>>, ProtocolError> {
+        self.next_chunk(input).inspect_err(|&error| self.reader.end(Some(error)))
     }
 
-    fn next_chunk<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Chunk<'b>>, ProtocolError> {
+    fn next_chunk<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<FrameChunk<'b>>, ProtocolError> {
         let part = match self.reader.read(input, &self.limits, 0)? {
             Step::More { consumed } => {
                 take(input, consumed);
@@ -107,7 +102,7 @@ impl Decoder {
             }
             Kind::Binary | Kind::Ping | Kind::Pong => {}
         }
-        Ok(Some(Chunk { header: part.header, offset: part.offset, payload }))
+        Ok(Some(FrameChunk { header: part.header, offset: part.offset, payload }))
     }
 }
 
@@ -118,17 +113,17 @@ fn take<'b>(input: &mut &'b mut [u8], n: usize) -> &'b mut [u8] {
     taken
 }
 
-/// What stands at the front of the input.
+/// What is at the front of the input.
 pub(crate) enum Step {
-    /// Not enough. `consumed` bytes of it, a header, are dealt with.
+    /// More bytes are needed. The first `consumed` bytes, a header, have been dealt with.
     More { consumed: usize },
-    /// Part of a frame that is worth waiting for, which lacks so many bytes. Nothing is dealt with.
+    /// A frame that is worth waiting for lacks `missing` bytes. Nothing has been dealt with.
     Rest { missing: usize },
-    /// Payload, which the caller takes along with the header before it.
+    /// Payload. The caller takes it, and the header before it.
     Part(Part),
 }
 
-/// `header_len` bytes of header (none where the frame began earlier), then `len` bytes of payload, as masked as they came.
+/// `header_len` bytes of header (0 where the frame began in an earlier part), then `len` bytes of payload, still masked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     pub(crate) header: FrameHeader,
@@ -136,44 +131,85 @@ pub(crate) struct Part {
     pub(crate) header_len: usize,
     pub(crate) offset: u64,
     pub(crate) len: usize,
-    /// Whether the message ends with this part; of a control frame, always.
+    /// Whether the message ends with this part. Always true for a control frame.
     pub(crate) ends_message: bool,
 }
 
 impl Part {
-    /// Whether this is a message all by itself.
+    /// Whether this is a whole message in one frame.
     pub(crate) fn is_whole_message(&self) -> bool {
         self.ends_message && self.offset == 0 && self.header.opcode != Opcode::Continuation
     }
 
-    /// Where in the frame this is, as far as masking cares.
-    #[expect(clippy::cast_possible_truncation, reason = "only the offset modulo 4 counts")]
+    /// The offset in the frame, for masking.
+    #[expect(clippy::cast_possible_truncation, reason = "masking needs the offset modulo 4 only")]
     pub(crate) fn phase(&self) -> usize {
         self.offset as usize
     }
 }
 
-/// The decoder without what lies above framing: headers and their rules, and where payloads lie. It unmasks nothing:
-/// whoever moves a payload does both in one pass.
+/// Headers, the rules about their order, and where payloads lie. Shared by [`Decoder`] and the connection's receiver. It does
+/// not unmask: a caller that moves a payload unmasks it in the same pass.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
-    rules: Rules,
-    /// The frame whose header has been read and whose payload is not all there yet.
-    frame: Option<(FrameHeader, Kind, u64)>,
+    role: Role,
+    progress: Progress,
+}
+
+/// How far the stream of frames is.
+#[derive(Clone, Copy, Debug)]
+enum Progress {
+    BetweenMessages,
+    /// Between two frames of a fragmented message.
+    BetweenFragments(Fragmented),
+    /// In a frame whose header has been read and whose payload has not arrived as a whole.
+    InFrame {
+        header: FrameHeader,
+        kind: Kind,
+        offset: u64,
+        then: Option<Fragmented>,
+    },
+    /// No frame follows: after a fault, or after a Close frame.
+    Ended(Option<ProtocolError>),
+}
+
+impl Progress {
+    fn between(message: Option<Fragmented>) -> Self {
+        message.map_or(Self::BetweenMessages, Self::BetweenFragments)
+    }
 }
 
 impl Reader {
     pub(crate) fn new(role: Role) -> Self {
-        Self { rules: Rules::new(role), frame: None }
+        Self { role, progress: Progress::BetweenMessages }
     }
 
-    /// Whether neither a frame nor a message is under way.
+    #[inline]
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    #[inline]
     pub(crate) fn is_between_messages(&self) -> bool {
-        self.frame.is_none() && self.rules.is_between_messages()
+        matches!(self.progress, Progress::BetweenMessages)
     }
 
-    /// Lets in a data frame that has arrived as a whole, masked as this end wants it and without reserved bits. `None`, and
-    /// nothing has happened, if it comes inside another or breaks a rule.
+    /// Why no frame follows: `Some(None)` after a Close frame.
+    #[inline]
+    pub(crate) fn ended(&self) -> Option<Option<ProtocolError>> {
+        match self.progress {
+            Progress::Ended(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// No frame follows, with or without a fault.
+    pub(crate) fn end(&mut self, fault: Option<ProtocolError>) {
+        self.progress = Progress::Ended(fault);
+    }
+
+    /// Admits a data frame that has arrived as a whole, is masked as this role receives it and has no reserved bit. `None`
+    /// where the frame breaks a rule or another frame is under way; then nothing has changed.
     #[inline]
     pub(crate) fn admit_whole(
         &mut self,
@@ -182,38 +218,61 @@ impl Reader {
         len: u64,
         limits: &Limits,
     ) -> Option<Kind> {
-        if self.frame.is_some() {
-            return None;
+        match &mut self.progress {
+            Progress::BetweenFragments(message) => {
+                let (kind, then) = rules::admit_data(Some(*message), opcode, fin, len, limits).ok()?;
+                match then {
+                    Some(then) => *message = then,
+                    None => self.progress = Progress::BetweenMessages,
+                }
+                Some(kind)
+            }
+            Progress::BetweenMessages => {
+                let (kind, then) = rules::admit_data(None, opcode, fin, len, limits).ok()?;
+                self.progress = Progress::between(then);
+                Some(kind)
+            }
+            Progress::InFrame { .. } | Progress::Ended(_) => None,
         }
-        self.rules.admit_data(opcode, fin, len, limits).ok()
     }
 
-    /// How many bytes of the frame under way are still to come.
+    /// How many bytes of the current frame have not arrived.
+    #[inline]
     pub(crate) fn missing(&self) -> u64 {
-        self.frame.map_or(0, |(header, _, offset)| header.payload_len - offset)
+        match self.progress {
+            Progress::InFrame { header, offset, .. } => header.payload_len - offset,
+            _ => 0,
+        }
     }
 
-    /// The next `len` bytes of the frame under way, where the caller has received them by itself.
+    /// The next `len` bytes of the current frame, which the caller has received by itself.
     pub(crate) fn take(&mut self, len: usize) -> Option<Part> {
-        let (header, kind, offset) = self.frame?;
-        Some(self.part(header, kind, 0, offset, len))
+        let Progress::InFrame { header, kind, offset, then } = self.progress else { return None };
+        Some(self.part(header, kind, 0, offset, len, then))
     }
 
-    /// Looks at the front of `input`. The caller must take exactly what the answer says before it asks again. A binary
-    /// message in one frame of up to `patience` bytes is waited for.
+    /// Looks at the front of `input`. The caller takes exactly what the answer says before the next call. A binary message
+    /// in one frame that needs at most `patience` bytes of `input` is waited for.
     pub(crate) fn read(
         &mut self,
         input: &[u8],
         limits: &Limits,
         patience: usize,
     ) -> Result<Step, ProtocolError> {
-        let (header_len, header, kind, offset) = match self.frame {
-            Some((header, kind, offset)) => (0, header, kind, offset),
-            None => {
+        let (header_len, header, kind, offset, then) = match self.progress {
+            Progress::InFrame { header, kind, offset, then } => (0, header, kind, offset, then),
+            Progress::Ended(Some(fault)) => return Err(fault),
+            Progress::Ended(None) => return Ok(Step::More { consumed: input.len() }),
+            Progress::BetweenMessages | Progress::BetweenFragments(_) => {
                 let Some((header, len)) = FrameHeader::decode(input)? else {
                     return Ok(Step::More { consumed: 0 });
                 };
-                (len, header, self.rules.admit(&header, limits)?, 0)
+                let message = match self.progress {
+                    Progress::BetweenFragments(message) => Some(message),
+                    _ => None,
+                };
+                let (kind, then) = rules::admit(self.role, message, &header, limits)?;
+                (len, header, kind, 0, then)
             }
         };
         let arrived = input.len() - header_len;
@@ -227,16 +286,28 @@ impl Reader {
             }
         }
         if !ends_frame && (len == 0 || header.opcode.is_control()) {
-            self.frame = Some((header, kind, offset));
+            self.progress = Progress::InFrame { header, kind, offset, then };
             return Ok(Step::More { consumed: header_len });
         }
-        Ok(Step::Part(self.part(header, kind, header_len, offset, len)))
+        Ok(Step::Part(self.part(header, kind, header_len, offset, len, then)))
     }
 
-    fn part(&mut self, header: FrameHeader, kind: Kind, header_len: usize, offset: u64, len: usize) -> Part {
+    fn part(
+        &mut self,
+        header: FrameHeader,
+        kind: Kind,
+        header_len: usize,
+        offset: u64,
+        len: usize,
+        then: Option<Fragmented>,
+    ) -> Part {
         let end = offset + len as u64;
         let ends_frame = end >= header.payload_len;
-        self.frame = (!ends_frame).then_some((header, kind, end));
+        self.progress = if ends_frame {
+            Progress::between(then)
+        } else {
+            Progress::InFrame { header, kind, offset: end, then }
+        };
         Part { header, kind, header_len, offset, len, ends_message: ends_frame && header.fin }
     }
 }

@@ -1,4 +1,4 @@
-//! Masking (RFC 6455 section 5.3): the key, the two ways to apply it, and where keys come from.
+//! Masking (RFC 6455 section 5.3): the key, the functions that apply it, and the sources of keys.
 
 #[cfg(feature = "std")]
 use core::cell::Cell;
@@ -10,25 +10,31 @@ use rand_chacha::rand_core::{SeedableRng, block::Generator};
 
 use super::xor::{self, InPlace, Key};
 
-/// The four bytes that a client chooses anew for every frame.
+/// A masking key: four bytes, which a client chooses anew for every frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MaskKey(pub [u8; 4]);
 
 impl MaskKey {
-    /// A fresh key from a ChaCha12 generator per thread, seeded by the operating system: for whoever writes the frames
-    /// of a client without a [`Connection`](crate::Connection), which draws its own.
+    /// A fresh key from this thread's ChaCha12 generator, which the operating system seeds. Use it to write a client's
+    /// frames without a [`Connection`](crate::Connection), which chooses its own keys.
     ///
-    /// "The masking key is a 32-bit value chosen at random by the client … the client MUST pick a fresh masking key from
-    /// the set of allowed 32-bit values" (section 5.3): one for each frame, fragments and control frames included.
+    /// "The masking key is a 32-bit value chosen at random by the client … the client MUST pick a fresh masking key
+    /// from the set of allowed 32-bit values" (section 5.3): one for each frame, including fragments and control
+    /// frames.
     ///
-    /// After a `fork` without an `exec` both processes draw the same keys from the thread that forked; new threads do not.
+    /// After a `fork` without an `exec`, the thread that forked gets the same keys in both processes; new threads do
+    /// not.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no randomness.
     ///
     /// ```
     /// use sansocket::frame::{FrameHeader, MaskKey, Opcode, apply_mask};
     ///
     /// let mut payload = *b"Hello";
     /// let key = MaskKey::random();
-    /// let header = FrameHeader { fin: true, rsv1: false, opcode: Opcode::Text, mask: Some(key), payload_len: 5 };
+    /// let header = FrameHeader::new(Opcode::Text, 5).mask(Some(key));
     /// apply_mask(&mut payload, key, 0);
     ///
     /// let mut head = [0; FrameHeader::MAX_LEN];
@@ -42,7 +48,7 @@ impl MaskKey {
         THREAD_KEYS.with(ThreadKeys::next)
     }
 
-    /// The same, unless more would have to be generated first.
+    /// The next key that is already generated; `None` if there is none.
     #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn ready() -> Option<Self> {
@@ -50,7 +56,7 @@ impl MaskKey {
     }
 }
 
-/// Masks or unmasks `payload` in place. `offset` is how many bytes of the frame's payload came before it.
+/// Masks or unmasks `payload` in place. `offset` is the number of payload bytes in the same frame before it.
 ///
 /// ```
 /// use sansocket::frame::{MaskKey, apply_mask};
@@ -68,8 +74,16 @@ pub fn apply_mask(payload: &mut [u8], key: MaskKey, offset: usize) {
     xor::mask(payload, InPlace, Key::new(key.0).after(offset));
 }
 
-/// [`apply_mask`] from one place to another in one pass: `to` becomes `from`, masked or unmasked. Where the lengths
-/// differ, the shorter one counts.
+/// Copies `from` to `to` and masks or unmasks it in the same pass; `offset` as in [`apply_mask`]. Stops at the end of
+/// the shorter slice.
+///
+/// ```
+/// use sansocket::frame::{MaskKey, copy_masked};
+///
+/// let mut text = [0; 5];
+/// copy_masked(&mut text, &[0x7f, 0x9f, 0x4d, 0x51, 0x58], MaskKey([0x37, 0xfa, 0x21, 0x3d]), 0);
+/// assert_eq!(&text, b"Hello");
+/// ```
 #[inline]
 pub fn copy_masked(to: &mut [u8], from: &[u8], key: MaskKey, offset: usize) {
     let len = to.len().min(from.len());
@@ -78,18 +92,32 @@ pub fn copy_masked(to: &mut [u8], from: &[u8], key: MaskKey, offset: usize) {
     xor::mask(to, from, Key::new(key.0).after(offset));
 }
 
-/// Where the masking keys of a client come from: asked once for every frame.
+/// The source of a client's masking keys, called once for every frame.
 ///
-/// "The masking key needs to be unpredictable … derived from a strong source of entropy" (section 5.3): an
-/// implementation is a cryptographic generator, seeded with 32 bytes that nobody else knows. Under the `std` feature
-/// [`Connection::new`](crate::Connection::new) brings one; its keys are those of `MaskKey::random`.
-pub trait MaskKeys {
-    /// A key that cannot be told from the ones before it.
+/// "The masking key needs to be unpredictable … derived from a strong source of entropy" (section 5.3). An
+/// implementation must guarantee that nobody can predict a key, even from all earlier keys: use a cryptographic
+/// generator with a secret seed of 32 bytes. Predictable keys let a script choose bytes on the wire and so attack
+/// proxies (section 10.3). With the `std` feature, `MaskKey::random` is the default source.
+///
+/// ```
+/// use sansocket::frame::{MaskKey, MaskKeySource};
+///
+/// /// The random generator of a board.
+/// struct Hardware(fn() -> [u8; 4]);
+///
+/// impl MaskKeySource for Hardware {
+///     fn next_key(&mut self) -> MaskKey {
+///         MaskKey((self.0)())
+///     }
+/// }
+/// ```
+pub trait MaskKeySource {
+    /// A fresh key for the next frame.
     fn next_key(&mut self) -> MaskKey;
 }
 
-/// Keys of ChaCha12 seeded by the operating system, one generator per thread. What it generates at a time is kept where
-/// a key costs a load; it has no destructor, so that no state has to be checked first.
+/// A thread's ChaCha12 generator, seeded by the operating system, and up to 64 keys generated in advance, so that most
+/// keys cost one load. No field has a destructor, so access to the thread-local needs no check of its state.
 #[cfg(feature = "std")]
 struct ThreadKeys {
     keys: [Cell<u32>; 64],
@@ -137,12 +165,13 @@ impl ThreadKeys {
     }
 }
 
-/// Bytes from the operating system.
+/// Random bytes from the operating system.
 #[cfg(feature = "std")]
 pub(crate) fn os_random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // Without randomness no frame may be sent, and no peer is at fault: nothing on such a system can go on.
-    #[expect(clippy::expect_used, reason = "section 5.3 leaves no way to go on")]
+    // Section 5.3 requires unpredictable keys, so a client without randomness cannot send a frame. The peer is not at
+    // fault.
+    #[expect(clippy::expect_used, reason = "no frame can be sent without randomness (section 5.3)")]
     getrandom::fill(&mut bytes).expect("the operating system has no randomness");
     bytes
 }
@@ -159,7 +188,8 @@ mod tests {
         payload.iter().enumerate().map(|(i, byte)| byte ^ key.0[(i + offset) % 4]).collect()
     }
 
-    /// Both ways of masking `len` bytes that begin `start` bytes behind a cache line, against the definition.
+    /// Masks `len` bytes that begin `start` bytes behind a cache line, in place and by copying, and compares both with
+    /// the definition.
     fn check(start: usize, len: usize, key: MaskKey, offset: usize) {
         let mut storage: Vec<u8> = (0..=u8::MAX).chain(0..=250).cycle().take(start + len + 192).collect();
         let start = start + (storage.as_ptr() as usize).wrapping_neg() % 64;
@@ -171,18 +201,18 @@ mod tests {
         let around = to.clone();
         copy_masked(&mut to[payload.clone()], &storage[payload.clone()], key, offset);
         assert_eq!(to[payload.clone()], expected[payload.clone()], "{start} {len} {key:?} {offset}");
-        assert_eq!(to[..payload.start], around[..payload.start], "nothing before it is written");
-        assert_eq!(to[payload.end..], around[payload.end..], "nothing behind it is written");
+        assert_eq!(to[..payload.start], around[..payload.start], "bytes before the payload are unchanged");
+        assert_eq!(to[payload.end..], around[payload.end..], "bytes behind the payload are unchanged");
 
         let before = storage.clone();
         apply_mask(&mut storage[payload.clone()], key, offset);
         assert_eq!(storage, expected, "{start} {len} {key:?} {offset}");
         apply_mask(&mut storage[payload], key, offset);
-        assert_eq!(storage, before, "masking twice is masking not at all");
+        assert_eq!(storage, before, "masking twice restores the payload");
     }
 
     #[test]
-    fn section_5_3_holds_for_every_short_payload_wherever_it_lies() {
+    fn section_5_3_short_payloads_at_every_alignment() {
         for len in 0..300 {
             for start in 0..32 {
                 for offset in 0..4 {
@@ -193,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn section_5_3_holds_at_and_around_a_cache_line_and_at_any_offset() {
+    fn section_5_3_payloads_at_cache_line_edges_and_large_offsets() {
         for start in [0, 1, 63] {
             for len in [1, 63, 64, 65, 127, 128, 129, 191, 192, 193, 1000] {
                 for offset in [0, 3, usize::MAX - 1000] {
@@ -213,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_is_masked_the_same_in_pieces() {
+    fn payload_masked_in_two_parts_equals_the_whole() {
         let key = MaskKey([0x37, 0xFA, 0x21, 0x3D]);
         let payload: Vec<u8> = (0..=255).cycle().take(20_000).collect();
         let expected = byte_by_byte(&payload, key, 0);
@@ -228,19 +258,19 @@ mod tests {
 
     #[cfg(feature = "std")]
     #[test]
-    fn keys_do_not_repeat_where_more_are_generated_nor_in_another_thread() {
+    fn keys_do_not_repeat_across_refills_and_threads() {
         let draw = || (0..200).map(|_| MaskKey::random()).collect::<Vec<_>>();
         let mut keys = draw();
         keys.extend(std::thread::spawn(draw).join().unwrap());
         let distinct: std::collections::HashSet<_> = keys.iter().collect();
-        assert!(distinct.len() > 395, "chance alone repeats one now and then, not five");
+        assert!(distinct.len() > 395, "five repeated keys are no coincidence");
     }
 
     #[cfg(feature = "std")]
     #[test]
-    fn a_key_is_ready_until_more_have_to_be_generated() {
+    fn first_refill_makes_64_keys_ready() {
         let first_batch = || {
-            assert_eq!(MaskKey::ready(), None, "none was generated in this thread");
+            assert_eq!(MaskKey::ready(), None, "a new thread has no keys");
             MaskKey::random();
             (1..).take_while(|_| MaskKey::ready().is_some()).count()
         };
@@ -248,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn copying_stops_at_the_shorter_side() {
+    fn copying_stops_at_the_end_of_the_shorter_slice() {
         let mut to = [0; 3];
         copy_masked(&mut to, &[1, 2, 3, 4, 5], MaskKey([0; 4]), 0);
         assert_eq!(to, [1, 2, 3]);

@@ -1,5 +1,5 @@
 //! Frames (RFC 6455 section 5), without allocation: headers, masking, the body of a Close frame, and the streaming
-//! [`Decoder`] for whoever relays or stores frames without wanting messages.
+//! [`Decoder`] for programs that relay or store frames and need no messages.
 //!
 //! ```
 //! use sansocket::frame::{FrameHeader, MaskKey, Opcode};
@@ -16,20 +16,21 @@
 //! ```
 
 pub(crate) mod close;
-pub(crate) mod common;
 pub(crate) mod decoder;
+pub(crate) mod fast_path;
 pub(crate) mod mask;
 pub(crate) mod rules;
 mod xor;
 
 pub use close::{CloseCode, CloseFrame};
-pub use decoder::{Chunk, Decoder};
-pub use mask::{MaskKey, MaskKeys, apply_mask, copy_masked};
+pub use decoder::{Decoder, FrameChunk};
+pub use mask::{MaskKey, MaskKeySource, apply_mask, copy_masked};
 pub use rules::Limits;
 
 use crate::error::ProtocolError;
+use crate::setters::setters;
 
-/// What a frame is (section 5.2). The opcodes that are not here are errors.
+/// The kind of a frame (section 5.2). Any other opcode on the wire is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Opcode {
@@ -41,9 +42,9 @@ pub enum Opcode {
     Binary = 0x2,
     /// The closing handshake.
     Close = 0x8,
-    /// "Are you there?"
+    /// Asks for a Pong, to check that the peer responds.
     Ping = 0x9,
-    /// The answer to a Ping, or a sign of life unasked.
+    /// The answer to a Ping, or an unsolicited sign of life.
     Pong = 0xA,
 }
 
@@ -60,24 +61,41 @@ impl Opcode {
         })
     }
 
-    /// "Control frames are identified by opcodes where the most significant bit of the opcode is 1" (section 5.5).
+    /// Whether the frame is a control frame: Close, Ping or Pong. "Control frames are identified by opcodes where the
+    /// most significant bit of the opcode is 1" (section 5.5).
+    ///
+    /// ```
+    /// use sansocket::frame::Opcode;
+    ///
+    /// assert!(Opcode::Ping.is_control() && !Opcode::Text.is_control());
+    /// ```
     pub fn is_control(self) -> bool {
         self as u8 & 0x8 != 0
     }
 }
 
-/// Everything in a frame before its payload.
+/// The header of a frame: all bytes before the payload.
+///
+/// ```
+/// use sansocket::frame::{FrameHeader, MaskKey, Opcode};
+///
+/// let header = FrameHeader::new(Opcode::Text, 3).fin(false).mask(Some(MaskKey([1, 2, 3, 4])));
+/// let mut out = [0; FrameHeader::MAX_LEN];
+/// let len = header.encode(&mut out);
+/// assert_eq!(out[..len], [0x01, 0x83, 1, 2, 3, 4]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FrameHeader {
     /// Whether this is the last frame of its message.
     pub fin: bool,
-    /// The one reserved bit that has found a use: a compressed message (RFC 7692 section 6).
+    /// RSV1: the message is compressed (RFC 7692 section 6).
     pub rsv1: bool,
-    /// What the frame is.
+    /// The kind of frame.
     pub opcode: Opcode,
-    /// The key that the payload is masked with, where it is.
+    /// The masking key; `None` for a payload that is not masked.
     pub mask: Option<MaskKey>,
-    /// How many bytes follow the header. Below 2^63.
+    /// The length of the payload in bytes, below 2^63.
     pub payload_len: u64,
 }
 
@@ -87,17 +105,25 @@ const RSV2_RSV3: u8 = 0x30;
 const MASK: u8 = 0x80;
 
 impl FrameHeader {
-    /// The longest header: two bytes, a 64-bit length, a masking key.
+    /// The longest header in bytes: two, a 64-bit length, a masking key.
     pub const MAX_LEN: usize = 14;
 
-    /// Reads the header at the front of `bytes` and gives its length. `None` means that more bytes are needed; a
-    /// violation is reported as soon as the bytes that show it are there.
+    /// The header of a whole message (`fin`), without `rsv1` and not masked. `payload_len` is in bytes, below 2^63.
+    #[inline]
+    pub fn new(opcode: Opcode, payload_len: u64) -> Self {
+        Self { fin: true, rsv1: false, opcode, mask: None, payload_len }
+    }
+
+    setters! { fin: bool, rsv1: bool, mask: Option<MaskKey> }
+
+    /// Decodes the header at the front of `bytes`; returns the header and its length in bytes. `None` means that more
+    /// bytes are needed. The module's documentation has an example.
     ///
     /// # Errors
     ///
-    /// The rules that can be told from a header alone: RSV2 and RSV3, unknown opcodes, control frames that are
-    /// fragmented or long, lengths not minimal or of 2^63 and more (sections 5.2 and 5.5). RSV1, masking by role and the
-    /// order of frames depend on the connection: [`Decoder`] checks them.
+    /// As soon as `bytes` show a violation: RSV2 or RSV3 is set, the opcode is unknown, a control frame is fragmented
+    /// or longer than 125 bytes, the length is not encoded minimally or is 2^63 or more (sections 5.2 and 5.5). RSV1,
+    /// masking and the order of frames depend on the connection: [`Decoder`] checks them.
     pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
         let Some((&first, rest)) = bytes.split_first() else { return Ok(None) };
         if first & RSV2_RSV3 != 0 {
@@ -143,9 +169,13 @@ impl FrameHeader {
         Ok(Some((header, bytes.len() - rest.len())))
     }
 
-    /// Writes the header to the front of `out` and gives its length.
+    /// Writes the header to the front of `out` and returns its length in bytes.
+    ///
+    /// # Panics
+    ///
+    /// In debug builds, if `payload_len` is 2^63 or more.
     pub fn encode(&self, out: &mut [u8; Self::MAX_LEN]) -> usize {
-        debug_assert!(self.payload_len <= i64::MAX as u64, "no length of 2^63 or more can be sent");
+        debug_assert!(self.payload_len <= i64::MAX as u64, "the payload length must be below 2^63");
         let fin = if self.fin { FIN } else { 0 };
         let rsv1 = if self.rsv1 { RSV1 } else { 0 };
         let mask = if self.mask.is_some() { MASK } else { 0 };
@@ -169,7 +199,7 @@ impl FrameHeader {
     }
 }
 
-/// Copies `bytes` to their place and gives their number.
+/// Copies `bytes` to position `at` and returns their number.
 fn put(to: &mut [u8], at: usize, bytes: &[u8]) -> usize {
     if let Some(to) = to.get_mut(at..at + bytes.len()) {
         to.copy_from_slice(bytes);
@@ -186,13 +216,13 @@ mod tests {
     const KEY: MaskKey = MaskKey([1, 2, 3, 4]);
 
     fn header(opcode: Opcode, mask: Option<MaskKey>, payload_len: u64) -> FrameHeader {
-        FrameHeader { fin: true, rsv1: false, opcode, mask, payload_len }
+        FrameHeader::new(opcode, payload_len).mask(mask)
     }
 
-    /// The header, its bytes: checked in both directions, and for `None` at every shorter length.
+    /// Each row: a header and its bytes. It is encoded, decoded, and incomplete at every shorter length.
     // req: 6455-5.2-f, 6455-5.2-g, 6455-5.2-i, 6455-5.2-j
     #[test]
-    fn section_5_2_lengths_at_their_boundaries() {
+    fn section_5_2_payload_lengths_at_boundaries() {
         let rows: [(FrameHeader, &[u8]); 9] = [
             (header(Opcode::Text, None, 0), b"\x81\x00"),
             (header(Opcode::Text, Some(KEY), 5), b"\x81\x85\x01\x02\x03\x04"),
@@ -218,10 +248,10 @@ mod tests {
         }
     }
 
-    /// A violation, at the shortest input that shows it.
+    /// Each row: the shortest input that shows a violation.
     // req: 6455-5.2-c, 6455-5.2-d, 6455-5.2-h, 6455-5.2-j, 6455-5.5-b, 6455-5.5-c
     #[test]
-    fn section_5_2_and_5_5_violations() {
+    fn section_5_2_and_5_5_violations_are_reported_at_once() {
         use ProtocolError::*;
         let rows: [(&[u8], ProtocolError); 11] = [
             (b"\xa1", ReservedBits),
@@ -245,7 +275,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn encode_then_decode_is_identity(
+        fn encoded_header_is_decoded_unchanged(
             fin: bool, rsv1: bool, opcode in 0usize..6, key: Option<[u8; 4]>, payload_len in 0..=i64::MAX as u64,
         ) {
             use Opcode::*;

@@ -1,19 +1,28 @@
-//! Which frame may come next: the rules of sections 5.1, 5.2 and 5.4 that depend on what came before, and the limits
-//! of section 10.4.
+//! Which frame may come next: the rules of sections 5.1, 5.2 and 5.4 that depend on earlier frames, and the limits of
+//! section 10.4.
 
 use super::{FrameHeader, Opcode};
 use crate::error::ProtocolError;
 use crate::role::Role;
+use crate::setters::setters;
 
-/// What a peer may make this endpoint handle or hold. All inclusive; exceeded, the connection fails with 1009 as soon
-/// as the frame header shows it, before any of the payload.
+/// Limits on frames and messages from the peer, all inclusive. A frame header that exceeds one fails the connection
+/// with 1009 at once, before its payload arrives.
+///
+/// ```
+/// use sansocket::Limits;
+///
+/// let limits = Limits::default().max_message_len(1 << 20).max_fragments(1000);
+/// assert_eq!(limits.max_frame_len, 16 << 20);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// The longest payload of one data frame, in bytes. Default: 16 MiB.
     pub max_frame_len: u64,
-    /// The longest message, over all its frames, in bytes. Default: 16 MiB.
+    /// The longest message, the sum of its frames' payloads, in bytes. Default: 16 MiB.
     pub max_message_len: u64,
-    /// The most frames in one message, empty ones included. Default: 131,072 (8 MiB in 64-byte fragments).
+    /// The most frames in one message, including empty ones. Default: 131,072 (8 MiB in 64-byte fragments).
     pub max_fragments: u32,
 }
 
@@ -23,7 +32,18 @@ impl Default for Limits {
     }
 }
 
-/// What a frame carries, continuations resolved to the message that they continue.
+impl Limits {
+    setters! { max_frame_len: u64, max_message_len: u64, max_fragments: u32 }
+
+    /// A payload shorter than this breaks no limit as a message in one frame, and its length has at most 16 bits. The fast
+    /// path compares with this alone.
+    pub(crate) fn whole_below(&self) -> u32 {
+        let longest = u16::try_from(self.max_frame_len.min(self.max_message_len)).unwrap_or(u16::MAX);
+        if self.max_fragments == 0 { 0 } else { u32::from(longest) + 1 }
+    }
+}
+
+/// What a frame carries. A continuation carries what its message carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
@@ -33,79 +53,96 @@ pub(crate) enum Kind {
     Pong,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
-    role: Role,
-    /// The fragmented message under way.
-    message: Option<Message>,
+impl Kind {
+    /// Whether this is a message or a part of one, and no control frame.
+    #[inline]
+    pub(crate) fn is_data(self) -> bool {
+        matches!(self, Self::Text | Self::Binary)
+    }
 }
 
+/// A fragmented message whose last frame has not been admitted yet.
 #[derive(Clone, Copy, Debug)]
-struct Message {
+pub(crate) struct Fragmented {
     kind: Kind,
+    /// The payload lengths of its frames so far, in bytes.
     len: u64,
     fragments: u32,
 }
 
-impl Rules {
-    pub(crate) fn new(role: Role) -> Self {
-        Self { role, message: None }
+/// Checks the header of the next frame. Gives what the frame carries, and the fragmented message that is under way after it.
+pub(crate) fn admit(
+    role: Role,
+    message: Option<Fragmented>,
+    header: &FrameHeader,
+    limits: &Limits,
+) -> Result<(Kind, Option<Fragmented>), ProtocolError> {
+    // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values" (section 5.2).
+    if header.rsv1 {
+        return Err(ProtocolError::ReservedBits);
     }
-
-    /// Whether no fragmented message is under way.
-    pub(crate) fn is_between_messages(&self) -> bool {
-        self.message.is_none()
+    // "A server MUST close the connection upon receiving a frame that is not masked … A client MUST close a
+    // connection if it detects a masked frame" (section 5.1).
+    match (role, header.mask) {
+        (Role::Server, None) => return Err(ProtocolError::NotMasked),
+        (Role::Client, Some(_)) => return Err(ProtocolError::Masked),
+        _ => {}
     }
-
-    /// Lets the frame in and tells what it carries, or says which rule it breaks.
-    pub(crate) fn admit(&mut self, header: &FrameHeader, limits: &Limits) -> Result<Kind, ProtocolError> {
-        // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values" (section 5.2).
-        if header.rsv1 {
-            return Err(ProtocolError::ReservedBits);
-        }
-        // "A server MUST close the connection upon receiving a frame that is not masked … A client MUST close a
-        // connection if it detects a masked frame" (section 5.1).
-        match (self.role, header.mask) {
-            (Role::Server, None) => return Err(ProtocolError::NotMasked),
-            (Role::Client, Some(_)) => return Err(ProtocolError::Masked),
-            _ => {}
-        }
-        match header.opcode {
-            Opcode::Close => Ok(Kind::Close),
-            Opcode::Ping => Ok(Kind::Ping),
-            Opcode::Pong => Ok(Kind::Pong),
-            data => self.admit_data(data, header.fin, header.payload_len, limits),
-        }
+    match header.opcode {
+        Opcode::Close => Ok((Kind::Close, message)),
+        Opcode::Ping => Ok((Kind::Ping, message)),
+        Opcode::Pong => Ok((Kind::Pong, message)),
+        data => admit_data(message, data, header.fin, header.payload_len, limits),
     }
+}
 
-    /// The same for a data frame that is masked as it should be and has no reserved bit set.
-    #[inline]
-    pub(crate) fn admit_data(
-        &mut self,
-        opcode: Opcode,
-        fin: bool,
-        payload_len: u64,
-        limits: &Limits,
-    ) -> Result<Kind, ProtocolError> {
-        let message = match (opcode, self.message) {
-            (Opcode::Continuation, Some(message)) => message,
-            (Opcode::Continuation, None) => return Err(ProtocolError::NothingToContinue),
-            (_, Some(_)) => return Err(ProtocolError::InterleavedMessage),
-            (Opcode::Text, None) => Message { kind: Kind::Text, len: 0, fragments: 0 },
-            (_, None) => Message { kind: Kind::Binary, len: 0, fragments: 0 },
-        };
-        if payload_len > limits.max_frame_len {
-            return Err(ProtocolError::FrameTooLong);
+/// [`admit`] for a data frame whose masking and reserved bits are right.
+#[inline]
+pub(crate) fn admit_data(
+    message: Option<Fragmented>,
+    opcode: Opcode,
+    fin: bool,
+    payload_len: u64,
+    limits: &Limits,
+) -> Result<(Kind, Option<Fragmented>), ProtocolError> {
+    let message = match (opcode, message) {
+        (Opcode::Continuation, Some(message)) => message,
+        (Opcode::Continuation, None) => return Err(ProtocolError::NothingToContinue),
+        (_, Some(_)) => return Err(ProtocolError::InterleavedMessage),
+        (Opcode::Text, None) => Fragmented { kind: Kind::Text, len: 0, fragments: 0 },
+        (_, None) => Fragmented { kind: Kind::Binary, len: 0, fragments: 0 },
+    };
+    if payload_len > limits.max_frame_len {
+        return Err(ProtocolError::FrameTooLong { len: payload_len, limit: limits.max_frame_len });
+    }
+    let len = message.len.saturating_add(payload_len);
+    if len > limits.max_message_len {
+        return Err(ProtocolError::MessageTooLong { len, limit: limits.max_message_len });
+    }
+    let fragments = message.fragments.saturating_add(1);
+    if fragments > limits.max_fragments {
+        return Err(ProtocolError::TooManyFragments { limit: limits.max_fragments });
+    }
+    Ok((message.kind, (!fin).then_some(Fragmented { kind: message.kind, len, fragments })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_messages_below_the_bound_break_no_limit() {
+        let default = Limits::default();
+        let rows = [
+            (default, 1 << 16),
+            (default.max_frame_len(100), 101),
+            (default.max_message_len(50), 51),
+            (default.max_frame_len(0), 1),
+            (default.max_fragments(1), 1 << 16),
+            (default.max_fragments(0), 0),
+        ];
+        for (limits, expected) in rows {
+            assert_eq!(limits.whole_below(), expected, "{limits:?}");
         }
-        let len = message.len.saturating_add(payload_len);
-        if len > limits.max_message_len {
-            return Err(ProtocolError::MessageTooLong);
-        }
-        let fragments = message.fragments.saturating_add(1);
-        if fragments > limits.max_fragments {
-            return Err(ProtocolError::TooManyFragments);
-        }
-        self.message = (!fin).then_some(Message { kind: message.kind, len, fragments });
-        Ok(message.kind)
     }
 }

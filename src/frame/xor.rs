@@ -1,28 +1,29 @@
-//! The arithmetic of masking, in place and while copying: octet *i* is XORed with octet *i* mod 4 of the key.
+//! Masking in place and while copying: octet *i* is XORed with octet *i* mod 4 of the key (RFC 6455 section 5.3).
 //!
-//! A payload is covered by its first block and its last, which overlap. Both are read before either is written; where
-//! octets are covered twice, the same is written twice. Nothing wider than the payload is read or written.
+//! The first and the last block of a payload may overlap. Both are read before either is written, so octets in both get
+//! the same value twice. No octet outside the payload is read or written.
 //!
 //! ```text
 //!   1..=127 octets   ├── first ──┤           blocks of the greatest power of two that fits
 //!                          ├── last ───┤
 //!
-//!   from 128 on      ├── first ──┤           64 octets at a time, with AVX2 where the processor has it;
-//!                        ├ block ┼ block ┤   the blocks in between begin at multiples of 64
+//!   128 and more     ├── first ──┤           blocks of 64 octets, with AVX2 if the processor has it;
+//!                        ├ block ┼ block ┤   those in between begin at addresses that are multiples of 64
 //!                                ├── last ───┤
 //! ```
 //!
-//! A function is written once for both: masking in place is copying from [`InPlace`].
+//! Masking in place is copying from [`InPlace`], so one set of functions serves both.
 
-/// Where the octets come from that are written, masked, to a slice of the same length.
+/// The octets to mask, as many as the slice that they are written to.
 pub(super) trait Source: Copy {
-    /// All of them. `to` is what will be written.
+    /// All octets. `to` is the slice that they are written to.
     fn octets<'a>(&'a self, to: &'a [u8]) -> &'a [u8];
 
-    /// Those after the first `len`.
+    /// The source without its first `len` octets.
     fn after(self, len: usize) -> Self;
 }
 
+/// The slice itself is the source.
 #[derive(Clone, Copy)]
 pub(super) struct InPlace;
 
@@ -50,7 +51,7 @@ impl Source for &[u8] {
     }
 }
 
-/// The key twice, as a number whose lowest octet comes first.
+/// The key twice, as a little-endian number.
 #[derive(Clone, Copy)]
 pub(super) struct Key(u64);
 
@@ -60,15 +61,15 @@ impl Key {
         Self(u64::from(u32::from_le_bytes(octets)) * 0x1_0000_0001)
     }
 
-    /// The key as it stands `len` octets later.
+    /// The key for the payload after its first `len` octets.
     #[inline(always)]
     pub(super) fn after(self, len: usize) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "less than four")]
+        #[expect(clippy::cast_possible_truncation, reason = "a remainder of 4 is below 4")]
         let octets = (len % 4) as u32;
         Self(self.0.rotate_right(8 * octets))
     }
 
-    /// Words of eight octets, or one of less: LLVM makes vector instructions of these, and of nothing that is simpler.
+    /// Masks words of eight octets; the last may be shorter. LLVM vectorises this form, but not the simpler ones.
     #[inline(always)]
     fn mask<const N: usize>(self, mut octets: [u8; N]) -> [u8; N] {
         for octets in octets.chunks_mut(8) {
@@ -81,7 +82,7 @@ impl Key {
     }
 }
 
-/// Masks `from` into `to`: lengths up to 31 where it is called. `None` where nothing is to be done.
+/// Masks `from` into `to`, inline up to 31 octets. The `Option` serves `?`; an empty payload gives `None`.
 #[inline(always)]
 pub(super) fn mask(to: &mut [u8], from: impl Source, key: Key) -> Option<()> {
     match to.len() {
@@ -103,7 +104,7 @@ fn long(to: &mut [u8], from: impl Source, key: Key) -> Option<()> {
     }
 }
 
-/// A cache line, too: an aligned block never straddles two.
+/// The octets of a block. A cache line has 64 too, so that an aligned block lies in one line.
 const BLOCK: usize = 64;
 
 #[cfg_attr(feature = "std", multiversion::multiversion(targets("x86_64+avx2"), dispatcher = "direct"))]
@@ -119,7 +120,7 @@ fn blocks<F: Source>(to: &mut [u8], from: F, key: Key) -> Option<()> {
     ends.write(to)
 }
 
-/// The first and the last `N` octets of a payload, masked and not yet written.
+/// The first and the last `N` octets of a payload, masked but not yet written.
 struct Ends<const N: usize> {
     first: [u8; N],
     last: [u8; N],

@@ -9,20 +9,22 @@ use alloc::vec::Vec;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use super::chunked;
 use super::head::{Headers, Scanner, StatusLine, Writer};
-use super::url::Url;
-use super::{ACCEPT_LEN, accept_key, extensions, is_free_header, is_token, lists_token};
-use crate::buffer::Buffer;
+use super::lines::may_begin_response;
+use super::url::{self, Url};
+use super::{ACCEPT_LEN, accept_key, elements, extensions, is_free_header, is_token, list, lists_token};
 use crate::config::Config;
+use crate::connection::Inbox;
 use crate::connection::{Connection, Keys, Output};
 use crate::error::{HandshakeError, Refusal};
-use crate::frame::MaskKeys;
+use crate::frame::MaskKeySource;
 use crate::role::Role;
 
 /// How many 1xx responses may come before the final one.
 const MAX_INTERIM: u8 = 8;
 
-/// Where to connect, and what to ask for.
+/// The request of an opening handshake: the URL, and what to add to it.
 ///
 /// ```
 /// use sansocket::handshake::client::Request;
@@ -37,22 +39,26 @@ const MAX_INTERIM: u8 = 8;
 #[derive(Clone, Debug)]
 pub struct Request {
     url: Url,
+    /// The caller's `Host`, in place of the URL's.
+    host: Option<String>,
     subprotocols: Vec<String>,
     headers: Vec<(String, String)>,
+    /// The first thing in it that cannot be sent.
     fault: Option<HandshakeError>,
 }
 
 impl Request {
-    /// A request for a `ws://` or `wss://` URL (section 3). A `user:password@` in it becomes basic authentication.
+    /// A request for a `ws://` or `wss://` URL (section 3). `user:password@` in it is sent as basic authentication.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::BadUrl`] for another scheme, no host, a bad port, a fragment ("MUST NOT be used on these
-    /// URIs"), and any character that must be percent-encoded or is not ASCII: nothing is encoded on the caller's
-    /// behalf.
+    /// [`BadUrl`](HandshakeError::BadUrl) for another scheme, no host, a bad port, a fragment ("MUST NOT be used on these
+    /// URIs"), and a character that must be percent-encoded or is not ASCII. Nothing is encoded for the caller. Path and query
+    /// are sent as they are; `[ ] { } | ^` and a `%` that encodes nothing are accepted there, as browsers leave them.
     pub fn new(url: &str) -> Result<Self, HandshakeError> {
         let url = Url::parse(url).map_err(HandshakeError::BadUrl)?;
-        let mut request = Self { subprotocols: Vec::new(), headers: Vec::new(), fault: None, url };
+        let mut request =
+            Self { host: None, subprotocols: Vec::new(), headers: Vec::new(), fault: None, url };
         if let Some(credentials) = request.url.credentials.take() {
             let value = format!("Basic {}", BASE64_STANDARD.encode(credentials));
             request.headers.push(("Authorization".into(), value));
@@ -60,36 +66,56 @@ impl Request {
         Ok(request)
     }
 
-    /// Offers a subprotocol; the one offered first is liked best. One that is not a token, or offered twice, is an error
-    /// in [`Handshake::new`].
+    /// Sets the request target in place of the URL's path and query. The target is sent byte for byte, for a proxy that passes
+    /// on what it received. It must begin with `/` and be visible ASCII without `#`; any other is an error in
+    /// [`Handshake::new`].
+    #[must_use]
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        let target = target.into();
+        if !target.starts_with('/') || !url::is_target(target.as_bytes()) {
+            self.fault.get_or_insert(HandshakeError::BadUrl("the request target cannot be sent"));
+        }
+        self.url.resource = target;
+        self
+    }
+
+    /// Offers a subprotocol, in order of preference. One that is not a token, or is offered twice, is an error in
+    /// [`Handshake::new`].
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
         if !is_token(name.as_bytes()) || self.subprotocols.contains(&name) {
-            self.fault.get_or_insert(HandshakeError::BadSubprotocol);
+            self.fault.get_or_insert_with(|| HandshakeError::BadSubprotocol(name.as_str().into()));
         }
         self.subprotocols.push(name);
         self
     }
 
-    /// Says which page asks for the connection, as a browser would: "the ASCII serialization of origin" (section 4.1,
-    /// RFC 6454), so anything but visible ASCII is an error in [`Handshake::new`].
+    /// Sets the origin, as a browser does for the page that asks: "the ASCII serialization of origin" (section 4.1, RFC 6454).
+    /// Anything but visible ASCII is an error in [`Handshake::new`].
     #[must_use]
     pub fn origin(self, origin: impl Into<String>) -> Self {
         self.header("Origin", origin)
     }
 
-    /// Adds a header; an `Origin` or an `Authorization` in place of one that was there. Those that the handshake itself sets are an error in [`Handshake::new`], as is a name that is not
-    /// a token and a value with a control character in it.
+    /// Adds a header. An `Origin` or an `Authorization` replaces an earlier one. A `Host` replaces that of the URL in the
+    /// request; [`host`](Self::host) and [`port`](Self::port), where the connection goes, stay those of the URL.
+    ///
+    /// These are errors in [`Handshake::new`]: any other header that the handshake sets itself, a name that is not a token, a
+    /// value with a control character, a `Host` that is not a host name or address with an optional port.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
+        if name.eq_ignore_ascii_case("Host") && url::is_authority(&value) {
+            self.host = Some(value);
+            return self;
+        }
         let is_origin = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_free_header(&name, &value) || (name.eq_ignore_ascii_case("Origin") && !is_origin(&value)) {
-            self.fault.get_or_insert(HandshakeError::BadHeader);
+            self.fault.get_or_insert_with(|| HandshakeError::BadHeader(name.as_str().into()));
         }
-        // Two of either mean nothing: one in the URL gives way, as does the one before. "The user agent MUST NOT include more
-        // than one Origin header field in any HTTP request" (RFC 6454 section 7.3).
+        // "The user agent MUST NOT include more than one Origin header field in any HTTP request" (RFC 6454 section 7.3). Two
+        // `Authorization` headers have no meaning either, so the caller's replaces that of the URL.
         if ["Authorization", "Origin"].iter().any(|sole| name.eq_ignore_ascii_case(sole)) {
             self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
         }
@@ -102,24 +128,30 @@ impl Request {
         self.url.host.trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// The port: 80 for `ws:` and 443 for `wss:` where the URL has none.
+    /// The port. Without one in the URL, 80 for `ws:` and 443 for `wss:`.
     pub fn port(&self) -> u16 {
         self.url.port
     }
 
-    /// Whether the URL is `wss:`, so that the handshake goes through TLS.
+    /// Whether the URL is `wss:`, which needs TLS.
     pub fn is_secure(&self) -> bool {
         self.url.secure
     }
 
-    /// What cannot be sent of it, if anything.
-    pub(crate) fn check(&self) -> Result<(), HandshakeError> {
+    /// Whether this request can be sent. [`Handshake::new`] checks it, too; a program may want to know before it connects.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that cannot be: [`BadHeader`](HandshakeError::BadHeader),
+    /// [`BadSubprotocol`](HandshakeError::BadSubprotocol), or for the target [`BadUrl`](HandshakeError::BadUrl).
+    pub fn check(&self) -> Result<(), HandshakeError> {
         self.fault.clone().map_or(Ok(()), Err)
     }
 
     fn write(&self, key: &str, head: &mut Writer) {
         head.line(&[b"GET ", self.url.resource.as_bytes(), b" HTTP/1.1"]);
-        head.header("Host", self.url.authority().as_bytes());
+        let authority = || self.url.authority();
+        head.header("Host", self.host.clone().unwrap_or_else(authority).as_bytes());
         head.header("Upgrade", b"websocket");
         head.header("Connection", b"Upgrade");
         head.header("Sec-WebSocket-Key", key.as_bytes());
@@ -134,13 +166,17 @@ impl Request {
     }
 }
 
-/// A connection that is still to be opened: the request is in the [`output`](Self::output), the response goes to
-/// [`receive`](Self::receive).
+/// An opening handshake from the client's side.
+///
+/// Write the [`output`](Self::output). Give the handshake what arrives ([`read_from`](Self::read_from),
+/// [`receive`](Self::receive), or [`unfilled`](Self::unfilled) and [`filled`](Self::filled)), then call
+/// [`next_response`](Self::next_response).
 pub struct Handshake {
     config: Arc<Config>,
     scanner: Scanner,
-    /// How many 1xx responses came before the one that counts.
+    /// How many 1xx responses came before the final one.
     interim: u8,
+    inbox: Option<Box<Inbox>>,
     output: Output,
     accept: [u8; ACCEPT_LEN],
     subprotocols: Vec<String>,
@@ -150,13 +186,20 @@ pub struct Handshake {
 
 enum Outcome {
     Pending,
-    Opened,
-    /// An HTTP answer, whose body is still arriving. The number is how many bytes of it are worth waiting for.
-    Refused(Refusal, usize),
-    Failed(HandshakeError),
+    /// The response is not 101, and its body is arriving.
+    Refused(Refusal, Body),
+    /// Every further call gives this error: `Finished` after the connection was handed out.
+    Ended(HandshakeError),
 }
 
-/// The server's answer that opened the connection.
+/// How the body of a refusal ends.
+enum Body {
+    /// After that many bytes, or with the stream.
+    Length(usize),
+    Chunked(chunked::Decoder),
+}
+
+/// The 101 response that opened the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     headers: Headers,
@@ -168,7 +211,7 @@ impl Response {
         &self.headers
     }
 
-    /// The value of the first header of that name, if it is UTF-8.
+    /// The value of the first header of that name, if it is UTF-8. ASCII case of the name does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
     }
@@ -179,25 +222,23 @@ impl Handshake {
     ///
     /// # Errors
     ///
-    /// What the request was built from cannot be sent: [`BadHeader`](HandshakeError::BadHeader),
-    /// [`BadSubprotocol`](HandshakeError::BadSubprotocol).
+    /// As [`Request::check`].
     #[cfg(feature = "std")]
     pub fn new(request: &Request, config: impl Into<Arc<Config>>) -> Result<Self, HandshakeError> {
         Self::start(request, config.into(), crate::frame::mask::os_random(), Keys::Thread)
     }
 
-    /// A handshake with a nonce and mask keys of the caller's choice. "The nonce MUST be selected randomly for each
-    /// connection."
+    /// A handshake with a nonce and masking keys of the caller's choice. "The nonce MUST be selected randomly for each
+    /// connection" (section 4.1).
     ///
     /// # Errors
     ///
-    /// What the request was built from cannot be sent: [`BadHeader`](HandshakeError::BadHeader),
-    /// [`BadSubprotocol`](HandshakeError::BadSubprotocol).
+    /// As [`Request::check`].
     pub fn with_nonce(
         request: &Request,
         config: impl Into<Arc<Config>>,
         nonce: [u8; 16],
-        keys: impl MaskKeys + Send + Sync + 'static,
+        keys: impl MaskKeySource + Send + Sync + 'static,
     ) -> Result<Self, HandshakeError> {
         Self::start(request, config.into(), nonce, Keys::Custom(Box::new(keys)))
     }
@@ -216,6 +257,7 @@ impl Handshake {
             config,
             scanner: Scanner::default(),
             interim: 0,
+            inbox: None,
             output,
             accept: accept_key(key.as_bytes()),
             subprotocols: request.subprotocols.clone(),
@@ -229,62 +271,95 @@ impl Handshake {
         &mut self.output
     }
 
-    /// Takes the response from `input`, or `None` when more bytes are needed. What the server sent behind it stays.
+    pub(super) fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// The open connection and the response that opened it, or `None` if more bytes are needed. The connection has received
+    /// what came behind the response.
     ///
     /// # Errors
     ///
-    /// Something that sections 4.1 and 11.3 do not let pass, or [`Refused`](HandshakeError::Refused) for an HTTP answer,
-    /// once its body has arrived as far as it is kept. Every further call gives the same error; the transport ends.
-    pub fn receive(&mut self, input: &mut Buffer) -> Result<Option<(Connection, Response)>, HandshakeError> {
+    /// The response breaks a rule of section 4.1 or 11.3 or a limit of the [`Config`], or it is
+    /// [`Refused`](HandshakeError::Refused): any status other than 101, given once the part of its body that is kept has
+    /// arrived. Every further call gives the same error. The transport ends.
+    ///
+    /// [`Finished`](HandshakeError::Finished) after the connection has been handed out.
+    pub fn next_response(&mut self) -> Result<Option<(Connection, Response)>, HandshakeError> {
         if let Outcome::Pending = self.outcome {
-            match self.response(input) {
-                Ok(Some(headers)) => return Ok(Some((self.open(&headers), Response { headers }))),
+            match self.response() {
+                Ok(Some((headers, subprotocol))) => {
+                    return Ok(Some((self.open(subprotocol.as_deref()), Response { headers })));
+                }
                 Ok(None) => {}
-                Err(error) => self.outcome = Outcome::Failed(error),
+                Err(error) => self.outcome = Outcome::Ended(error),
             }
         }
         match &mut self.outcome {
-            Outcome::Pending | Outcome::Opened => Ok(None),
-            Outcome::Failed(error) => Err(error.clone()),
-            Outcome::Refused(refusal, wanted) => {
-                let missing = wanted.saturating_sub(refusal.body.len());
-                let arrived = input.unread();
-                let body = arrived.get(..missing.min(arrived.len())).unwrap_or_default();
-                refusal.body.extend_from_slice(body);
-                let complete = refusal.body.len() == *wanted;
-                input.clear();
-                if complete { Err(self.receive_eof()) } else { Ok(None) }
+            Outcome::Pending => Ok(None),
+            Outcome::Ended(error) => {
+                self.inbox.iter_mut().for_each(|inbox| inbox.clear());
+                Err(error.clone())
+            }
+            Outcome::Refused(refusal, body) => {
+                let arrived = self.inbox.as_ref().map_or(&[][..], |inbox| inbox.unread());
+                let is_complete = body.receive(arrived, &mut refusal.body, self.config.max_head_len);
+                self.inbox.iter_mut().for_each(|inbox| inbox.clear());
+                if is_complete { Err(self.end_of_stream()) } else { Ok(None) }
             }
         }
     }
 
-    /// Nothing more arrives: the stream has ended, or whoever waits has waited long enough. Gives the reason why there
-    /// is no connection.
-    pub fn receive_eof(&mut self) -> HandshakeError {
-        match &self.outcome {
-            Outcome::Pending | Outcome::Opened => HandshakeError::UnexpectedEof,
-            Outcome::Refused(refusal, _) => HandshakeError::Refused(Box::new(refusal.clone())),
-            Outcome::Failed(error) => error.clone(),
-        }
+    /// The stream has ended. Gives the error that every further call of [`next_response`](Self::next_response) gives:
+    /// [`Refused`](HandshakeError::Refused) with the body so far if the server refused, the error that the handshake has
+    /// already ended with, otherwise [`UnexpectedEof`](HandshakeError::UnexpectedEof).
+    pub fn end_of_stream(&mut self) -> HandshakeError {
+        self.end(HandshakeError::UnexpectedEof)
     }
 
-    fn open(&mut self, headers: &Headers) -> Connection {
-        self.outcome = Outcome::Opened;
+    /// The deadline has passed. As [`end_of_stream`](Self::end_of_stream), with
+    /// [`TimedOut`](HandshakeError::TimedOut) if the server has neither opened nor refused.
+    pub fn time_out(&mut self) -> HandshakeError {
+        self.end(HandshakeError::TimedOut)
+    }
+
+    fn end(&mut self, error: HandshakeError) -> HandshakeError {
+        let error = match core::mem::replace(&mut self.outcome, Outcome::Pending) {
+            Outcome::Pending => error,
+            Outcome::Refused(refusal, _) => HandshakeError::Refused(Box::new(refusal)),
+            Outcome::Ended(error) => error,
+        };
+        self.outcome = Outcome::Ended(error.clone());
+        error
+    }
+
+    pub(super) fn inbox(&mut self) -> &mut Option<Box<Inbox>> {
+        assert!(!self.is_finished(), "the connection was handed out: give further bytes to it");
+        &mut self.inbox
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        matches!(self.outcome, Outcome::Ended(HandshakeError::Finished))
+    }
+
+    fn open(&mut self, subprotocol: Option<&str>) -> Connection {
+        self.outcome = Outcome::Ended(HandshakeError::Finished);
         let keys = core::mem::replace(&mut self.keys, Keys::Unmasked);
-        let subprotocol = headers.get("Sec-WebSocket-Protocol");
-        Connection::opened(Role::Client, Arc::clone(&self.config), keys, subprotocol, Output::default())
+        let (config, inbox) = (Arc::clone(&self.config), self.inbox.take());
+        Connection::opened(Role::Client, config, keys, subprotocol, Output::default(), inbox)
     }
 
-    /// The headers of a response that opens the connection.
-    fn response(&mut self, input: &mut Buffer) -> Result<Option<Headers>, HandshakeError> {
+    /// The headers of a response that opens the connection, and the subprotocol that it chooses.
+    fn response(&mut self) -> Result<Option<(Headers, Option<String>)>, HandshakeError> {
+        let Some(inbox) = &mut self.inbox else { return Ok(None) };
         let (headers, StatusLine { status, minor_version }) = loop {
-            let head = self.scanner.take(input, &self.config, Headers::of_response)?;
+            let head = self.scanner.take(inbox, &self.config, may_begin_response, Headers::of_response)?;
             let Some((headers, line)) = head else { return Ok(None) };
             if !matches!(line.status, 100 | 102..=199) {
                 break (headers, line);
             }
             // "A client MUST be able to parse one or more 1xx responses received prior to a final response" (RFC 9110
-            // section 15.2). More than a few are a way to keep somebody busy.
+            // section 15.2). The limit is ours: a server must not keep a client busy with them.
             self.interim += 1;
             if self.interim > MAX_INTERIM {
                 return Err(HandshakeError::MalformedHead);
@@ -292,19 +367,19 @@ impl Handshake {
             self.scanner = Scanner::default();
         };
         if status != 101 {
-            let wanted = body_len(status, &headers).unwrap_or(usize::MAX).min(self.config.max_head_len);
-            self.outcome = Outcome::Refused(refusal(status, &headers), wanted);
+            self.outcome = Outcome::Refused(refusal(status, &headers), Body::of(status, &headers));
             return Ok(None);
         }
         if minor_version != 1 {
             return Err(HandshakeError::MalformedHead);
         }
-        self.check(&headers)?;
-        Ok(Some(headers))
+        let subprotocol = self.check(&headers)?;
+        Ok(Some((headers, subprotocol)))
     }
 
-    /// The numbered list at the end of section 4.1, and the "MUST NOT appear more than once" of section 11.3.
-    fn check(&self, headers: &Headers) -> Result<(), HandshakeError> {
+    /// Checks the numbered list at the end of section 4.1, and "MUST NOT appear more than once" of section 11.3. Gives the
+    /// subprotocol.
+    fn check(&self, headers: &Headers) -> Result<Option<String>, HandshakeError> {
         if !headers.sole("Upgrade")?.eq_ignore_ascii_case(b"websocket") {
             return Err(HandshakeError::Invalid("Upgrade"));
         }
@@ -317,20 +392,36 @@ impl Handshake {
         if headers.sole("Sec-WebSocket-Accept")? != self.accept {
             return Err(HandshakeError::Invalid("Sec-WebSocket-Accept"));
         }
-        // None is offered yet, so whatever is well-formed was not.
-        if let Some(value) = headers.all("Sec-WebSocket-Extensions").next() {
-            let malformed = extensions::parse(value).is_none();
-            let error = HandshakeError::Invalid("Sec-WebSocket-Extensions");
-            return Err(if malformed { error } else { HandshakeError::ExtensionNotOffered });
+        // No extension was offered. An empty list names none.
+        for value in headers.values("Sec-WebSocket-Extensions") {
+            match extensions::parse(value) {
+                None => return Err(HandshakeError::Invalid("Sec-WebSocket-Extensions")),
+                Some(chosen) if !chosen.is_empty() => return Err(HandshakeError::ExtensionNotOffered),
+                Some(_) => {}
+            }
         }
-        match headers.sole("Sec-WebSocket-Protocol") {
-            Err(HandshakeError::Missing(_)) => Ok(()),
-            Ok(chosen) if self.subprotocols.iter().any(|offered| offered.as_bytes() == chosen) => Ok(()),
-            Ok(_) => Err(HandshakeError::SubprotocolNotOffered),
-            Err(error) => Err(error),
+        self.chosen_subprotocol(headers)
+    }
+
+    /// A line that names no subprotocol counts as absent, and so does an empty element beside a name.
+    fn chosen_subprotocol(&self, headers: &Headers) -> Result<Option<String>, HandshakeError> {
+        const NAME: &str = "Sec-WebSocket-Protocol";
+        let mut lines = headers.values(NAME).filter(|value| elements(value).next().is_some());
+        let Some(line) = lines.next() else { return Ok(None) };
+        if lines.next().is_some() {
+            return Err(HandshakeError::Duplicate(NAME));
         }
+        let mut names = elements(line);
+        let chosen = names.next().filter(|_| names.next().is_none());
+        let offered = self.subprotocols.iter().find(|offered| chosen == Some(offered.as_bytes()));
+        offered.cloned().map(Some).ok_or(HandshakeError::SubprotocolNotOffered)
     }
 }
+
+super::receives!(
+    Handshake,
+    "These methods panic after the connection has been handed out: bytes would be lost."
+);
 
 impl core::fmt::Debug for Handshake {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -338,17 +429,37 @@ impl core::fmt::Debug for Handshake {
     }
 }
 
-/// How long the body says that it is (RFC 9112 section 6.3).
-fn body_len(status: u16, headers: &Headers) -> Option<usize> {
-    if matches!(status, 204 | 304) {
-        return Some(0);
+impl Body {
+    /// RFC 9112 section 6.3.
+    fn of(status: u16, headers: &Headers) -> Self {
+        if matches!(status, 204 | 304) {
+            return Self::Length(0);
+        }
+        // "If any transfer coding other than chunked is applied …, the sender MUST either apply chunked as the final transfer
+        // coding or terminate the message by closing the connection" (section 6.1).
+        if headers.has("Transfer-Encoding") {
+            let last = list(headers, "Transfer-Encoding").last();
+            let is_chunked = last.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+            let decoder = || Self::Chunked(chunked::Decoder::default());
+            return if is_chunked { decoder() } else { Self::Length(usize::MAX) };
+        }
+        // "Content-Length = 1*DIGIT" (RFC 9110 section 8.6). `parse` alone would accept a sign.
+        let len = headers.get("Content-Length").filter(|len| len.bytes().all(|byte| byte.is_ascii_digit()));
+        Self::Length(len.and_then(|len| len.parse().ok()).unwrap_or(usize::MAX))
     }
-    if headers.has("Transfer-Encoding") {
-        return None;
+
+    /// Appends what has arrived, up to `limit` bytes. True once nothing more is missing.
+    fn receive(&mut self, arrived: &[u8], body: &mut Vec<u8>, limit: usize) -> bool {
+        match self {
+            Self::Length(len) => {
+                let wanted = limit.min(*len);
+                let missing = wanted.saturating_sub(body.len());
+                body.extend_from_slice(arrived.get(..missing).unwrap_or(arrived));
+                body.len() >= wanted
+            }
+            Self::Chunked(decoder) => decoder.decode(arrived, body, limit),
+        }
     }
-    // "Content-Length = 1*DIGIT" (RFC 9110 section 8.6), where `parse` would take a sign.
-    let len = headers.get("Content-Length")?;
-    if len.bytes().all(|byte| byte.is_ascii_digit()) { len.parse().ok() } else { None }
 }
 
 fn refusal(status: u16, headers: &Headers) -> Refusal {

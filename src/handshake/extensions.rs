@@ -1,4 +1,4 @@
-//! `Sec-WebSocket-Extensions` from bytes (RFC 6455 section 9.1).
+//! The `Sec-WebSocket-Extensions` header (RFC 6455 section 9.1).
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -6,17 +6,18 @@ use alloc::vec::Vec;
 
 use super::{is_token, token_len};
 
-/// An extension as offered or accepted: its name and its parameters in their order.
+/// One extension in the header, as offered or accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension<'a> {
-    /// The extension's token, such as `permessage-deflate`.
+    /// The name, such as `permessage-deflate`.
     pub name: &'a str,
-    /// Each parameter with the value it was given, quotes and escapes removed.
+    /// Names and values of the parameters, in their order. Quotes and escapes are removed.
     pub params: Vec<(&'a str, Option<Cow<'a, str>>)>,
 }
 
-/// Parses one header value into the extensions that it lists. `None` where it does not match the grammar: "the
-/// recipient of such malformed data MUST immediately _Fail the WebSocket Connection_".
+/// Parses one header value into the extensions that it lists. `None` if it does not match the grammar: "the recipient of
+/// such malformed data MUST immediately _Fail the WebSocket Connection_". One deviation: a value that lists nothing is an
+/// empty list, because some clients and servers send one.
 ///
 /// ```
 /// use sansocket::handshake::extensions::parse;
@@ -24,6 +25,7 @@ pub struct Extension<'a> {
 /// let offers = parse(b"permessage-deflate; client_max_window_bits, permessage-deflate").unwrap();
 /// assert_eq!(offers.len(), 2);
 /// assert_eq!(offers[0].params, [("client_max_window_bits", None)]);
+/// assert_eq!(parse(b""), Some(vec![]));
 /// assert_eq!(parse(b"permessage-deflate; ="), None);
 /// ```
 pub fn parse(value: &[u8]) -> Option<Vec<Extension<'_>>> {
@@ -39,14 +41,14 @@ pub fn parse(value: &[u8]) -> Option<Vec<Extension<'_>>> {
     Some(extensions)
 }
 
-/// Whether [`parse`] gives anything, at less expense.
+/// Whether [`parse`] accepts the value. Allocates less.
 pub(super) fn are_valid(value: &[u8]) -> bool {
     read(value, |_| ()).is_some()
 }
 
 enum Part<'a> {
     Name(&'a [u8]),
-    /// Of the extension named before it.
+    /// A parameter of the last extension named.
     Param(&'a [u8], Option<Cow<'a, [u8]>>),
 }
 
@@ -64,16 +66,14 @@ fn owned_text(token: Cow<'_, [u8]>) -> Cow<'_, str> {
 
 fn read<'a>(value: &'a [u8], mut found: impl FnMut(Part<'a>)) -> Option<()> {
     let mut rest = Cursor(value);
-    let mut any = false;
     loop {
-        // "#rule": elements may be empty and then count for nothing.
+        // "#rule": empty elements are allowed and ignored.
         rest.skip_space();
         if !rest.is_empty() && rest.peek() != Some(b',') {
-            any = true;
             read_extension(&mut rest, &mut found)?;
         }
         if rest.is_empty() {
-            return any.then_some(());
+            return Some(());
         }
         rest.take(b',')?;
     }
@@ -101,7 +101,7 @@ fn read_extension<'a>(rest: &mut Cursor<'a>, found: &mut impl FnMut(Part<'a>)) -
     }
 }
 
-/// What has not been read.
+/// The unread rest of the value.
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
@@ -170,15 +170,17 @@ mod tests {
     // req: 6455-4.3-d, 6455-4.3-e
     #[test]
     fn section_9_1_lists() {
-        let rows: [(&[u8], Option<Vec<Extension<'_>>>); 17] = [
+        let rows: [(&[u8], Option<Vec<Extension<'_>>>); 19] = [
             (b"foo", Some(vec![one("foo", &[])])),
             (b" foo , bar ", Some(vec![one("foo", &[]), one("bar", &[])])),
             (b"foo; bar; baz=2", Some(vec![one("foo", &[("bar", None), ("baz", Some("2"))])])),
             (b"foo;bar=\"b\\az\"", Some(vec![one("foo", &[("bar", Some("baz"))])])),
             (b"foo ; bar = 1\t,,", Some(vec![one("foo", &[("bar", Some("1"))])])),
             (b"foo; bar, foo; bar", Some(vec![one("foo", &[("bar", None)]), one("foo", &[("bar", None)])])),
-            (b"", None),
-            (b",", None),
+            (b"", Some(vec![])),
+            (b" , ,\t", Some(vec![])),
+            (b",foo,,", Some(vec![one("foo", &[])])),
+            (b",;", None),
             (b"foo bar", None),
             (b"foo;", None),
             (b"foo; =1", None),

@@ -1,4 +1,4 @@
-//! HTTP/1.1 heads, from bytes and to bytes.
+//! HTTP/1.1 heads: decoded and encoded.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -6,30 +6,32 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 
-use crate::buffer::Buffer;
+use super::lines::without_odd_lines;
 use crate::config::Config;
+use crate::connection::Inbox;
 use crate::error::HandshakeError;
 
-/// Waits for the empty line that ends a head, and looks at no byte twice while it does. A head is parsed at the first
-/// look, which is enough for most, and once its end has been found.
+/// Finds the empty line that ends a head, and looks at each byte once. A head that is complete at the first look is parsed
+/// without the search.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
     scanned: usize,
-    /// Where the line begins that is being looked at.
+    /// Where the current line begins.
     line: usize,
+    /// How many lines are complete.
     lines: usize,
 }
 
 impl Scanner {
-    /// The length of the head, the empty line included, once it is all there.
+    /// The length of the head with its empty line, in bytes. `None` if it is not complete.
     pub(super) fn scan(&mut self, bytes: &[u8], config: &Config) -> Result<Option<usize>, HandshakeError> {
         let fresh = bytes.get(self.scanned..).unwrap_or_default();
         for (at, _) in (self.scanned..).zip(fresh).filter(|(_, byte)| **byte == b'\n') {
             if at >= config.max_head_len {
                 break;
             }
-            // "A recipient MAY recognize a single LF as a line terminator" (RFC 9112 section 2.2). This one does not:
-            // where two readers of a head disagree on its lines, requests are smuggled.
+            // "A recipient MAY recognize a single LF as a line terminator" (RFC 9112 section 2.2). This one does not: if
+            // two readers of a head disagree on its lines, requests can be smuggled.
             match bytes.get(self.line..at) {
                 Some(b"\r") if self.lines > 0 => return Ok(Some(at + 1)),
                 Some([.., b'\r']) => {}
@@ -46,73 +48,104 @@ impl Scanner {
         if bytes.len() >= config.max_head_len { Err(HandshakeError::HeadTooLong) } else { Ok(None) }
     }
 
-    /// How many headers the head has, once it is all there.
+    /// How many headers a complete head has.
     pub(super) fn headers(&self) -> usize {
         self.lines.saturating_sub(1)
     }
 
-    /// The head at the front of `input`, which is taken off it. `parse` is given bytes and how many headers there may be; it
-    /// gives the length of the head and what is to be known of it.
+    /// The length in bytes of the head at the front of `bytes`, and what `parse` made of it. `parse` gets bytes and the most
+    /// headers they may have, and gives the same two. `may_begin` says whether the first line can begin with these
+    /// bytes, or be them: a peer that speaks another protocol may never send the end of a head.
+    pub(super) fn head<T>(
+        &mut self,
+        bytes: &[u8],
+        config: &Config,
+        may_begin: impl Fn(&[u8]) -> bool,
+        parse: impl Fn(&[u8], usize) -> Option<(usize, T)>,
+    ) -> Result<Option<(usize, T)>, HandshakeError> {
+        let within = bytes.get(..config.max_head_len).unwrap_or(bytes);
+        // A valid head that is complete at the first look needs no search for its end.
+        let at_once = (self.scanned == 0 && bytes.first().is_some_and(u8::is_ascii_graphic))
+            .then(|| parse(within, FEW.min(config.max_headers)));
+        if let Some(head) = at_once.flatten() {
+            return Ok(Some(head));
+        }
+        if !self.first_line(within).is_none_or(may_begin) {
+            return Err(HandshakeError::MalformedHead);
+        }
+        let Some(len) = self.scan(bytes, config)? else { return Ok(None) };
+        let parsed = parse(bytes.get(..len).unwrap_or_default(), self.headers());
+        match parsed.filter(|(parsed_len, _)| *parsed_len == len) {
+            Some(head) => Ok(Some(head)),
+            None => Err(HandshakeError::MalformedHead),
+        }
+    }
+
+    /// The first line, as far as it has arrived. `None` if it was complete before. One empty line before it is ignored (RFC
+    /// 9112 section 2.2).
+    fn first_line<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let skipped = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
+        if self.lines > usize::from(skipped > 0) {
+            return None;
+        }
+        let from = self.scanned.max(skipped);
+        let end = bytes.get(from..)?.iter().position(|&byte| byte == b'\n');
+        bytes.get(skipped..end.map_or(bytes.len(), |end| from + end + 1))
+    }
+
+    /// [`head`](Self::head) of what was received, which is taken off it.
     pub(super) fn take<T>(
         &mut self,
-        input: &mut Buffer,
+        received: &mut Inbox,
         config: &Config,
+        may_begin: impl Fn(&[u8]) -> bool,
         parse: impl Fn(&[u8], usize) -> Option<(usize, T)>,
     ) -> Result<Option<T>, HandshakeError> {
-        input.release();
-        let bytes = input.unread();
-        // A head that is all there at the first look, and without fault, needs no search for its end.
-        let at_once = (self.scanned == 0 && bytes.first().is_some_and(u8::is_ascii_graphic))
-            .then(|| parse(bytes.get(..config.max_head_len).unwrap_or(bytes), FEW.min(config.max_headers)));
-        let (len, parsed) = match at_once.flatten() {
-            Some(parsed) => parsed,
-            None => {
-                let Some(len) = self.scan(bytes, config)? else { return Ok(None) };
-                parse(bytes.get(..len).unwrap_or_default(), self.headers())
-                    .filter(|(parsed_len, _)| *parsed_len == len)
-                    .ok_or(HandshakeError::MalformedHead)?
-            }
-        };
-        input.consume(len);
+        received.release();
+        let head = self.head(received.unread(), config, may_begin, parse)?;
+        let Some((len, parsed)) = head else { return Ok(None) };
+        received.consume(len);
         Ok(Some(parsed))
     }
 }
 
-/// The headers of a head, with the head itself: whatever refers to it is an index.
+/// The headers of an HTTP head. Names are compared without regard to ASCII case.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Headers {
+    /// The whole head. Everything else refers to it by position.
     head: Box<[u8]>,
     lines: Box<[Line]>,
 }
 
-/// Where something stands in a head.
+/// A range of bytes in a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     start: u32,
     end: u32,
 }
 
-/// A header's name and value, by their place in the head.
-#[derive(Clone, PartialEq, Eq)]
+/// One header.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
     name: Place,
     value: Place,
 }
 
-/// A status line: the status, and the version after the `1.`.
+/// The status line of a response.
 pub(super) struct StatusLine {
     pub(super) status: u16,
+    /// The version is HTTP/1.`minor_version`.
     pub(super) minor_version: u8,
 }
 
-/// How many headers are parsed without memory being asked for.
+/// Up to this many headers are parsed without an allocation.
 const FEW: usize = 100;
 
 type Slot<'a> = MaybeUninit<httparse::Header<'a>>;
 
 impl Headers {
-    /// Parses the head of a request with at most `max` headers, for [`Scanner::take`]; what follows it is left alone. `read`
-    /// makes something of it where nothing has to be looked up.
+    /// Parses the head of a request with at most `max` headers, for [`Scanner::head`]. `read` makes the result of the headers
+    /// and the parser's own view.
     pub(super) fn of_request<T>(
         bytes: &[u8],
         max: usize,
@@ -126,25 +159,38 @@ impl Headers {
         })
     }
 
-    /// The same for the head of a response.
+    /// [`of_request`](Self::of_request) for a response. Odd lines are left out of it.
     pub(super) fn of_response(bytes: &[u8], max: usize) -> Option<(usize, (Self, StatusLine))> {
+        match Self::of_plain_response(bytes, max) {
+            Ok(parsed) => parsed,
+            Err(_) => {
+                let (len, plain) = without_odd_lines(bytes, max)?;
+                let (_, parsed) = Self::of_plain_response(&plain, max).ok()??;
+                Some((len, parsed))
+            }
+        }
+    }
+
+    /// `Ok(None)` if the head is not complete, or is refused for its line ends.
+    fn of_plain_response(
+        bytes: &[u8],
+        max: usize,
+    ) -> Result<Option<(usize, (Self, StatusLine))>, httparse::Error> {
         with_slots(max, |slots| {
             let mut response = httparse::Response::new(&mut []);
-            let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-                &mut response,
-                bytes,
-                slots,
-            );
-            let headers = Self::new(bytes, parsed, response.headers)?;
-            let line = StatusLine { status: response.code?, minor_version: response.version? };
-            Some((headers.head.len(), (headers, line)))
+            let config = httparse::ParserConfig::default();
+            let parsed = config.parse_response_with_uninit_headers(&mut response, bytes, slots);
+            let headers = Self::new(bytes, Ok(parsed?), response.headers);
+            let line = response.code.zip(response.version);
+            let line = line.map(|(status, minor_version)| StatusLine { status, minor_version });
+            Ok(headers.zip(line).map(|parsed| (parsed.0.head.len(), parsed)))
         })
     }
 
     fn new(bytes: &[u8], parsed: httparse::Result<usize>, headers: &[httparse::Header<'_>]) -> Option<Self> {
         let Ok(httparse::Status::Complete(len)) = parsed else { return None };
         let head = bytes.get(..len).filter(|head| u32::try_from(head.len()).is_ok())?;
-        // The parser takes a single LF for the end of a line; see `Scanner::scan`.
+        // The parser accepts a single LF as the end of a line, `Scanner::scan` does not.
         let mut lines_end = head.ends_with(b"\r\n\r\n");
         let line = |header: &httparse::Header<'_>| {
             let name = Place::of(header.name.as_bytes(), head);
@@ -155,31 +201,31 @@ impl Headers {
         lines_end.then(|| Self { lines, head: head.into() })
     }
 
-    /// The value of the first header of that name, if it is UTF-8. Names are compared without regard to ASCII case.
+    /// The value of the first header of that name, if it is UTF-8.
     pub fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.fields().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()))?;
         core::str::from_utf8(value).ok()
     }
 
-    /// The values of all headers of that name, as they were sent.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    /// The values of all headers of that name, in their order.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let named = move |(known, _): &(&[u8], _)| known.eq_ignore_ascii_case(name.as_bytes());
         self.fields().filter(named).map(|(_, value)| value)
     }
 
-    /// All headers in their order, as they were sent, without the white space around values.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.lines.iter().map(|line| (self.text(line.name), self.bytes(line.value)))
+    /// Names and values of all headers, in their order. White space around values is removed.
+    pub fn iter(&self) -> HeadersIter<'_> {
+        self.into_iter()
     }
 
-    /// The same, the names as bytes: to compare them, nobody has to know that they are UTF-8.
+    /// [`iter`](Self::iter) with names as bytes, which saves the UTF-8 check.
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.lines.iter().map(|line| (self.bytes(line.name), self.bytes(line.value)))
     }
 
-    /// The one header of that name.
+    /// The value of the only header of that name.
     pub(super) fn sole(&self, name: &'static str) -> Result<&[u8], HandshakeError> {
-        let mut values = self.all(name);
+        let mut values = self.values(name);
         match (values.next(), values.next()) {
             (None, _) => Err(HandshakeError::Missing(name)),
             (Some(value), None) => Ok(value),
@@ -188,16 +234,41 @@ impl Headers {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.all(name).next().is_some()
+        self.values(name).next().is_some()
     }
 
     pub(super) fn bytes(&self, place: Place) -> &[u8] {
         self.head.get(place.start as usize..place.end as usize).unwrap_or_default()
     }
 
-    /// A part of the head that the parser takes for ASCII only.
+    /// A part of the head that the parser accepts only in ASCII.
     pub(super) fn text(&self, place: Place) -> &str {
         core::str::from_utf8(self.bytes(place)).unwrap_or_default()
+    }
+}
+
+impl<'a> IntoIterator for &'a Headers {
+    type Item = (&'a str, &'a [u8]);
+    type IntoIter = HeadersIter<'a>;
+
+    fn into_iter(self) -> HeadersIter<'a> {
+        HeadersIter { headers: self, lines: self.lines.iter() }
+    }
+}
+
+/// Names and values of headers, from [`Headers::iter`].
+#[derive(Clone, Debug)]
+pub struct HeadersIter<'a> {
+    headers: &'a Headers,
+    lines: core::slice::Iter<'a, Line>,
+}
+
+impl<'a> Iterator for HeadersIter<'a> {
+    type Item = (&'a str, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = self.lines.next()?;
+        Some((self.headers.text(line.name), self.headers.bytes(line.value)))
     }
 }
 
@@ -209,7 +280,7 @@ impl core::fmt::Debug for Headers {
     }
 }
 
-/// Room for the parser to write headers to.
+/// Calls `parse` with room for `count` headers.
 fn with_slots<'a, T>(count: usize, parse: impl FnOnce(&mut [Slot<'a>]) -> T) -> T {
     let mut few = [const { Slot::uninit() }; FEW];
     match few.get_mut(..count) {
@@ -219,22 +290,22 @@ fn with_slots<'a, T>(count: usize, parse: impl FnOnce(&mut [Slot<'a>]) -> T) -> 
 }
 
 impl Place {
-    /// Where `part` stands in the `head` that it is a part of.
-    #[expect(clippy::cast_possible_truncation, reason = "`Headers::new` takes no head that is longer")]
+    /// The position of `part` in `head`, which it must be a part of.
+    #[expect(clippy::cast_possible_truncation, reason = "`Headers::new` accepts no longer head")]
     pub(super) fn of(part: &[u8], head: &[u8]) -> Self {
         let start = (part.as_ptr() as usize).wrapping_sub(head.as_ptr() as usize);
         Self { start: start as u32, end: start.wrapping_add(part.len()) as u32 }
     }
 }
 
-/// A head under construction. Whoever writes a line has checked what is in it.
+/// Encodes a head. The caller has checked the content of each line.
 pub(super) struct Writer(Vec<u8>);
 
-/// Most heads are shorter.
+/// The first capacity, in bytes. Most heads are shorter.
 const HEAD_LEN: usize = 256;
 
 impl Writer {
-    /// What `write` writes.
+    /// The bytes that `write` writes.
     pub(super) fn to_vec(write: impl FnOnce(&mut Self)) -> Vec<u8> {
         let mut writer = Self(Vec::with_capacity(HEAD_LEN));
         write(&mut writer);
@@ -265,13 +336,13 @@ mod tests {
         let whole = Scanner::default().scan(bytes, config);
         let mut scanner = Scanner::default();
         let step = |len| scanner.scan(&bytes[..len], config);
-        let dribbled = (0..=bytes.len()).map(step).find(|step| *step != Ok(None)).unwrap_or(Ok(None));
-        assert_eq!(whole, dribbled, "{}", bytes.escape_ascii());
+        let bytewise = (0..=bytes.len()).map(step).find(|step| *step != Ok(None)).unwrap_or(Ok(None));
+        assert_eq!(whole, bytewise, "{}", bytes.escape_ascii());
         whole
     }
 
     #[test]
-    fn heads_end_with_an_empty_line() {
+    fn head_ends_with_an_empty_line() {
         let config = Config { max_head_len: 64, max_headers: 2, ..Config::default() };
         let long = [b"GET / HTTP/1.1\r\nA: ".to_vec(), vec![b'x'; 64]].concat();
         let rows: [(&[u8], Result<Option<usize>, HandshakeError>); 8] = [

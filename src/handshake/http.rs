@@ -1,9 +1,9 @@
-//! The handshake in the types of the `http` crate: for servers and clients whose heads somebody else reads and writes,
-//! such as hyper and axum.
+//! The opening handshake in the types of the `http` crate: for servers and clients that leave HTTP to another library, such
+//! as hyper or axum.
 //!
-//! On a server, the request comes in as a [`server::Request`](super::server::Request), which exists only if section
-//! 4.2.1 holds; the answer goes out as an `http::Response`, and [`Response::connection`] is what speaks over the upgraded
-//! stream:
+//! On a server, convert the request to a [`server::Request`](super::server::Request), which exists only if it keeps section
+//! 4.2.1. Convert the [`Response`] to an `http::Response` and send it. [`Response::connection`] is the connection for the
+//! upgraded stream:
 //!
 //! ```
 //! use sansocket::handshake::server::{Request, Response};
@@ -34,23 +34,22 @@
 //! assert!(connection.is_some());
 //! ```
 //!
-//! An application that rejects the request has a [`Response`] that opens no connection: [`Response::connection`] says so with
-//! [`HandshakeError::Rejected`], and the response is still what to send.
+//! For a [`Response`] that rejects the request, [`Response::connection`] gives [`HandshakeError::Rejected`]; send it all the
+//! same.
 //!
-//! On a client, [`Handshake::http_request`] is what to send and [`Handshake::receive_http`] takes the answer.
+//! On a client, send [`Handshake::http_request`] and give the response to [`Handshake::receive_http`].
 //!
-//! Both directions go through the bytes of a head, so that the rules are those of [`server`](super::server) and
-//! [`client`] and stand in one place.
+//! Heads are encoded and parsed on the way, so that the rules of [`server`](super::server) and [`client`] hold here too.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use http::{HeaderMap, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
 use super::client::{self, Handshake};
 use super::head::{Headers, Scanner, Writer};
+use super::lines::{may_begin_request, may_begin_response};
 use super::server::{Incoming, Request, Response};
-use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::HandshakeError;
@@ -62,20 +61,20 @@ impl<B> TryFrom<&http::Request<B>> for Incoming {
     ///
     /// # Errors
     ///
-    /// What [`server::Handshake::receive`](super::server::Handshake::receive) refuses, but for the limits of the head, which were somebody else's to keep.
-    /// A version other than HTTP/1.1 is [`MalformedHead`](HandshakeError::MalformedHead).
+    /// As [`server::Handshake::next_request`](super::server::Handshake::next_request), without the limits on the head: those
+    /// are up to the HTTP library. [`MalformedHead`](HandshakeError::MalformedHead) for a version other than HTTP/1.1.
     fn try_from(request: &http::Request<B>) -> Result<Self, HandshakeError> {
         let method = request.method().as_str().as_bytes();
         let target = request.uri().to_string();
         let first = [method, b" ", target.as_bytes(), b" ", version(request.version())?];
-        parse(&head(&first, request.headers()), Self::parse)?
+        parse(&head(&first, request.headers()), may_begin_request, Self::parse)?
     }
 }
 
 impl<B> TryFrom<&http::Request<B>> for Request {
     type Error = HandshakeError;
 
-    /// The opening handshake, if it is one that section 4.2.1 lets through.
+    /// The opening handshake, if the request is one that keeps section 4.2.1.
     ///
     /// # Errors
     ///
@@ -91,57 +90,61 @@ impl<B> TryFrom<&http::Request<B>> for Request {
 impl TryFrom<Response> for http::Response<Vec<u8>> {
     type Error = HandshakeError;
 
-    /// The answer with its body, in memory.
+    /// The response with its body in memory.
     ///
     /// # Errors
     ///
-    /// As [`server::Handshake::respond`](super::server::Handshake::respond).
+    /// As [`Response::check`].
     fn try_from(response: Response) -> Result<Self, HandshakeError> {
         response.check()?;
         let head = Writer::to_vec(|head| response.write_head(head));
-        let (headers, line) = parse(&head, Headers::of_response)?;
-        let mut builder = http::Response::builder().status(line.status);
-        for (name, value) in headers.iter() {
-            builder = builder.header(name, value);
-        }
-        builder.body(response.into_body()).map_err(|_| HandshakeError::BadHeader)
+        let (headers, line) = parse(&head, may_begin_response, Headers::of_response)?;
+        let mut converted = http::Response::new(response.into_body());
+        let status = StatusCode::from_u16(line.status);
+        *converted.status_mut() = status.map_err(|_| HandshakeError::BadStatus(line.status))?;
+        append(converted.headers_mut(), &headers)?;
+        Ok(converted)
     }
 }
 
 impl Handshake {
     /// The request, for an HTTP client to send: `GET` of a path, on a connection to [`host`](client::Request::host) and
-    /// [`port`](client::Request::port). What is in the [`output`](Self::output) is the same, and not to be sent then.
+    /// [`port`](client::Request::port). Send it instead of the [`output`](Self::output), which has the same request.
     ///
     /// # Errors
     ///
-    /// [`BadHeader`](HandshakeError::BadHeader) for a header that the `http` crate does not take.
+    /// [`BadHeader`](HandshakeError::BadHeader) or [`BadUrl`](HandshakeError::BadUrl) for what the `http` crate does not
+    /// accept.
     pub fn http_request(&mut self) -> Result<http::Request<()>, HandshakeError> {
         let head: Vec<u8> = self.output().chunks().flatten().copied().collect();
-        let (headers, target) = parse(&head, |bytes, max| {
+        let (headers, target) = parse(&head, may_begin_request, |bytes, max| {
             Headers::of_request(bytes, max, |headers, request| (headers, request.path.map(String::from)))
         })?;
-        let mut builder = http::Request::get(target.unwrap_or_default());
-        for (name, value) in headers.iter() {
-            builder = builder.header(name, value);
-        }
-        builder.body(()).map_err(|_| HandshakeError::BadHeader)
+        let mut request = http::Request::new(());
+        let target = target.unwrap_or_default().parse();
+        *request.uri_mut() =
+            target.map_err(|_| HandshakeError::BadUrl("the http crate does not accept it"))?;
+        append(request.headers_mut(), &headers)?;
+        Ok(request)
     }
 
-    /// [`receive`](Self::receive) for a response that somebody else has read.
+    /// The open connection for a response that an HTTP library has read, in place of
+    /// [`next_response`](Self::next_response).
     ///
     /// # Errors
     ///
-    /// As [`receive`](Self::receive); the body of a [`Refused`](HandshakeError::Refused) is not in it, and still with the
-    /// response.
+    /// As [`next_response`](Self::next_response). A [`Refused`](HandshakeError::Refused) has no body: `response` still has it.
     pub fn receive_http<B>(
         &mut self,
         response: &http::Response<B>,
     ) -> Result<(Connection, client::Response), HandshakeError> {
+        if self.is_finished() {
+            return Err(HandshakeError::Finished);
+        }
         let status = response.status();
         let first = [version(response.version())?, b" ", status.as_str().as_bytes(), b" "];
-        let mut input = Buffer::new();
-        input.extend_from_slice(&head(&first, response.headers()));
-        self.receive(&mut input)?.ok_or_else(|| self.receive_eof())
+        self.receive(&head(&first, response.headers()));
+        self.next_response()?.ok_or_else(|| self.end_of_stream())
     }
 }
 
@@ -164,10 +167,23 @@ fn head(first_line: &[&[u8]], headers: &HeaderMap) -> Vec<u8> {
     })
 }
 
-/// What is in a head.
-fn parse<T>(head: &[u8], parse: impl Fn(&[u8], usize) -> Option<(usize, T)>) -> Result<T, HandshakeError> {
+/// Parses a whole head.
+fn parse<T>(
+    head: &[u8],
+    may_begin: impl Fn(&[u8]) -> bool,
+    parse: impl Fn(&[u8], usize) -> Option<(usize, T)>,
+) -> Result<T, HandshakeError> {
     let unlimited = Config { max_head_len: usize::MAX, max_headers: usize::MAX, ..Config::default() };
-    let mut input = Buffer::new();
-    input.extend_from_slice(head);
-    Scanner::default().take(&mut input, &unlimited, parse)?.ok_or(HandshakeError::MalformedHead)
+    let parsed = Scanner::default().head(head, &unlimited, may_begin, parse)?;
+    parsed.map(|(_, parsed)| parsed).ok_or(HandshakeError::MalformedHead)
+}
+
+fn append(to: &mut HeaderMap, headers: &Headers) -> Result<(), HandshakeError> {
+    for (name, value) in headers {
+        let bad = || HandshakeError::BadHeader(name.into());
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let value = HeaderValue::from_bytes(value).map_err(|_| bad())?;
+        to.try_append(key, value).map_err(|_| bad())?;
+    }
+    Ok(())
 }

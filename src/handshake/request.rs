@@ -1,15 +1,17 @@
-//! What a client asks for, and whether section 4.2.1 lets it.
+//! Requests as a server reads them.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 
+use super::checks::Checked;
 use super::extensions::{self, Extension};
 use super::head::{Headers, Place};
-use super::opening::Opening;
 use super::response::Response;
+use super::url::is_target;
 use super::{accept_key, list};
 use crate::error::HandshakeError;
 
-/// An HTTP request: its head.
+/// The head of an HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRequest {
     headers: Headers,
@@ -19,17 +21,21 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// What was parsed of `bytes`.
+    /// The request that was parsed from `bytes`.
     pub(super) fn new(
         bytes: &[u8],
         headers: Headers,
         request: &httparse::Request<'_, '_>,
     ) -> Result<Self, HandshakeError> {
         let target = request.path.unwrap_or_default().as_bytes();
-        let (authority, resource) = split_target(target).ok_or(HandshakeError::BadTarget)?;
+        let (authority, resource) = match target {
+            // "The asterisk-form of request-target is only used for a server-wide OPTIONS request" (RFC 9112 section 3.2.4).
+            b"*" if request.method == Some("OPTIONS") => (None, target),
+            _ => split_target(target).ok_or(HandshakeError::BadTarget)?,
+        };
         if let Some((authority, port)) = authority {
-            // "MUST send a field value for Host that is identical to that authority component" (RFC 9112 section 3.2):
-            // whoever reads one and whoever reads the other are to agree.
+            // "MUST send a field value for Host that is identical to that authority component" (RFC 9112 section 3.2).
+            // Otherwise two readers of the request could take it for two different hosts.
             let host = headers.sole("Host")?;
             let host = host.strip_suffix(port).unwrap_or(host);
             let authority = authority.strip_suffix(port).unwrap_or(authority);
@@ -49,7 +55,8 @@ impl HttpRequest {
         self.headers.text(self.method)
     }
 
-    /// The path, as it was sent: percent-encoded, beginning with `/`.
+    /// The path, as it arrived: nothing is decoded or encoded. It begins with `/` and is visible ASCII without `#` and `?`. The
+    /// path of `OPTIONS *`, which asks about the whole server (RFC 9112 section 3.2.4), is `*`.
     pub fn path(&self) -> &str {
         match self.headers.text(self.path) {
             "" => "/",
@@ -57,7 +64,7 @@ impl HttpRequest {
         }
     }
 
-    /// What follows the `?`, as it was sent.
+    /// The part of the target behind the first `?`, as it arrived.
     pub fn query(&self) -> Option<&str> {
         self.query.map(|query| self.headers.text(query))
     }
@@ -67,86 +74,92 @@ impl HttpRequest {
         &self.headers
     }
 
-    /// The value of the first header of that name, if it is UTF-8.
+    /// The value of the first header of that name, if it is UTF-8. ASCII case of the name does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
     }
 
-    /// The cookies with their values (RFC 6265 section 4.2), in the order in which they were sent. A session's cookie is
-    /// one of them.
+    /// Names and values of the cookies (RFC 6265 section 4.2), in their order.
     pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
-        let values = self.headers.all("Cookie").filter_map(|value| core::str::from_utf8(value).ok());
+        let values = self.headers.values("Cookie").filter_map(|value| core::str::from_utf8(value).ok());
         let pairs = values.flat_map(|value| value.split(';'));
         pairs.filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.trim(), value.trim()))
     }
 
-    /// Where the request comes from (RFC 6454), where a browser sent it. "A request without Origin should not be taken
-    /// as coming from a browser" (section 4.2.1).
+    /// The origin of the page that made the request (RFC 6454), such as `https://example.com`. Browsers always send one,
+    /// other programs need not. `None` also for a value that is not UTF-8, which no browser sends.
     pub fn origin(&self) -> Option<&str> {
         self.headers.get("Origin")
     }
 
-    /// Whether the [`origin`](Self::origin) is one of `allowed`, each of the form `https://example.com` or
-    /// `http://localhost:8080`: compared as a whole, but for ASCII case. `false` without an origin, and for `null`
-    /// unless that is in the list.
+    /// Whether the [`origin`](Self::origin) is one of `allowed`, such as `https://example.com` or `http://localhost:8080`.
+    /// Origins are compared as a whole; ASCII case does not matter. `false` without an origin, and for `null` unless
+    /// `allowed` has it.
     ///
-    /// Any page on the web can open a connection to any server, and brings the server's cookies along (section 10.2):
-    /// this is what tells them apart.
-    pub fn is_from(&self, allowed: &[impl AsRef<str>]) -> bool {
+    /// Any page on the web can open a connection to any server, and the browser sends the server's cookies with it. Only
+    /// the origin tells such a page from your own (section 10.2).
+    pub fn origin_is_in(&self, allowed: &[impl AsRef<str>]) -> bool {
         let origin = self.origin();
         origin
             .is_some_and(|origin| allowed.iter().any(|allowed| allowed.as_ref().eq_ignore_ascii_case(origin)))
     }
 
-    /// Whether the [`origin`](Self::origin) is a page of this very server, going by the `Host` header.
-    pub fn is_from_host(&self) -> bool {
-        let authority = self
-            .origin()
-            .and_then(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")));
-        matches!((authority, self.header("Host")), (Some(origin), Some(host)) if origin.eq_ignore_ascii_case(host))
+    /// Whether the [`origin`](Self::origin) is a page of this server: host and port equal the `Host` header. An origin has no
+    /// port if it is its scheme's default; a `Host` with that port equals it. The scheme (`http`, `https`, `ws` or `wss`) is
+    /// not compared: a proxy may have ended TLS.
+    pub fn is_same_origin(&self) -> bool {
+        let origin = self.origin().and_then(|origin| strip_scheme(origin.as_bytes()));
+        let (Some((authority, port)), Some(host)) = (origin, self.header("Host")) else { return false };
+        let host = host.as_bytes();
+        let is_authority = |host: &[u8]| !host.is_empty() && host.eq_ignore_ascii_case(authority);
+        is_authority(host) || host.strip_suffix(port).is_some_and(is_authority)
     }
 
-    /// An HTTP answer, after which the transport ends: any status from 200 to 599.
+    /// A response that opens no connection, with a status from 200 to 599. The transport ends after it.
     pub fn respond(&self, status: u16) -> Response {
         Response::plain(status).for_method(self.method())
     }
 
-    /// The answer of a server that takes nothing but WebSocket connections: 426, with the version.
+    /// The response of a server that accepts only WebSocket connections: 426 with `Upgrade` and the protocol version.
     pub fn upgrade_required(&self) -> Response {
         self.respond(426).body("this is a WebSocket server\n").with_version()
     }
 }
 
-/// An authority, and the port that goes without saying.
+/// An authority, and the scheme's default port.
 type Authority<'a> = (&'a [u8], &'static [u8]);
 
 /// The authority, if there is one, and the resource name of a request target: an absolute path, or the path of an `http:`
-/// URI (section 4.1).
+/// URI (section 4.1). Clients behind a proxy send a `ws:` URI as they have it.
 fn split_target(target: &[u8]) -> Option<(Option<Authority<'_>>, &[u8])> {
-    let after = |scheme: &[u8]| {
-        let (start, rest) = target.split_at_checked(scheme.len())?;
-        start.eq_ignore_ascii_case(scheme).then_some(rest)
-    };
-    // To the end, whatever comes: that way, several bytes are looked at together.
-    if !target.iter().fold(true, |all, byte| all & byte.is_ascii_graphic() & (*byte != b'#')) {
+    if !is_target(target) {
         return None;
     }
     if target.starts_with(b"/") {
         return Some((None, target));
     }
-    let http = after(b"http://").map(|rest| (rest, &b":80"[..]));
-    let (rest, port) = http.or_else(|| after(b"https://").map(|rest| (rest, &b":443"[..])))?;
+    let (rest, port) = strip_scheme(target)?;
     let end = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
     let (authority, resource) = rest.split_at(end);
     (!authority.is_empty()).then_some((Some((authority, port)), resource))
 }
 
-/// A client's opening handshake. It exists only if all of section 4.2.1 holds. Derefs to [`HttpRequest`] for path, query,
-/// headers, cookies and origin.
+/// What is behind the scheme and its `://`, and the scheme's default port.
+fn strip_scheme(uri: &[u8]) -> Option<Authority<'_>> {
+    const SCHEMES: [(&[u8], &[u8]); 4] =
+        [(b"http://", b":80"), (b"https://", b":443"), (b"ws://", b":80"), (b"wss://", b":443")];
+    SCHEMES.iter().find_map(|(scheme, port)| {
+        let (start, rest) = uri.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some((rest, *port))
+    })
+}
+
+/// A client's opening handshake that keeps all rules of section 4.2.1. Derefs to [`HttpRequest`] for path, query, headers,
+/// cookies and origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     http: HttpRequest,
-    opening: Opening,
+    checked: Checked,
 }
 
 impl core::ops::Deref for Request {
@@ -158,33 +171,35 @@ impl core::ops::Deref for Request {
 }
 
 impl Request {
-    pub(super) fn new(http: HttpRequest, opening: Opening) -> Self {
-        Self { http, opening }
+    pub(super) fn new(http: HttpRequest, checked: Checked) -> Self {
+        Self { http, checked }
     }
 
-    /// The subprotocols that the client offers, the one it likes best first.
+    /// The subprotocols that the client offers, in its order of preference. One that is offered twice counts once.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
-        list(&self.http.headers, "Sec-WebSocket-Protocol").filter_map(|name| core::str::from_utf8(name).ok())
+        let mut seen = BTreeSet::new();
+        let names = list(&self.http.headers, "Sec-WebSocket-Protocol").filter(move |name| seen.insert(*name));
+        names.filter_map(|name| core::str::from_utf8(name).ok())
     }
 
-    /// The extensions that the client offers, the one it likes best first.
+    /// The extensions that the client offers, in its order of preference.
     pub fn extensions(&self) -> impl Iterator<Item = Extension<'_>> {
-        self.http.headers.all("Sec-WebSocket-Extensions").filter_map(extensions::parse).flatten()
+        self.http.headers.values("Sec-WebSocket-Extensions").filter_map(extensions::parse).flatten()
     }
 
-    /// The answer that opens the connection.
+    /// The response that opens the connection.
     pub fn accept(&self) -> Response {
         let mut offered = String::new();
-        if self.opening.has_subprotocols {
+        if self.checked.has_subprotocols {
             for name in self.subprotocols() {
                 offered.push_str(name);
                 offered.push(',');
             }
         }
-        Response::accepting(accept_key(self.http.headers.bytes(self.opening.key)), offered)
+        Response::accepting(accept_key(self.http.headers.bytes(self.checked.key)), offered)
     }
 
-    /// An answer that does not: 401, 403, 404, a redirect. Any status from 200 to 599.
+    /// A response that opens no connection, such as 401, 403, 404 or a redirect: a status from 200 to 599.
     pub fn reject(&self, status: u16) -> Response {
         self.http.respond(status)
     }

@@ -1,5 +1,6 @@
-//! The answers of a server.
+//! The responses of a server.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -7,26 +8,28 @@ use alloc::vec::Vec;
 use super::head::Writer;
 use super::{ACCEPT_LEN, is_free_header};
 use crate::config::Config;
+use crate::connection::Inbox;
 use crate::connection::{Connection, Keys, Output};
 use crate::error::HandshakeError;
 #[cfg(doc)]
-use crate::handshake::server::{Handshake, HttpRequest, Request};
+use crate::handshake::server::{Exchange, Handshake, HttpRequest, Request};
 use crate::role::Role;
 
-/// The answer to a request: made by [`Request::accept`], [`Request::reject`] or [`HttpRequest::respond`], taken by
-/// [`Handshake::respond`]. What cannot be sent is reported there.
+/// The response to a request. [`Request::accept`], [`Request::reject`] and [`HttpRequest::respond`] make one,
+/// [`Exchange::respond`] sends it. [`check`](Self::check) says whether it can be sent.
 #[derive(Clone, Debug)]
 pub struct Response {
     status: u16,
-    /// What opens the connection, if this does.
+    /// `Sec-WebSocket-Accept`, if this response opens the connection.
     accept: Option<[u8; ACCEPT_LEN]>,
-    /// The subprotocols to choose from, a comma behind each.
+    /// The subprotocols that the client offers, each followed by a comma.
     offered: String,
     subprotocol: Option<String>,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    /// The request was for the head alone.
+    /// The method of the request is `HEAD`.
     is_head: bool,
+    /// The first thing in it that cannot be sent.
     fault: Option<HandshakeError>,
 }
 
@@ -40,29 +43,35 @@ impl Response {
             headers: Vec::new(),
             body: Vec::new(),
             is_head: false,
-            fault: (!(200..600).contains(&status)).then_some(HandshakeError::BadStatus),
+            fault: (!(200..600).contains(&status)).then_some(HandshakeError::BadStatus(status)),
         }
     }
 
-    /// The answer that opens a connection.
+    /// The response that opens a connection.
     pub(super) fn accepting(accept: [u8; ACCEPT_LEN], offered: String) -> Self {
         Self { accept: Some(accept), offered, fault: None, ..Self::plain(101) }
     }
 
     /// "The HEAD method is identical to GET except that the server MUST NOT send content in the response" (RFC 9110 section
-    /// 9.3.2): the length of the body is told and the body left out.
+    /// 9.3.2): `Content-Length` is sent, the body is not.
     pub(super) fn for_method(mut self, method: &str) -> Self {
         self.is_head = method == "HEAD";
         self
     }
 
-    /// What cannot be sent of it, if anything.
-    pub(super) fn check(&self) -> Result<(), HandshakeError> {
+    /// Whether this response can be sent.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that cannot be: [`BadHeader`](HandshakeError::BadHeader),
+    /// [`BadSubprotocol`](HandshakeError::BadSubprotocol), [`BadStatus`](HandshakeError::BadStatus) or
+    /// [`BadBody`](HandshakeError::BadBody).
+    pub fn check(&self) -> Result<(), HandshakeError> {
         self.fault.clone().map_or(Ok(()), Err)
     }
 
-    /// The answer to a request that is not what section 4.2.1 wants, or not of our version (section 4.4): 400, 405, 426 or
-    /// 431. [`Handshake::receive`] has given it already; this is for servers that read requests otherwise.
+    /// The response to a request that breaks section 4.2.1 (400, 405 or 431) or has another protocol version (426, section
+    /// 4.4). [`Handshake`] sends it by itself; this is for servers that read requests with another HTTP library.
     pub fn for_error(error: &HandshakeError) -> Self {
         let response = |status| Self::plain(status).body(alloc::format!("{error}\n"));
         match error {
@@ -73,27 +82,26 @@ impl Response {
         }
     }
 
-    /// The connection that this answer opens, where somebody else writes the answer; [`Handshake::respond`] does both.
+    /// The connection that this response opens, for servers that write responses with another HTTP library.
     ///
     /// # Errors
     ///
-    /// [`Rejected`](HandshakeError::Rejected) for an answer that opens none, and what [`Handshake::respond`] refuses to
-    /// send.
+    /// [`Rejected`](HandshakeError::Rejected) for a response that opens no connection, and those of [`check`](Self::check).
     pub fn connection(&self, config: impl Into<Arc<Config>>) -> Result<Connection, HandshakeError> {
         self.check_opens()?;
-        Ok(self.open(config.into(), Output::default()))
+        Ok(self.open(config.into(), Output::default(), None))
     }
 
-    /// Whether it can be sent and opens a connection.
+    /// Whether this response can be sent and opens a connection.
     pub(super) fn check_opens(&self) -> Result<(), HandshakeError> {
         self.check()?;
         if self.accept.is_some() { Ok(()) } else { Err(HandshakeError::Rejected(self.status)) }
     }
 
-    /// The connection that is open with this; what is in `output` goes out first.
+    /// The open connection, with `output` to write first and an `inbox` with what was received behind the request.
     #[inline]
-    pub(super) fn open(&self, config: Arc<Config>, output: Output) -> Connection {
-        Connection::opened(Role::Server, config, Keys::Unmasked, self.subprotocol.as_deref(), output)
+    pub(super) fn open(&self, config: Arc<Config>, output: Output, inbox: Option<Box<Inbox>>) -> Connection {
+        Connection::opened(Role::Server, config, Keys::Unmasked, self.subprotocol.as_deref(), output, inbox)
     }
 
     /// The status.
@@ -101,35 +109,36 @@ impl Response {
         self.status
     }
 
-    /// Chooses one of the subprotocols that the client offered; another one is an error when the response is sent.
+    /// Chooses one of the subprotocols that the client offers. Any other is an error in [`check`](Self::check).
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
         if self.accept.is_none() || !self.offered.split_terminator(',').any(|offered| offered == name) {
-            self.fault.get_or_insert(HandshakeError::BadSubprotocol);
+            self.fault.get_or_insert_with(|| HandshakeError::BadSubprotocol(name.as_str().into()));
         }
         self.subprotocol = Some(name);
         self
     }
 
-    /// Adds a header. Those that the handshake itself sets are an error when the response is sent, as is a name that is
-    /// not a token and a value with a control character in it.
+    /// Adds a header. These are errors in [`check`](Self::check): a header that the handshake sets itself, a name that is not
+    /// a token, a value with a control character.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
         if !is_free_header(&name, &value) {
-            self.fault.get_or_insert(HandshakeError::BadHeader);
+            self.fault.get_or_insert_with(|| HandshakeError::BadHeader(name.as_str().into()));
         }
         self.headers.push((name, value));
         self
     }
 
-    /// The body of an answer that does not open the connection. Text, unless a `Content-Type` header says otherwise. Left
-    /// out where the request's method is `HEAD`, and of an answer that can have none (204, 304).
+    /// Sets the body. It is sent as `text/plain` unless there is a `Content-Type` header, and not sent at all in answer to
+    /// `HEAD` and with status 204 or 304. A body in a response that opens the connection is an error in
+    /// [`check`](Self::check).
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         if self.accept.is_some() {
-            self.fault.get_or_insert(HandshakeError::UnexpectedBody);
+            self.fault.get_or_insert(HandshakeError::BadBody);
         }
         self.body = body.into();
         self
@@ -148,7 +157,7 @@ impl Response {
         matches!(self.status, 204 | 304)
     }
 
-    /// The body as far as it is sent.
+    /// The part of the body that is sent: all or nothing.
     fn sent_body(&self) -> &[u8] {
         if self.is_head || self.has_no_content() { &[] } else { &self.body }
     }
@@ -157,10 +166,12 @@ impl Response {
         self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
     }
 
-    /// The head, the empty line included, and the body as far as it is sent.
-    pub(super) fn write(&self, to: &mut Writer) {
-        self.write_head(to);
-        to.bytes(self.sent_body());
+    /// The bytes on the wire: head, empty line, body.
+    pub(super) fn to_vec(&self) -> Vec<u8> {
+        Writer::to_vec(|to| {
+            self.write_head(to);
+            to.bytes(self.sent_body());
+        })
     }
 
     pub(super) fn write_head(&self, head: &mut Writer) {
@@ -178,7 +189,7 @@ impl Response {
         head.line(&[]);
     }
 
-    /// The beginning of an answer that opens no connection.
+    /// The first lines of a response that opens no connection.
     fn write_closing(&self, head: &mut Writer) {
         let status = alloc::format!("{}", self.status);
         head.line(&[b"HTTP/1.1 ", status.as_bytes(), b" ", reason_phrase(self.status).as_bytes()]);
@@ -186,7 +197,7 @@ impl Response {
         let connection: &[u8] = if self.has("Upgrade") { b"close, Upgrade" } else { b"close" };
         head.header("Connection", connection);
         // "A server MUST NOT send a Content-Length header field in any response with a status code of … 204 (No
-        // Content)" (RFC 9110 section 8.6), nor in a 304 one unless it is what a 200 would have had, which is not known.
+        // Content)" (RFC 9110 section 8.6). In a 304 response it must be that of the 200 response, which is not known here.
         if self.has_no_content() {
             return;
         }
@@ -202,7 +213,7 @@ impl Response {
     }
 }
 
-/// What every answer begins with that opens a connection.
+/// The first lines of every response that opens a connection.
 const OPENING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: ";
 

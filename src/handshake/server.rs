@@ -1,128 +1,218 @@
 //! The server's side of the opening handshake (RFC 6455 section 4.2).
+//!
+//! One value per state:
+//!
+//! ```text
+//!            bytes             next_request            respond
+//! Handshake ──────▶ Handshake ─────────────▶ Exchange ─────────▶ Answer::Open(Connection)
+//!                       │                                      └▶ Answer::Closed(Output)
+//!                       └ an error: its response is in Handshake::output
+//! ```
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use super::head::{Headers, Scanner, Writer};
-use super::opening::Opening;
+use super::checks::Checked;
+use super::head::{Headers, Scanner};
+use super::lines::may_begin_request;
 pub use super::request::{HttpRequest, Request};
 pub use super::response::Response;
-use crate::buffer::Buffer;
 use crate::config::Config;
+use crate::connection::Inbox;
 use crate::connection::{Connection, Output};
 use crate::error::HandshakeError;
 
-/// A connection that is still to be opened.
+/// An opening handshake that waits for the request.
 ///
-/// [`receive`](Self::receive) the request, [`respond`](Self::respond) to it. An answer that opens the connection goes
-/// out with the [`Connection`]'s output; one that does not is in the [`output`](Self::output) here, after which the
-/// transport ends: "the server MUST stop processing the client's handshake" (section 4.2.1), and nothing else is
-/// read from that socket.
+/// Give it what arrives ([`read_from`](Self::read_from), [`receive`](Self::receive), or [`unfilled`](Self::unfilled) and
+/// [`filled`](Self::filled)), then call [`next_request`](Self::next_request).
+///
+/// The request comes first. A handshake cannot respond without one:
+///
+/// ```compile_fail,E0599
+/// # use sansocket::handshake::server::{Handshake, Response};
+/// # fn early(handshake: Handshake, response: Response) {
+/// handshake.respond(response);
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Handshake {
     config: Arc<Config>,
     scanner: Scanner,
+    inbox: Option<Box<Inbox>>,
     output: Output,
-    /// The request has been received, or why it will not be.
-    received: Option<Result<(), HandshakeError>>,
+    /// The request has been handed out (`Finished`), or broke a rule.
+    ended: Option<HandshakeError>,
 }
 
-/// What a client wants.
+/// What a client asks for. More kinds may follow: answer those that you do not know by [`http`](Self::http).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Incoming {
     /// A WebSocket connection.
     Upgrade(Request),
-    /// A page, an API, a health check: nothing in the request speaks of WebSocket.
+    /// A page, an API, a health check: the request does not mention WebSocket. It has one `Host`, or none before HTTP/1.1.
     Http(HttpRequest),
 }
 
 impl Incoming {
+    /// The request as plain HTTP: method, path, headers.
+    pub fn http(&self) -> &HttpRequest {
+        match self {
+            Self::Upgrade(request) => request,
+            Self::Http(request) => request,
+        }
+    }
+
     /// Parses a head, for [`Scanner::take`].
     pub(super) fn parse(bytes: &[u8], max_headers: usize) -> Option<(usize, Result<Self, HandshakeError>)> {
         Headers::of_request(bytes, max_headers, |headers, request| {
             let http = HttpRequest::new(bytes, headers, request)?;
-            Ok(match Opening::of(bytes, request)? {
-                Some(opening) => Self::Upgrade(Request::new(http, opening)),
+            Ok(match Checked::of(bytes, request)? {
+                Some(checked) => Self::Upgrade(Request::new(http, checked)),
                 None => Self::Http(http),
             })
         })
     }
 
-    /// What the application answers to either.
+    /// The application's response to either kind.
     #[cfg(feature = "std")]
-    pub(crate) fn answer(
+    pub(crate) fn decide(
         &self,
-        decide: impl FnOnce(&Request) -> Response,
+        upgrade: impl FnOnce(&Request) -> Response,
         page: impl FnOnce(&HttpRequest) -> Response,
     ) -> Response {
         match self {
-            Self::Upgrade(request) => decide(request),
+            Self::Upgrade(request) => upgrade(request),
             Self::Http(request) => page(request),
         }
     }
 }
 
 impl Handshake {
-    /// A handshake that waits for the request.
+    /// A handshake that has received nothing.
     pub fn new(config: impl Into<Arc<Config>>) -> Self {
-        let config = config.into();
-        Self { config, scanner: Scanner::default(), output: Output::default(), received: None }
+        let (config, scanner) = (config.into(), Scanner::default());
+        Self { config, scanner, inbox: None, output: Output::default(), ended: None }
     }
 
-    /// Takes the request from `input`, once; `None` when more bytes are needed. What the client sent behind it stays.
+    /// The request, or `None` if more bytes are needed. Bytes behind the head stay for the [`Connection`].
     ///
     /// # Errors
     ///
-    /// Something that section 4.2.1 forbids; the answer (400, 405, 426 or 431) is in the [output](Self::output), and
-    /// every further call gives the same error.
-    pub fn receive(&mut self, input: &mut Buffer) -> Result<Option<Incoming>, HandshakeError> {
-        if let Some(received) = &self.received {
-            return received.clone().map(|()| None);
+    /// The request breaks a rule of section 4.2.1 or a limit of the [`Config`], or it is not HTTP/1.x with the one `Host` that
+    /// HTTP/1.1 requires (RFC 9112 section 3.2). The response (400, 405, 426 or 431) is in
+    /// the [`output`](Self::output): write it, then end the transport. "The server MUST stop processing the client's
+    /// handshake" (section 4.2.1), so every further call gives the same error.
+    ///
+    /// [`Finished`](HandshakeError::Finished) after the request has been handed out.
+    pub fn next_request(&mut self) -> Result<Option<Exchange>, HandshakeError> {
+        if let Some(error) = &self.ended {
+            self.inbox.iter_mut().for_each(|inbox| inbox.clear());
+            return Err(error.clone());
         }
-        let incoming = self.incoming(input);
-        match &incoming {
-            Ok(Some(_)) => self.received = Some(Ok(())),
-            Ok(None) => {}
+        let Some(inbox) = &mut self.inbox else { return Ok(None) };
+        let incoming = self.scanner.take(inbox, &self.config, may_begin_request, Incoming::parse);
+        match incoming.and_then(Option::transpose) {
+            Ok(None) => Ok(None),
+            Ok(Some(incoming)) => {
+                self.ended = Some(HandshakeError::Finished);
+                let (inbox, config) = (self.inbox.take(), Arc::clone(&self.config));
+                Ok(Some(Exchange { incoming, inbox, config }))
+            }
             Err(error) => {
-                self.received = Some(Err(error.clone()));
-                self.write(&Response::for_error(error));
+                self.output.append_vec(Response::for_error(&error).to_vec());
+                inbox.clear();
+                self.ended = Some(error.clone());
+                Err(error)
             }
-        }
-        incoming
-    }
-
-    /// Answers the request. `Some` is the open connection, its output beginning with the answer; `None` means that the
-    /// answer is in the [output](Self::output) and the transport ends with it.
-    ///
-    /// # Errors
-    ///
-    /// [`BadHeader`](HandshakeError::BadHeader), [`BadSubprotocol`](HandshakeError::BadSubprotocol),
-    /// [`BadStatus`](HandshakeError::BadStatus): what the response was built from cannot be sent, and no byte of it was
-    /// written. Another response may be tried.
-    pub fn respond(&mut self, response: Response) -> Result<Option<Connection>, HandshakeError> {
-        match response.check_opens() {
-            Ok(()) => {
-                let mut output = Output::default();
-                output.append_vec(Writer::to_vec(|head| response.write(head)));
-                Ok(Some(response.open(Arc::clone(&self.config), output)))
-            }
-            Err(HandshakeError::Rejected(_)) => {
-                self.write(&response);
-                Ok(None)
-            }
-            Err(error) => Err(error),
         }
     }
 
-    /// What waits to be written where there is no connection.
+    /// The response to a request that broke a rule. Otherwise empty.
     pub fn output(&mut self) -> &mut Output {
         &mut self.output
     }
 
-    fn write(&mut self, response: &Response) {
-        self.output.append_vec(Writer::to_vec(|head| response.write(head)));
-    }
-
-    fn incoming(&mut self, input: &mut Buffer) -> Result<Option<Incoming>, HandshakeError> {
-        self.scanner.take(input, &self.config, Incoming::parse)?.transpose()
+    pub(super) fn inbox(&mut self) -> &mut Option<Box<Inbox>> {
+        let is_open = self.ended != Some(HandshakeError::Finished);
+        assert!(is_open, "the request was handed out: give further bytes to its Exchange or its Connection");
+        &mut self.inbox
     }
 }
+
+super::receives!(
+    Handshake,
+    "These methods panic after the request has been handed out: bytes would be lost."
+);
+
+/// A request that waits for its response. Exactly one response can be given:
+///
+/// ```compile_fail,E0382
+/// # use sansocket::handshake::server::{Exchange, Incoming};
+/// # fn twice(exchange: Exchange) {
+/// let response = exchange.incoming().http().respond(404);
+/// exchange.respond(response.clone());
+/// exchange.respond(response);
+/// # }
+/// ```
+///
+/// Responding may take its time. What arrives meanwhile can stay in the socket, or is received here.
+#[derive(Debug)]
+pub struct Exchange {
+    incoming: Incoming,
+    inbox: Option<Box<Inbox>>,
+    config: Arc<Config>,
+}
+
+/// What a response leads to.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
+pub enum Answer {
+    /// The connection is open. Its output begins with the response, and it has received what came behind the request.
+    Open(Connection),
+    /// The response opens no connection. Write it, then end the transport: nothing else is read from it.
+    Closed(Output),
+}
+
+impl Exchange {
+    /// The request.
+    pub fn incoming(&self) -> &Incoming {
+        &self.incoming
+    }
+
+    /// Sends the response: [`Request::accept`] opens the connection, [`Request::reject`] and [`HttpRequest::respond`] do
+    /// not.
+    ///
+    /// # Errors
+    ///
+    /// What [`Response::check`] finds; no byte is written then. [`NotAnUpgrade`](HandshakeError::NotAnUpgrade) for a
+    /// response that opens a connection which this request does not ask for.
+    pub fn respond(self, response: Response) -> Result<Answer, HandshakeError> {
+        let opens = match response.check_opens() {
+            Ok(()) => true,
+            Err(HandshakeError::Rejected(_)) => false,
+            Err(error) => return Err(error),
+        };
+        if opens && matches!(self.incoming, Incoming::Http(_)) {
+            return Err(HandshakeError::NotAnUpgrade);
+        }
+        let mut output = Output::default();
+        output.append_vec(response.to_vec());
+        Ok(match opens {
+            true => Answer::Open(response.open(self.config, output, self.inbox)),
+            false => Answer::Closed(output),
+        })
+    }
+
+    /// What has arrived behind the request: the body of an ordinary HTTP request, or the first frames.
+    pub fn unread(&self) -> &[u8] {
+        self.inbox.as_ref().map_or(&[], |inbox| inbox.unread())
+    }
+
+    pub(super) fn inbox(&mut self) -> &mut Option<Box<Inbox>> {
+        &mut self.inbox
+    }
+}
+
+super::receives!(Exchange);

@@ -4,18 +4,19 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-const NOT_ENCODED: &str = "a character that has to be percent-encoded";
+const NOT_ENCODED: &str = "a character that must be percent-encoded";
+const NOT_PUNYCODE: &str = "a host that is not ASCII: write it in punycode, as xn--...";
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Url {
     pub(super) secure: bool,
-    /// As it goes into the `Host` header: in lower case, an IPv6 address in its brackets.
+    /// In lower case. An IPv6 address has its brackets.
     pub(super) host: String,
     pub(super) port: u16,
     /// "'/' if the path component is empty, the path component, '?' if the query component is non-empty, the query
     /// component" (section 3).
     pub(super) resource: String,
-    /// `user:password`, percent-decoded, the colon always there.
+    /// `user:password`, percent-decoded. The colon is always there.
     pub(super) credentials: Option<Vec<u8>>,
 }
 
@@ -23,7 +24,7 @@ impl Url {
     /// Parses `"ws:" "//" host [ ":" port ] path [ "?" query ]`, the scheme without regard to case.
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
         if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(NOT_ENCODED);
+            return Err(if has_ascii_host(url) { NOT_ENCODED } else { NOT_PUNYCODE });
         }
         if url.contains('#') {
             return Err("a fragment");
@@ -36,6 +37,8 @@ impl Url {
         };
         let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (credentials, authority) = match authority.rsplit_once('@') {
+            // No user and no password are no credentials.
+            Some(("" | ":", authority)) => (None, authority),
             Some((credentials, authority)) => (Some(basic_credentials(credentials)?), authority),
             None => (None, authority),
         };
@@ -46,10 +49,11 @@ impl Url {
             Some((path, "")) => path,
             _ => resource,
         };
-        if !is_encoded(resource) {
+        // WHATWG URLs have `[ ] { } | ^` and a `%` that encodes nothing as they are. For some parsers a `\` ends the host, and
+        // the others would end the URL in the text around it.
+        if resource.bytes().any(|byte| b"\"<>\\`".contains(&byte)) {
             return Err(NOT_ENCODED);
         }
-        percent_decode(resource)?;
         Ok(Self {
             secure,
             host: host.to_ascii_lowercase(),
@@ -69,12 +73,31 @@ impl Url {
     }
 }
 
-/// Without the credentials, which are nobody's to read in a log.
+/// Leaves the credentials out: they must not get into a log.
 impl core::fmt::Debug for Url {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
         write!(f, "{scheme}://{}{}", self.authority(), self.resource)
     }
+}
+
+/// Whether the host of a URL is ASCII, as far as there is one.
+fn has_ascii_host(url: &str) -> bool {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit('@').next().is_none_or(str::is_ascii)
+}
+
+/// Whether this is the value of a `Host` header: a host, and perhaps a port.
+pub(super) fn is_authority(authority: &str) -> bool {
+    authority.is_ascii() && split_port(authority).is_ok()
+}
+
+/// Whether a request target may have these bytes. A `#` would begin a fragment for some readers and not for others. All other
+/// visible ASCII means the same to all of them, even if RFC 3986 has it encoded.
+pub(super) fn is_target(target: &[u8]) -> bool {
+    // No early exit, so that the loop vectorises.
+    target.iter().fold(true, |all, byte| all & byte.is_ascii_graphic() & (*byte != b'#'))
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
@@ -102,8 +125,8 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
     }
 }
 
-/// `user ":" password` for `Authorization: Basic`, where "a user-id containing a colon character is invalid" (RFC 7617
-/// section 2), and one without a password has its colon nevertheless.
+/// `user ":" password` for `Authorization: Basic`. The colon stays if there is no password. "A user-id containing a colon
+/// character is invalid" (RFC 7617 section 2).
 fn basic_credentials(userinfo: &str) -> Result<Vec<u8>, &'static str> {
     if !is_encoded(userinfo) || userinfo.contains('@') {
         return Err(NOT_ENCODED);
@@ -116,8 +139,8 @@ fn basic_credentials(userinfo: &str) -> Result<Vec<u8>, &'static str> {
     Ok([user, b":".to_vec(), percent_decode(password)?].concat())
 }
 
-/// Whether none of these ASCII characters had to be percent-encoded (RFC 3986 appendix A, outside of a host). Readers
-/// of URLs disagree on those that had: to some, a `\` ends the host.
+/// Whether this ASCII text has no character that must be percent-encoded in front of a host (RFC 3986 appendix A). URL parsers
+/// disagree on such characters: for some, a `\` ends the host.
 fn is_encoded(text: &str) -> bool {
     !text.bytes().any(|byte| b"\"<>[\\]^`{|}".contains(&byte))
 }
@@ -144,8 +167,8 @@ mod tests {
 
     // req: 6455-3-a, 6455-3-b, 6455-3-c, 6455-3-d, 6455-3-e, 6455-3-f, 6455-4.1-b
     #[test]
-    fn section_3_uris() {
-        let rows: [(&str, Result<(&str, &str), &str>); 30] = [
+    fn section_3_uris_are_parsed_or_refused() {
+        let rows: [(&str, Result<(&str, &str), &str>); 42] = [
             ("ws://example.com", Ok(("example.com", "/"))),
             ("ws://example.com/chat?room=a", Ok(("example.com", "/chat?room=a"))),
             ("ws://example.com?q", Ok(("example.com", "/?q"))),
@@ -162,20 +185,32 @@ mod tests {
             ("example.com/chat", Err("no scheme")),
             ("ws:///chat", Err("no valid host")),
             ("ws://[::1", Err("no valid host")),
-            ("ws://exa mple.com/", Err("a character that has to be percent-encoded")),
-            ("ws://example.com/\r\nX: y", Err("a character that has to be percent-encoded")),
-            ("ws://exämple.com/", Err("a character that has to be percent-encoded")),
-            ("ws://example.com/{a}", Err("a character that has to be percent-encoded")),
-            ("ws://example.com/?a[]=\"", Err("a character that has to be percent-encoded")),
-            ("ws://evil.com\\@example.com/", Err("a character that has to be percent-encoded")),
-            ("ws://evil.com@x@example.com/", Err("a character that has to be percent-encoded")),
+            ("ws://exa mple.com/", Err("a character that must be percent-encoded")),
+            ("ws://example.com/\r\nX: y", Err("a character that must be percent-encoded")),
+            ("ws://exämple.com/", Err(NOT_PUNYCODE)),
+            ("wss://user@bücher.example:80?q", Err(NOT_PUNYCODE)),
+            ("ws://例え.jp", Err(NOT_PUNYCODE)),
+            ("ws://xn--exmple-cua.com/", Ok(("xn--exmple-cua.com", "/"))),
+            ("ws://usér@example.com/", Err("a character that must be percent-encoded")),
+            ("ws://example.com/é@", Err("a character that must be percent-encoded")),
+            ("ws://example.com/{a}", Ok(("example.com", "/{a}"))),
+            ("ws://example.com/?filter[a]=1", Ok(("example.com", "/?filter[a]=1"))),
+            ("ws://example.com?a=x|y^z", Ok(("example.com", "/?a=x|y^z"))),
+            ("ws://example.com/?q=100%", Ok(("example.com", "/?q=100%"))),
+            ("ws://example.com/%zz", Ok(("example.com", "/%zz"))),
+            ("ws://example.com/a\\b", Err("a character that must be percent-encoded")),
+            ("ws://example.com/?`", Err("a character that must be percent-encoded")),
+            ("ws://{a}@example.com/", Err("a character that must be percent-encoded")),
+            ("ws://example.com/?a[]=\"", Err("a character that must be percent-encoded")),
+            ("ws://evil.com\\@example.com/", Err("a character that must be percent-encoded")),
+            ("ws://evil.com@x@example.com/", Err("a character that must be percent-encoded")),
             ("ws://us%3Aer:pass@example.com/", Err("a colon in the user name")),
             ("ws://example.com:80@other.com/", Ok(("other.com", "/"))),
             ("ws://example.com:/", Ok(("example.com", "/"))),
             ("ws://[fe80::1%25eth0]/", Err("no valid host")),
             ("ws://example.com/#top", Err("a fragment")),
             ("ws://example.com:99999/", Err("no valid port")),
-            ("ws://example.com/%zz", Err("a % that encodes nothing")),
+            ("ws://us%er@example.com/", Err("a % that encodes nothing")),
         ];
         for (url, expected) in rows {
             let parsed = Url::parse(url).map(|url| (url.authority(), url.resource));
@@ -185,11 +220,20 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_decoded_and_kept_out_of_sight() {
+    fn credentials_are_decoded_and_not_shown_by_debug() {
         let url = Url::parse("ws://user:p%40ss@example.com/").unwrap();
         assert_eq!(url.credentials.as_deref(), Some(&b"user:p@ss"[..]));
         assert_eq!(format!("{url:?}"), "ws://example.com/");
         let url = Url::parse("ws://token@example.com/").unwrap();
         assert_eq!(url.credentials.as_deref(), Some(&b"token:"[..]));
+        for (url, credentials) in [
+            ("ws://example.com/", None),
+            ("ws://@example.com/", None),
+            ("ws://:@example.com/", None),
+            ("ws://:word@example.com/", Some(&b":word"[..])),
+            ("ws://user:@example.com/", Some(b"user:")),
+        ] {
+            assert_eq!(Url::parse(url).unwrap().credentials.as_deref(), credentials, "{url}");
+        }
     }
 }

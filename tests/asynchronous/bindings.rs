@@ -1,82 +1,121 @@
-//! What the tests run over, and how they poll.
+//! The transports that the tests run over, and small executors that poll.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use sansocket::asynchronous::{Io, WebSocket};
-use sansocket::{Buffer, Config, Connection};
+use sansocket::asynchronous::{Transport, WebSocket};
+use sansocket::{Config, Connection, Timestamp};
 
 use crate::script::wire::Wire;
 
-/// A way to make a connection out of a scripted stream.
+/// Makes a transport of a scripted stream.
 pub(crate) trait Binding {
-    type Io: Io + Unpin + Send + 'static;
+    type Transport: Transport + Unpin + Send + 'static;
 
-    fn bind(wire: Wire) -> Self::Io;
+    fn bind(wire: Wire) -> Self::Transport;
+
+    /// The scripted stream as the connection gives it.
+    fn wire(stream: &<Self::Transport as Transport>::Stream) -> &Wire;
 }
 
-/// No runtime at all: the clock is set by the test.
+/// No runtime: the test sets the clock.
 pub(crate) struct Plain;
 
 #[cfg(feature = "tokio")]
 pub(crate) struct OverTokio;
 
-#[cfg(feature = "futures-io")]
-pub(crate) struct OverFuturesIo;
+#[cfg(feature = "smol")]
+pub(crate) struct OverSmol;
 
 impl Binding for Plain {
-    type Io = Clocked;
+    type Transport = Clocked;
 
     fn bind(wire: Wire) -> Clocked {
         Clocked { wire, clock: Clock::default() }
+    }
+
+    fn wire(stream: &Wire) -> &Wire {
+        stream
     }
 }
 
 #[cfg(feature = "tokio")]
 impl Binding for OverTokio {
-    type Io = sansocket::tokio::Tokio<Wire>;
+    type Transport = sansocket::tokio::TokioTransport<Wire>;
 
-    fn bind(wire: Wire) -> Self::Io {
-        sansocket::tokio::Tokio::new(wire)
+    fn bind(wire: Wire) -> Self::Transport {
+        sansocket::tokio::TokioTransport::new(wire)
+    }
+
+    fn wire(stream: &Wire) -> &Wire {
+        stream
     }
 }
 
-#[cfg(feature = "futures-io")]
-impl Binding for OverFuturesIo {
-    type Io = sansocket::futures_io::FuturesIo<Wire>;
+#[cfg(feature = "smol")]
+impl Binding for OverSmol {
+    type Transport = sansocket::smol::SmolTransport<Wire>;
 
-    fn bind(wire: Wire) -> Self::Io {
-        sansocket::futures_io::FuturesIo::new(wire)
+    fn bind(wire: Wire) -> Self::Transport {
+        sansocket::smol::SmolTransport::new(wire)
+    }
+
+    fn wire(stream: &Wire) -> &Wire {
+        stream
     }
 }
 
-/// A scripted stream on a clock that stands still until it is set.
+/// A scripted stream on a clock that the test sets.
 #[derive(Debug)]
 pub(crate) struct Clocked {
     pub(crate) wire: Wire,
     pub(crate) clock: Clock,
 }
 
+/// A clock with one timer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Clock(Arc<Mutex<(Duration, Option<Waker>)>>);
+pub(crate) struct Clock(Arc<Mutex<Time>>);
+
+#[derive(Debug, Default)]
+struct Time {
+    now: Timestamp,
+    timer: Option<(Timestamp, Waker)>,
+}
 
 impl Clock {
+    /// Time passes, and the timer fires if it is due.
     pub(crate) fn advance(&self, by: Duration) {
-        let sleeper = {
-            let (now, sleeper) = &mut *self.0.lock().unwrap();
-            *now += by;
-            sleeper.take()
-        };
-        sleeper.into_iter().for_each(Waker::wake);
+        self.pass(by);
+        let mut time = self.0.lock().unwrap();
+        let now = time.now;
+        let fired = time.timer.take_if(|(due, _)| *due <= now);
+        drop(time);
+        fired.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Time passes, and the timer has not fired yet.
+    pub(crate) fn pass(&self, by: Duration) {
+        let mut time = self.0.lock().unwrap();
+        time.now = time.now + by;
     }
 }
 
-impl Io for Clocked {
+impl Transport for Clocked {
+    type Stream = Wire;
+
+    fn stream(&self) -> &Wire {
+        &self.wire
+    }
+
+    fn into_stream(self) -> Wire {
+        self.wire
+    }
+
     fn poll_read(&mut self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
         self.wire.poll_read(cx, to)
     }
@@ -93,21 +132,21 @@ impl Io for Clocked {
         self.wire.poll_shutdown()
     }
 
-    fn now(&self) -> Duration {
-        self.clock.0.lock().unwrap().0
+    fn now(&self) -> Timestamp {
+        self.clock.0.lock().unwrap().now
     }
 
-    fn poll_until(&mut self, cx: &mut Context<'_>, time: Duration) -> Poll<()> {
-        let (now, sleeper) = &mut *self.clock.0.lock().unwrap();
-        if *now >= time {
+    fn poll_until(&mut self, cx: &mut Context<'_>, due: Timestamp) -> Poll<()> {
+        let mut time = self.clock.0.lock().unwrap();
+        if time.now >= due {
             return Poll::Ready(());
         }
-        *sleeper = Some(cx.waker().clone());
+        time.timer = Some((due, cx.waker().clone()));
         Poll::Pending
     }
 }
 
-/// Makes of each `fn name<B: Binding>()` a test per binding.
+/// Makes one test per binding of each `fn name<B: Binding>()`.
 macro_rules! over_each {
     ($($name:ident),* $(,)?) => { $(
         mod $name {
@@ -125,10 +164,10 @@ macro_rules! over_each {
                 super::$name::<crate::bindings::OverTokio>();
             }
 
-            #[cfg(feature = "futures-io")]
+            #[cfg(feature = "smol")]
             #[test]
-            fn futures_io() {
-                super::$name::<crate::bindings::OverFuturesIo>();
+            fn smol() {
+                super::$name::<crate::bindings::OverSmol>();
             }
         }
     )* };
@@ -136,14 +175,14 @@ macro_rules! over_each {
 
 pub(crate) use over_each;
 
-/// The server's end, after a handshake elsewhere.
-pub(crate) fn server<B: Binding>(wire: &Wire, config: Config) -> WebSocket<B::Io> {
-    WebSocket::from_parts(B::bind(wire.clone()), Connection::server(config), Buffer::new())
+/// The server's end of an open connection.
+pub(crate) fn server<B: Binding>(wire: &Wire, config: Config) -> WebSocket<B::Transport> {
+    WebSocket::from_parts(B::bind(wire.clone()), Connection::server(config))
 }
 
-/// A connection without timers of its own.
+/// A connection without a keepalive.
 pub(crate) fn untimed() -> Config {
-    Config { keepalive: None, ..Config::default() }
+    Config::default().keepalive(None)
 }
 
 /// A task that counts how often it is woken.
@@ -157,18 +196,18 @@ impl Wake for Task {
 }
 
 impl Task {
-    /// Whether it was woken since this was asked last.
+    /// Whether the task was woken since the last call.
     pub(crate) fn is_woken(&self) -> bool {
         self.0.swap(0, Ordering::SeqCst) > 0
     }
 }
 
-/// Polls once, in a task.
+/// Polls once in a task.
 pub(crate) fn poll<F: Future + Unpin>(task: &Arc<Task>, future: &mut F) -> Poll<F::Output> {
-    std::pin::Pin::new(future).poll(&mut Context::from_waker(&Waker::from(Arc::clone(task))))
+    Pin::new(future).poll(&mut Context::from_waker(&Waker::from(Arc::clone(task))))
 }
 
-/// Polls a future as an executor would: only when it was woken, and one that waits for nothing fails.
+/// Runs one future as an executor does: polls it only when it is woken. Panics if it would sleep for ever.
 pub(crate) fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let task = Arc::new(Task::default());
@@ -176,7 +215,61 @@ pub(crate) fn finish<F: Future>(future: F) -> F::Output {
         if let Poll::Ready(output) = poll(&task, &mut future) {
             return output;
         }
-        assert!(task.is_woken(), "this task would sleep for ever");
+        assert!(task.is_woken(), "the task would sleep for ever");
     }
-    panic!("this task is always awake");
+    panic!("the task never sleeps");
+}
+
+/// Futures that run as tasks of their own. Each task is polled only when it is woken.
+pub(crate) struct Executor<'a, T> {
+    spawned: Vec<Spawned<'a, T>>,
+}
+
+struct Spawned<'a, T> {
+    task: Arc<Task>,
+    future: Pin<Box<dyn Future<Output = T> + 'a>>,
+    output: Option<T>,
+}
+
+impl<'a, T> Executor<'a, T> {
+    pub(crate) fn new() -> Self {
+        Self { spawned: Vec::new() }
+    }
+
+    pub(crate) fn spawn(&mut self, future: impl Future<Output = T> + 'a) {
+        let task = Arc::new(Task::default());
+        task.wake_by_ref();
+        self.spawned.push(Spawned { task, future: Box::pin(future), output: None });
+    }
+
+    /// Polls until all tasks sleep or have ended.
+    pub(crate) fn run(&mut self) {
+        let sleeps = (0..100_000).any(|_| !self.turn());
+        assert!(sleeps, "the tasks never sleep");
+    }
+
+    /// Polls each task that was woken once. Gives whether there was one.
+    pub(crate) fn turn(&mut self) -> bool {
+        let mut is_awake = false;
+        for spawned in self.spawned.iter_mut().filter(|spawned| spawned.output.is_none()) {
+            if spawned.task.is_woken() {
+                is_awake = true;
+                if let Poll::Ready(output) = poll(&spawned.task, &mut spawned.future) {
+                    spawned.output = Some(output);
+                }
+            }
+        }
+        is_awake
+    }
+
+    /// Whether the task that was spawned as number `index` has ended.
+    pub(crate) fn has_ended(&self, index: usize) -> bool {
+        self.spawned[index].output.is_some()
+    }
+
+    /// The outputs of all tasks, which have ended.
+    pub(crate) fn outputs(self) -> Vec<T> {
+        let outputs = self.spawned.into_iter().map(|spawned| spawned.output);
+        outputs.map(|output| output.expect("the task would sleep for ever")).collect()
+    }
 }

@@ -1,7 +1,7 @@
-//! Every future dropped at every poll of a session, and called again: nothing is lost, nothing is doubled, and what is on
-//! the wire is part of what should be there.
+//! Cancel safety: each future is dropped at each poll of a session and then called again. No message is lost or sent twice,
+//! and the written bytes are a prefix of the expected ones.
 //!
-//! The futures of the opening handshake own their stream: dropping one drops the connection, by its nature.
+//! The futures of the opening handshake own their stream, so dropping one drops the connection. They are not tested here.
 
 use std::future::Future;
 use std::io::ErrorKind;
@@ -9,18 +9,26 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use sansocket::{Bytes, CloseCode, Config, Event, Fin, Message, Piece, Prepared};
+use sansocket::{Bytes, Chunk, CloseCode, Config, Event, Message, Outgoing, Prepared};
 
 use crate::bindings::{Binding, Task, over_each, poll, server, untimed};
 use crate::script::wire::Wire;
 use crate::script::{ANSWERS, FRAMES, Script, Step, messages};
 
 over_each! {
-    reading_messages, reading_events, reading_pieces, reading_half, sending, sending_half, gathering, closing, closing_half,
-    closing_by_the_reader,
+    dropped_read_loses_no_message,
+    dropped_read_event_loses_no_event,
+    dropped_read_chunk_loses_no_chunk,
+    dropped_read_of_a_half_loses_no_message,
+    dropped_send_queues_all_or_nothing,
+    dropped_send_of_a_half_queues_all_or_nothing,
+    dropped_feed_queues_all_or_nothing,
+    dropped_close_is_completed_by_the_next_close,
+    dropped_close_of_a_reader_is_completed_by_the_next_close,
+    dropped_close_of_a_writer_is_completed_by_the_reader,
 }
 
-/// Which polls are the last of their future.
+/// After which polls the future is dropped.
 #[derive(Clone, Copy)]
 enum Drops {
     EveryPoll,
@@ -33,7 +41,7 @@ struct Polls {
 }
 
 impl Polls {
-    /// Polls until it is ready, or until it is to be dropped.
+    /// Polls until the future is ready, or until it is dropped.
     fn run<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         let task = Arc::new(Task::default());
@@ -42,7 +50,7 @@ impl Polls {
             if let Poll::Ready(output) = poll(&task, &mut future) {
                 return Some(output);
             }
-            assert!(task.is_woken(), "this task would sleep for ever");
+            assert!(task.is_woken(), "the task would sleep for ever");
             match self.drops {
                 Drops::EveryPoll => return None,
                 Drops::Only(at) if at == self.count => return None,
@@ -52,7 +60,7 @@ impl Polls {
     }
 }
 
-/// Calls it again until it is through.
+/// Makes and runs the future again until it is ready.
 macro_rules! again {
     ($polls:expr, $future:expr) => {
         loop {
@@ -63,7 +71,7 @@ macro_rules! again {
     };
 }
 
-/// A stream that is pending before every byte, in both directions and when it is flushed.
+/// A stream that is pending before each byte in both directions, and before a flush.
 fn hesitant(incoming: &[u8]) -> Wire {
     let steps = [Step::Error(ErrorKind::WouldBlock), Step::Bytes(1)];
     Wire::new(Script {
@@ -74,21 +82,21 @@ fn hesitant(incoming: &[u8]) -> Wire {
     })
 }
 
-/// Plays it with a drop at each poll by itself, and with one at all of them.
+/// Runs `play` with a drop at every poll, then once for each poll with a drop at that poll only.
 fn at_every_poll(play: impl Fn(&mut Polls)) {
     play(&mut Polls { drops: Drops::EveryPoll, count: 0 });
     for at in 1.. {
         let mut polls = Polls { drops: Drops::Only(at), count: 0 };
         play(&mut polls);
         if polls.count < at {
-            assert!(at > 5, "there was something to drop");
+            assert!(at > 5, "the futures were pending");
             return;
         }
     }
 }
 
 // attack: io-2
-fn reading_messages<B: Binding>() {
+fn dropped_read_loses_no_message<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
         let mut socket = server::<B>(&wire, untimed());
@@ -102,7 +110,7 @@ fn reading_messages<B: Binding>() {
     });
 }
 
-/// The events of the session, as text, from whatever reads.
+/// Reads all events of the session and checks them.
 macro_rules! all_events {
     ($polls:expr, $reader:expr) => {{
         let mut seen = Vec::new();
@@ -123,7 +131,7 @@ macro_rules! all_events {
 }
 
 // attack: io-2
-fn reading_events<B: Binding>() {
+fn dropped_read_event_loses_no_event<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
         let mut socket = server::<B>(&wire, untimed());
@@ -138,43 +146,43 @@ fn reading_events<B: Binding>() {
     });
 }
 
-/// The data of the session, piece by piece, from whatever reads.
-macro_rules! all_pieces {
+/// Reads all data of the session in chunks and checks it.
+macro_rules! all_chunks {
     ($polls:expr, $reader:expr) => {{
         let (mut bytes, mut ends) = (Vec::new(), 0);
-        while let Some((piece, fin)) = again!($polls, async {
-            $reader.read_piece().await.map(|piece| {
-                piece.map(|piece| match piece {
-                    Piece::Text(text, fin) => (text.as_bytes().to_vec(), fin),
-                    Piece::Binary(data, fin) => (data.to_vec(), fin),
+        while let Some((chunk, fin)) = again!($polls, async {
+            $reader.read_chunk().await.map(|chunk| {
+                chunk.map(|chunk| match chunk {
+                    Chunk::Text { text, fin } => (text.as_bytes().to_vec(), fin),
+                    Chunk::Binary { data, fin } => (data.to_vec(), fin),
                 })
             })
         })
         .unwrap()
         {
-            bytes.extend(piece);
-            ends += usize::from(fin == Fin::Final);
+            bytes.extend(chunk);
+            ends += usize::from(fin);
         }
         assert_eq!((&bytes[..], ends), (&b"Hello\x01\x02"[..], 2));
     }};
 }
 
 // attack: io-2
-fn reading_pieces<B: Binding>() {
+fn dropped_read_chunk_loses_no_chunk<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
         let mut socket = server::<B>(&wire, untimed());
-        all_pieces!(polls, socket);
+        all_chunks!(polls, socket);
     });
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
         let (mut reader, _writer) = server::<B>(&wire, untimed()).split();
-        all_pieces!(polls, reader);
+        all_chunks!(polls, reader);
     });
 }
 
 // attack: io-2
-fn reading_half<B: Binding>() {
+fn dropped_read_of_a_half_loses_no_message<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
         let (mut reader, writer) = server::<B>(&wire, untimed()).split();
@@ -187,7 +195,7 @@ fn reading_half<B: Binding>() {
     });
 }
 
-/// Sends once, whatever is dropped: it is queued as a whole or not at all.
+/// Sends one message in spite of drops. Checks after each drop that all of it is queued, or nothing.
 macro_rules! send_once {
     ($polls:expr, $wire:expr, $socket:expr, $len:expr, $future:expr) => {
         loop {
@@ -207,33 +215,33 @@ macro_rules! send_once {
     };
 }
 
-/// What `send_all` leaves on the wire.
+/// The bytes that `send_all` writes.
 const SENT: &[u8] = b"\x81\x01a\x82\x01b\x82\x01c\x82\x01d\x01\x01e\x80\x01f\x89\x01g\x82\x01h";
 
-/// No message fits in besides another, so each waits for room first.
+/// The output has room for one message, so each message waits for the one before.
 fn crowded() -> Config {
-    Config { max_output_len: 16, ..untimed() }
+    untimed().max_output_len(16)
 }
 
 macro_rules! send_all {
     ($polls:expr, $wire:expr, $socket:expr) => {
         let message = |byte: &'static [u8]| Message::Binary(Bytes::from_static(byte));
         let prepared = Prepared::from(message(b"d"));
-        send_once!($polls, $wire, $socket, 3, $socket.send_text("a"));
-        send_once!($polls, $wire, $socket, 3, $socket.send_binary(b"b"));
+        send_once!($polls, $wire, $socket, 3, $socket.send("a"));
+        send_once!($polls, $wire, $socket, 3, $socket.send(b"b"));
         send_once!($polls, $wire, $socket, 3, $socket.send(&message(b"c")));
-        send_once!($polls, $wire, $socket, 3, $socket.send_prepared(&prepared));
-        send_once!($polls, $wire, $socket, 3, $socket.send_text_fragment("e", Fin::More));
-        send_once!($polls, $wire, $socket, 3, $socket.send_text_fragment("f", Fin::Final));
+        send_once!($polls, $wire, $socket, 3, $socket.send(&prepared));
+        send_once!($polls, $wire, $socket, 3, $socket.send(Outgoing::text_fragment("e", false)));
+        send_once!($polls, $wire, $socket, 3, $socket.send(Outgoing::text_fragment("f", true)));
         send_once!($polls, $wire, $socket, 3, $socket.ping(b"g"));
-        send_once!($polls, $wire, $socket, 3, $socket.send_binary_fragment(b"h", Fin::Final));
+        send_once!($polls, $wire, $socket, 3, $socket.send(Outgoing::binary_fragment(b"h", true)));
         again!($polls, $socket.flush()).unwrap();
         assert_eq!($wire.written(), SENT);
     };
 }
 
 // attack: io-2
-fn sending<B: Binding>() {
+fn dropped_send_queues_all_or_nothing<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(b"");
         let mut socket = server::<B>(&wire, crowded());
@@ -242,7 +250,7 @@ fn sending<B: Binding>() {
 }
 
 // attack: io-2
-fn sending_half<B: Binding>() {
+fn dropped_send_of_a_half_queues_all_or_nothing<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(b"");
         let (_reader, writer) = server::<B>(&wire, crowded()).split();
@@ -255,7 +263,7 @@ macro_rules! gather_all {
         for byte in b'a'..b'k' {
             let message = Message::from(vec![byte]);
             send_once!($polls, $wire, $writer, 3, $writer.feed(&message));
-            send_once!($polls, $wire, $writer, 3, $writer.feed_prepared(&Prepared::from(message.clone())));
+            send_once!($polls, $wire, $writer, 3, $writer.feed(&Prepared::from(message.clone())));
         }
         again!($polls, $writer.flush()).unwrap();
         let twice = (b'a'..b'k').flat_map(|byte| [0x82, 1, byte, 0x82, 1, byte]);
@@ -264,7 +272,7 @@ macro_rules! gather_all {
 }
 
 // attack: io-2
-fn gathering<B: Binding>() {
+fn dropped_feed_queues_all_or_nothing<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(b"");
         let mut socket = server::<B>(&wire, crowded());
@@ -278,7 +286,7 @@ fn gathering<B: Binding>() {
 }
 
 // attack: io-2
-fn closing<B: Binding>() {
+fn dropped_close_is_completed_by_the_next_close<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
         let mut socket = server::<B>(&wire, untimed());
@@ -289,7 +297,7 @@ fn closing<B: Binding>() {
 }
 
 // attack: io-2
-fn closing_by_the_reader<B: Binding>() {
+fn dropped_close_of_a_reader_is_completed_by_the_next_close<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
         let (mut reader, _writer) = server::<B>(&wire, untimed()).split();
@@ -300,12 +308,12 @@ fn closing_by_the_reader<B: Binding>() {
 }
 
 // attack: io-2
-fn closing_half<B: Binding>() {
+fn dropped_close_of_a_writer_is_completed_by_the_reader<B: Binding>() {
     at_every_poll(|polls| {
         let wire = hesitant(FRAMES);
         let (mut reader, writer) = server::<B>(&wire, untimed()).split();
         if polls.run(writer.close(CloseCode::NORMAL, "bye")).is_none() {
-            assert_ne!(writer.state(), sansocket::State::Open, "it is under way");
+            assert_ne!(writer.state(), sansocket::State::Open, "the closing handshake has begun");
         }
         let mut received = Vec::new();
         while let Some(message) = again!(polls, reader.read()).unwrap() {

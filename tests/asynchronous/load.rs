@@ -1,7 +1,7 @@
-//! Both halves of both ends in tasks of their own, all sending and receiving at once: nothing is lost, everything is in
-//! order, nobody stalls.
+//! Load: all halves of both ends run in tasks of their own, and all send and receive at once. No message is lost, all
+//! messages are in order, and no task stalls.
 //!
-//! The full load, with its figures:
+//! The full load, with figures:
 //! `cargo test --release --all-features --test asynchronous -- --ignored --nocapture --test-threads 1`
 
 use std::future::Future;
@@ -11,19 +11,19 @@ use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use sansocket::asynchronous::{Io, Reader, WebSocket, Writer};
+use sansocket::asynchronous::{Reader, Transport, WebSocket, Writer};
 use sansocket::{CloseCode, Message};
 
 pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What the load is like.
+/// The size of a load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
-    /// How many messages each way.
+    /// The number of messages in each direction.
     pub(crate) messages: u32,
-    /// By how many clones of the writer.
+    /// The number of tasks that send at each end.
     pub(crate) writers: u32,
-    /// One Ping to so many messages.
+    /// One Ping after this many messages.
     pub(crate) pings: Option<u32>,
 }
 
@@ -37,8 +37,8 @@ impl Load {
     }
 }
 
-/// What there is to do for two ends of a connection.
-fn jobs<I: Io + Send + 'static>(ends: [WebSocket<I>; 2], load: Load) -> Vec<Job> {
+/// The tasks for both ends of a connection.
+fn jobs<T: Transport + Send + 'static>(ends: [WebSocket<T>; 2], load: Load) -> Vec<Job> {
     let mut jobs: Vec<Job> = Vec::new();
     let busy = Arc::new(AtomicUsize::new(2 * (1 + load.writers as usize)));
     for socket in ends {
@@ -51,10 +51,10 @@ fn jobs<I: Io + Send + 'static>(ends: [WebSocket<I>; 2], load: Load) -> Vec<Job>
     jobs
 }
 
-async fn send<I: Io>(writer: Writer<I>, id: u32, load: Load, busy: Arc<AtomicUsize>) {
+async fn send<T: Transport>(writer: Writer<T>, id: u32, load: Load, busy: Arc<AtomicUsize>) {
     for number in 0..load.messages / load.writers {
         let payload = [id.to_be_bytes(), number.to_be_bytes()].concat();
-        writer.send_binary(&payload).await.unwrap();
+        writer.send(&payload).await.unwrap();
         if load.pings.is_some_and(|every| number % every == 0) {
             writer.ping(b"?").await.unwrap();
         }
@@ -62,10 +62,10 @@ async fn send<I: Io>(writer: Writer<I>, id: u32, load: Load, busy: Arc<AtomicUsi
     is_done(&writer, &busy).await;
 }
 
-async fn receive<I: Io>(mut reader: Reader<I>, load: Load, busy: Arc<AtomicUsize>) {
+async fn receive<T: Transport>(mut reader: Reader<T>, load: Load, busy: Arc<AtomicUsize>) {
     let mut next = vec![0; load.writers as usize];
     for _ in 0..load.messages / load.writers * load.writers {
-        let Some(Message::Binary(payload)) = reader.read().await.unwrap() else { panic!("too few") };
+        let Some(Message::Binary(payload)) = reader.read().await.unwrap() else { panic!("too few messages") };
         let (id, number) = payload.split_at(4);
         let known = &mut next[u32::from_be_bytes(id.try_into().unwrap()) as usize];
         assert_eq!(u32::from_be_bytes(number.try_into().unwrap()), *known, "in order");
@@ -75,14 +75,14 @@ async fn receive<I: Io>(mut reader: Reader<I>, load: Load, busy: Arc<AtomicUsize
     assert_eq!(reader.read().await.unwrap(), None);
 }
 
-/// The last of all closes the connection.
-async fn is_done<I: Io>(writer: &Writer<I>, busy: &AtomicUsize) {
+/// The last task that is done closes the connection.
+async fn is_done<T: Transport>(writer: &Writer<T>, busy: &AtomicUsize) {
     if busy.fetch_sub(1, Ordering::SeqCst) == 1 {
         writer.close(CloseCode::NORMAL, "").await.unwrap();
     }
 }
 
-/// Fails instead of hanging.
+/// Panics if `run` hangs.
 fn watched(name: &str, load: Load, run: impl FnOnce() + Send + 'static) {
     let begin = Instant::now();
     let (done, waiting) = mpsc::channel();
@@ -95,7 +95,7 @@ fn watched(name: &str, load: Load, run: impl FnOnce() + Send + 'static) {
     println!("{name}, {load:?}: {:.0} messages/s", f64::from(each) / begin.elapsed().as_secs_f64());
 }
 
-/// A stream that is read in small portions, and every other time not at all.
+/// A stream that gives at most 100 bytes per read. Every second read waits.
 #[derive(Debug)]
 pub(crate) struct Slow<S> {
     stream: S,
@@ -123,6 +123,6 @@ impl<S> Slow<S> {
 #[path = "load_tokio.rs"]
 mod over_tokio;
 
-#[cfg(feature = "futures-io")]
+#[cfg(feature = "smol")]
 #[path = "load_smol.rs"]
 mod over_smol;

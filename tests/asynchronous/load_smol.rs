@@ -1,11 +1,11 @@
-//! The load on smol, over TCP.
+//! The load on smol over TCP.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use sansocket::futures_io::{accept, connect_over};
 use sansocket::handshake::client::Request;
+use sansocket::smol::{accept, connect_over};
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::{TcpListener, TcpStream};
 
@@ -73,12 +73,12 @@ fn run_all(messages: u32) {
 }
 
 #[test]
-fn quick() {
+fn quick_load_loses_and_reorders_no_message() {
     run_all(QUICK);
 }
 
 #[test]
-#[ignore = "takes minutes without optimisation"]
-fn full() {
+#[ignore = "takes minutes in a debug build"]
+fn full_load_loses_and_reorders_no_message() {
     run_all(FULL);
 }

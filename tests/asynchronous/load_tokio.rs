@@ -1,4 +1,4 @@
-//! The load on tokio, over TCP.
+//! The load on tokio over TCP.
 
 use std::io;
 use std::pin::Pin;
@@ -85,12 +85,12 @@ fn run_all(messages: u32) {
 }
 
 #[test]
-fn quick() {
+fn quick_load_loses_and_reorders_no_message() {
     run_all(QUICK);
 }
 
 #[test]
-#[ignore = "takes minutes without optimisation"]
-fn full() {
+#[ignore = "takes minutes in a debug build"]
+fn full_load_loses_and_reorders_no_message() {
     run_all(FULL);
 }

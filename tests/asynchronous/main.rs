@@ -1,19 +1,20 @@
-//! The async shells: over streams that play a script, over runtimes, and under load.
+//! The async shells: over scripted streams, over runtimes, and under load.
 //!
-//! What does not depend on a runtime is tested once, over [`asynchronous::Io`], for each binding and for a third one with
-//! a clock that the test sets.
+//! Tests that need no runtime are written once over [`asynchronous::Transport`](sansocket::asynchronous::Transport). They
+//! run for each binding and for a third transport on a clock that the test sets.
 
-#![cfg(any(feature = "tokio", feature = "futures-io"))]
+#![cfg(any(feature = "tokio", feature = "smol"))]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "a test that meets what it did not expect is to end there"
+    reason = "an unexpected value ends the test"
 )]
 
 mod bindings;
 mod cancel;
+mod halves;
 mod load;
 mod opening;
 #[cfg(feature = "tokio")]
@@ -21,5 +22,7 @@ mod paused;
 #[path = "../script/mod.rs"]
 mod script;
 mod session;
+mod sinks;
 mod tasks;
 mod timers;
+mod whole;

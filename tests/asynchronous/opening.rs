@@ -1,5 +1,5 @@
-//! The opening handshake over streams that fail and are polled: the counterpart of the blocking shell's in
-//! `tests/attacks/shells.rs`.
+//! The opening handshake of the async shells over scripted streams that fail. `tests/attacks/shells.rs` has the same for
+//! the blocking shell.
 
 use std::io::ErrorKind;
 
@@ -11,12 +11,12 @@ use crate::script::wire::Wire;
 use crate::script::{REFUSED, REQUEST, RESPONSE, Script, Step, expected, session};
 use crate::session::echo;
 
-/// A binding's functions that open connections.
+/// The functions of a binding that open connections.
 trait Opens {
-    /// Accepts and echoes; gives what was written, and how it ended.
+    /// Accepts a connection and echoes. Gives the written bytes and the result.
     fn accept(script: Script) -> (Vec<u8>, Result<(), Error>);
 
-    /// The same of a client that connects.
+    /// Connects as a client. Gives the written bytes and the result.
     fn connect(script: Script) -> (Vec<u8>, Result<(), Error>);
 }
 
@@ -48,10 +48,10 @@ macro_rules! opens {
 
 #[cfg(feature = "tokio")]
 opens!(tokio, OverTokio);
-#[cfg(feature = "futures-io")]
-opens!(futures_io, OverFuturesIo);
+#[cfg(feature = "smol")]
+opens!(smol, OverSmol);
 
-/// Makes of each `fn name<O: Opens>()` a test per binding.
+/// Makes one test per binding of each `fn name<O: Opens>()`.
 macro_rules! over_each {
     ($($name:ident),* $(,)?) => { $(
         mod $name {
@@ -64,31 +64,32 @@ macro_rules! over_each {
                 super::$name::<super::OverTokio>();
             }
 
-            #[cfg(feature = "futures-io")]
+            #[cfg(feature = "smol")]
             #[test]
-            fn futures_io() {
-                super::$name::<super::OverFuturesIo>();
+            fn smol() {
+                super::$name::<super::OverSmol>();
             }
         }
     )* };
 }
 
 over_each! {
-    pending_before_every_byte,
-    a_read_error_at_every_byte_of_either_head,
-    a_write_error_and_a_write_of_nothing_at_every_byte_of_either_head,
-    the_end_of_the_stream_at_every_byte_of_the_request,
-    a_request_behind_one_that_was_refused_is_not_looked_at,
-    a_redirect_is_handed_over_and_not_followed,
+    handshake_survives_pending_before_every_byte,
+    read_error_at_every_byte_of_either_head_is_returned,
+    write_error_or_empty_write_at_every_byte_of_either_head_is_returned,
+    end_of_stream_at_every_byte_of_either_head_is_unexpected_eof,
+    request_behind_a_refused_one_is_ignored,
+    redirect_is_returned_and_not_followed,
+    stream_that_claims_too_many_written_bytes_is_an_error,
 }
 
 fn is_request(written: &[u8]) -> bool {
     written.starts_with(b"GET / HTTP/1.1\r\n") && written.ends_with(b"\r\n\r\n")
 }
 
-/// `Interrupted` is nothing that a poll may come to.
+/// A poll may not return `Interrupted`, so this has `Pending` only.
 // attack: io-1
-fn pending_before_every_byte<O: Opens>() {
+fn handshake_survives_pending_before_every_byte<O: Opens>() {
     let steps = [Step::Error(ErrorKind::WouldBlock), Step::Bytes(1)];
     let (written, result) = O::accept(Script {
         reads: steps.repeat(500).into(),
@@ -101,7 +102,7 @@ fn pending_before_every_byte<O: Opens>() {
 }
 
 // attack: io-1
-fn a_read_error_at_every_byte_of_either_head<O: Opens>() {
+fn read_error_at_every_byte_of_either_head_is_returned<O: Opens>() {
     for kind in [ErrorKind::ConnectionReset, ErrorKind::Other] {
         let reads = |at| [vec![Step::Bytes(1); at], vec![Step::Error(kind)]].concat();
         for at in 0..REQUEST.len() {
@@ -118,7 +119,7 @@ fn a_read_error_at_every_byte_of_either_head<O: Opens>() {
 }
 
 // attack: io-1
-fn a_write_error_and_a_write_of_nothing_at_every_byte_of_either_head<O: Opens>() {
+fn write_error_or_empty_write_at_every_byte_of_either_head_is_returned<O: Opens>() {
     let failures =
         [(Step::Error(ErrorKind::BrokenPipe), ErrorKind::BrokenPipe), (Step::Bytes(0), ErrorKind::WriteZero)];
     for (step, kind) in failures {
@@ -138,7 +139,7 @@ fn a_write_error_and_a_write_of_nothing_at_every_byte_of_either_head<O: Opens>()
 }
 
 // attack: io-1
-fn the_end_of_the_stream_at_every_byte_of_the_request<O: Opens>() {
+fn end_of_stream_at_every_byte_of_either_head_is_unexpected_eof<O: Opens>() {
     for end in 0..REQUEST.len() {
         let (written, result) = O::accept(Script::new(&REQUEST[..end]));
         assert!(matches!(result, Err(Error::Handshake(HandshakeError::UnexpectedEof))), "at {end}");
@@ -152,7 +153,7 @@ fn the_end_of_the_stream_at_every_byte_of_the_request<O: Opens>() {
 }
 
 // attack: server-5
-fn a_request_behind_one_that_was_refused_is_not_looked_at<O: Opens>() {
+fn request_behind_a_refused_one_is_ignored<O: Opens>() {
     for (refused, status) in REFUSED {
         let (written, result) = O::accept(Script::new(&[refused, REQUEST].concat()));
         assert!(matches!(result, Err(Error::Handshake(_))), "{}", refused.escape_ascii());
@@ -164,7 +165,7 @@ fn a_request_behind_one_that_was_refused_is_not_looked_at<O: Opens>() {
 }
 
 // attack: client-4
-fn a_redirect_is_handed_over_and_not_followed<O: Opens>() {
+fn redirect_is_returned_and_not_followed<O: Opens>() {
     for status in [301, 302, 303, 307, 308, 401] {
         let response = format!(
             "HTTP/1.1 {status} x\r\nLocation: ws://evil.example/\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
@@ -174,5 +175,14 @@ fn a_redirect_is_handed_over_and_not_followed<O: Opens>() {
         assert_eq!((refusal.status, refusal.header("location")), (status, Some("ws://evil.example/")));
         assert!(is_request(&written));
         assert_eq!(String::from_utf8(written).unwrap().matches("GET ").count(), 1);
+    }
+}
+
+// attack: io-1
+fn stream_that_claims_too_many_written_bytes_is_an_error<O: Opens>() {
+    let script = |incoming: &[u8]| Script { writes: [Step::Lie].into(), ..Script::new(incoming) };
+    for (written, result) in [O::accept(script(&session())), O::connect(script(RESPONSE))] {
+        let Err(Error::Io(error)) = result else { panic!("{result:?}") };
+        assert_eq!((error.kind(), &written[..]), (ErrorKind::InvalidData, &b""[..]));
     }
 }

@@ -1,11 +1,13 @@
-//! Opening handshakes and times on tokio, whose clock goes on only while nothing else can.
+//! Opening handshakes and deadlines on tokio's paused clock. The clock moves only while all tasks wait.
 
 use std::time::Duration;
 
 use sansocket::handshake::client::Request;
 use sansocket::handshake::server::{Request as Incoming, Response};
-use sansocket::tokio::{WebSocket, accept, accept_with, connect_over, connect_with};
-use sansocket::{CloseCode, Config, Error, HandshakeError, Message, ProtocolError, State};
+use sansocket::tokio::{
+    Reader, TokioTransport, WebSocket, Writer, accept, accept_with, connect_over, connect_with,
+};
+use sansocket::{CloseCode, Config, Connection, Error, HandshakeError, Message, ProtocolError, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -25,7 +27,7 @@ async fn pair(config: Config) -> (WebSocket<DuplexStream>, WebSocket<DuplexStrea
 
 // attack: server-1
 #[tokio::test(start_paused = true)]
-async fn a_handshake_byte_by_byte_has_a_deadline_as_a_whole() {
+async fn handshake_has_one_deadline_for_all_its_bytes() {
     let begin = Instant::now();
     let (mut peer, stream) = duplex(1000);
     let accepting = tokio::spawn(accept(stream));
@@ -41,7 +43,7 @@ async fn a_handshake_byte_by_byte_has_a_deadline_as_a_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_does_not_answer_is_given_up() {
+async fn silent_server_is_given_up_after_the_handshake_timeout() {
     let begin = Instant::now();
     let (_peer, stream) = duplex(1000);
     let error = connect_over(stream, &Request::new("ws://x/").unwrap(), Config::default()).await;
@@ -50,20 +52,20 @@ async fn a_server_that_does_not_answer_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reaching_a_server_has_the_same_deadline() {
+async fn connecting_to_a_silent_server_ends_at_the_handshake_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let begin = Instant::now();
     let error = connect_with(&Request::new(&url).unwrap(), Config::default()).await;
     assert!(matches!(error, Err(Error::Handshake(HandshakeError::TimedOut))));
     assert_eq!(begin.elapsed().as_secs(), Config::default().handshake_timeout.as_secs());
-    let none = Config { handshake_timeout: Duration::ZERO, ..Config::default() };
+    let none = Config::default().handshake_timeout(Duration::ZERO);
     let error = connect_with(&Request::new(&url).unwrap(), none).await;
     assert!(matches!(error, Err(Error::Handshake(HandshakeError::TimedOut))));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_follows_a_request_at_once_is_not_lost() {
+async fn bytes_behind_the_request_are_not_lost() {
     let (mut peer, stream) = duplex(1000);
     peer.write_all(&[REQUEST, FRAMES].concat()).await.unwrap();
     let mut socket = accept(stream).await.unwrap();
@@ -73,7 +75,7 @@ async fn what_follows_a_request_at_once_is_not_lost() {
     assert_eq!(head, RESPONSE);
 }
 
-/// What the peer gets for a request, and what the server's application does.
+/// Sends `request` to a server. Gives the response and the server's error.
 async fn answer(request: &[u8], decide: impl FnOnce(&Incoming) -> Response) -> (String, Error) {
     let (mut peer, stream) = duplex(1000);
     peer.write_all(request).await.unwrap();
@@ -90,7 +92,7 @@ async fn answer(request: &[u8], decide: impl FnOnce(&Incoming) -> Response) -> (
 // attack: server-5
 // req: 6455-4.2.2-g, 6455-7.2.2-a, 6455-10.7-d
 #[tokio::test(start_paused = true)]
-async fn refusals_arrive() {
+async fn refusal_reaches_the_client() {
     let (plain, error) = answer(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", Incoming::accept).await;
     assert!(plain.starts_with("HTTP/1.1 426 "), "{plain}");
     assert!(matches!(error, Error::Handshake(HandshakeError::NotAnUpgrade)), "{error}");
@@ -103,7 +105,7 @@ async fn refusals_arrive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_refuses_the_end_is_left() {
+async fn peer_that_leaves_a_refused_stream_open_is_given_up() {
     let begin = Instant::now();
     let (mut peer, stream) = duplex(1000);
     peer.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -112,18 +114,18 @@ async fn a_peer_that_refuses_the_end_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn idle_connections_are_kept_alive_while_both_ends_read() {
+async fn keepalive_keeps_an_idle_connection_open_while_both_ends_read() {
     let (mut client, mut server) = pair(Config::default()).await;
     let hour = Duration::from_secs(3600);
     let both = async { tokio::join!(client.read(), server.read()) };
-    assert!(tokio::time::timeout(hour, both).await.is_err(), "nothing happens for an hour");
-    client.send_text("still here").await.unwrap();
+    assert!(tokio::time::timeout(hour, both).await.is_err(), "neither end reads anything for an hour");
+    client.send("still here").await.unwrap();
     assert_eq!(server.read().await.unwrap(), Some(Message::from("still here")));
 }
 
 // attack: io-3
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_is_silent_is_lost() {
+async fn silent_peer_is_lost_after_two_intervals() {
     let begin = Instant::now();
     let (_client, mut server) = pair(Config::default()).await;
     let lost = server.read().await;
@@ -133,7 +135,7 @@ async fn a_peer_that_is_silent_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_needs_no_time_where_both_ends_take_part() {
+async fn closing_handshake_ends_at_once_if_both_ends_read() {
     let begin = Instant::now();
     let (mut client, mut server) = pair(untimed()).await;
     let (closed, read) = tokio::join!(client.close(CloseCode::NORMAL, "bye"), server.read());
@@ -143,7 +145,7 @@ async fn closing_needs_no_time_where_both_ends_take_part() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_without_an_answer_takes_the_time_for_it() {
+async fn unanswered_close_ends_at_the_close_timeout() {
     let begin = Instant::now();
     let (mut client, _server) = pair(untimed()).await;
     let closed = client.close(CloseCode::NORMAL, "bye").await;
@@ -153,7 +155,7 @@ async fn closing_without_an_answer_takes_the_time_for_it() {
 
 // req: 6455-4.1-k, 6455-4.1-m, 6455-4.2.2-c, 6455-10.6-a
 #[tokio::test(start_paused = true)]
-async fn a_secure_connection_runs_inside_the_stream_that_is_given_or_not_at_all() {
+async fn wss_url_needs_a_stream_of_the_caller() {
     let request = Request::new("wss://127.0.0.1:1/").unwrap();
     let refused = connect_with(&request, untimed()).await;
     assert!(matches!(refused, Err(Error::Handshake(HandshakeError::TlsNeeded))));
@@ -163,6 +165,58 @@ async fn a_secure_connection_runs_inside_the_stream_that_is_given_or_not_at_all(
         accept_with(server, untimed(), Incoming::accept)
     );
     let (mut client, mut server) = (client.unwrap().0, server.unwrap());
-    client.send_text("inside").await.unwrap();
+    client.send("inside").await.unwrap();
     assert_eq!(server.read().await.unwrap(), Some(Message::from("inside")));
+}
+
+/// A server whose peer sends `bytes` and reads nothing. The peer's stream stays open.
+async fn unread(bytes: &[u8]) -> (Reader<DuplexStream>, Writer<DuplexStream>, DuplexStream) {
+    let (mut peer, stream) = duplex(100);
+    let config = Config::default().write_timeout(Duration::from_secs(3600));
+    let (reader, writer) =
+        WebSocket::from_parts(TokioTransport::new(stream), Connection::server(config)).split();
+    peer.write_all(bytes).await.unwrap();
+    (reader, writer, peer)
+}
+
+/// Runs a read and a long send in `join!`, in `select!` and in two tasks. Both end after `timeout`.
+async fn both_end_after(timeout: Duration, bytes: &[u8]) {
+    let message = Message::from(vec![7; 1000]);
+    for way in ["join", "select", "tasks"] {
+        let (mut reader, writer, _peer) = unread(bytes).await;
+        let begin = Instant::now();
+        let sent = match way {
+            "join" => tokio::join!(writer.send(&message), reader.read()).0,
+            "select" => {
+                let mut sending = std::pin::pin!(writer.send(&message));
+                tokio::select! {
+                    biased;
+                    sent = &mut sending => sent,
+                    _ = reader.read() => sending.await,
+                }
+            }
+            _ => {
+                let message = message.clone();
+                let sending = tokio::spawn(async move { writer.send(&message).await });
+                tokio::task::yield_now().await; // the send is queued before the peer's Close frame is read
+                reader.read().await.ok();
+                sending.await.unwrap()
+            }
+        };
+        assert!(matches!(sent, Err(Error::Protocol(ProtocolError::ConnectionLost))), "{way}: {sent:?}");
+        let late = begin.elapsed().saturating_sub(timeout);
+        assert!(begin.elapsed() >= timeout && late < Duration::from_millis(100), "{way}: {late:?}");
+    }
+}
+
+// attack: close-3
+#[tokio::test(start_paused = true)]
+async fn close_timeout_is_kept_while_a_send_waits() {
+    both_end_after(Config::default().close_timeout, b"\x88\x82\0\0\0\0\x03\xe8").await;
+}
+
+// attack: io-3
+#[tokio::test(start_paused = true)]
+async fn keepalive_finds_a_silent_peer_while_a_send_waits() {
+    both_end_after(Config::default().keepalive.unwrap() * 2, b"").await;
 }

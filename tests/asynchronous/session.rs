@@ -1,9 +1,9 @@
-//! A recorded session over every kind of stream: the counterpart of the blocking shell's scripted tests.
+//! A recorded session over scripted streams. `tests/scripted.rs` has the same for the blocking shell.
 
 use std::future::Future;
 use std::io::ErrorKind;
 
-use sansocket::asynchronous::{Io, WebSocket};
+use sansocket::asynchronous::{Transport, WebSocket};
 use sansocket::{CloseCode, Error, Event, Message, ProtocolError, SendError, State};
 
 use crate::bindings::{Binding, finish, over_each, server, untimed};
@@ -11,25 +11,25 @@ use crate::script::wire::Wire;
 use crate::script::{ANSWERS, FRAMES, Script, Step, messages};
 
 over_each! {
-    reads_and_writes_of_any_length,
-    pending_at_every_byte,
-    the_end_of_the_stream_at_every_byte,
-    a_read_error_at_every_byte_loses_nothing,
-    a_write_error_at_every_byte_leaves_the_rest_queued,
-    a_stream_that_takes_nothing_or_lies,
-    what_is_fed_goes_out_in_one_write_for_one_read,
-    the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out,
-    a_protocol_error_is_told_to_the_peer_before_it_is_returned,
-    a_stream_that_could_not_be_flushed_is_flushed_again,
-    pings_are_answered_while_reading_waits,
-    reading_goes_on_while_writing_is_stuck,
-    a_stream_that_always_has_something_lets_others_have_their_turn,
+    reads_and_writes_of_any_length_give_the_same_session,
+    pending_at_every_byte_gives_the_same_session,
+    end_of_stream_at_every_byte_is_a_lost_connection,
+    read_error_at_every_byte_loses_nothing,
+    write_error_at_every_byte_leaves_the_rest_queued,
+    stream_that_takes_nothing_or_claims_too_much_is_an_error,
+    fed_messages_are_written_at_once_before_the_next_read,
+    answer_to_a_close_frame_is_written_before_its_event_is_returned,
+    close_frame_for_a_protocol_error_is_written_before_the_error_is_returned,
+    failed_flush_of_the_stream_is_repeated,
+    ping_is_answered_while_a_read_waits,
+    reading_continues_while_writing_is_stuck,
+    endless_input_yields_to_other_tasks,
 }
 
 const PENDING: Step = Step::Error(ErrorKind::WouldBlock);
 
-/// Echoes to the end; gives what was received and how it ended.
-pub(crate) async fn echo<I: Io>(socket: &mut WebSocket<I>) -> (Vec<Message>, Result<(), Error>) {
+/// Echoes until the connection ends. Gives the received messages and the result.
+pub(crate) async fn echo<T: Transport>(socket: &mut WebSocket<T>) -> (Vec<Message>, Result<(), Error>) {
     let mut received = Vec::new();
     let result = loop {
         match socket.read().await {
@@ -44,6 +44,7 @@ pub(crate) async fn echo<I: Io>(socket: &mut WebSocket<I>) -> (Vec<Message>, Res
     (received, result)
 }
 
+/// Echoes the whole session and checks both directions.
 fn plays_whole<B: Binding>(script: Script) {
     let wire = Wire::new(script);
     let (received, result) = finish(echo(&mut server::<B>(&wire, untimed())));
@@ -54,7 +55,7 @@ fn plays_whole<B: Binding>(script: Script) {
 
 // attack: io-1
 // req: 6455-5.5.1-k, 6455-5.5.1-l, 6455-6.1-i, 6455-7.1.1-e
-fn reads_and_writes_of_any_length<B: Binding>() {
+fn reads_and_writes_of_any_length_give_the_same_session<B: Binding>() {
     for (read, write) in [(1, 1), (1, 1000), (2, 3), (7, 5), (1000, 1)] {
         plays_whole::<B>(Script {
             reads: vec![Step::Bytes(read); 1000].into(),
@@ -65,7 +66,7 @@ fn reads_and_writes_of_any_length<B: Binding>() {
 }
 
 // attack: io-1
-fn pending_at_every_byte<B: Binding>() {
+fn pending_at_every_byte_gives_the_same_session<B: Binding>() {
     plays_whole::<B>(Script {
         reads: [PENDING, Step::Bytes(1)].repeat(500).into(),
         writes: [PENDING, Step::Bytes(1)].repeat(500).into(),
@@ -76,7 +77,7 @@ fn pending_at_every_byte<B: Binding>() {
 
 // attack: io-1, close-3
 // req: 6455-7.1.4-a
-fn the_end_of_the_stream_at_every_byte<B: Binding>() {
+fn end_of_stream_at_every_byte_is_a_lost_connection<B: Binding>() {
     for end in 0..FRAMES.len() {
         let wire = Wire::new(Script::new(&FRAMES[..end]));
         let mut socket = server::<B>(&wire, untimed());
@@ -90,7 +91,7 @@ fn the_end_of_the_stream_at_every_byte<B: Binding>() {
 }
 
 // attack: io-1
-fn a_read_error_at_every_byte_loses_nothing<B: Binding>() {
+fn read_error_at_every_byte_loses_nothing<B: Binding>() {
     for at in 0..FRAMES.len() {
         let failing = [Step::Error(ErrorKind::Other), PENDING, Step::Error(ErrorKind::TimedOut)];
         let reads = [&vec![Step::Bytes(1); at][..], &failing].concat();
@@ -110,9 +111,9 @@ fn a_read_error_at_every_byte_loses_nothing<B: Binding>() {
 }
 
 // attack: io-1
-fn a_write_error_at_every_byte_leaves_the_rest_queued<B: Binding>() {
+fn write_error_at_every_byte_leaves_the_rest_queued<B: Binding>() {
     for at in 0..ANSWERS.len() {
-        // One byte at a time, so that the error comes at that byte whatever is written at once.
+        // One byte per write, so that the error comes at exactly this byte.
         let writes = [&vec![Step::Bytes(1); at][..], &[Step::Error(ErrorKind::TimedOut)]].concat();
         let wire = Wire::new(Script { writes: writes.into(), ..Script::new(FRAMES) });
         let mut socket = server::<B>(&wire, untimed());
@@ -129,30 +130,34 @@ fn a_write_error_at_every_byte_leaves_the_rest_queued<B: Binding>() {
                 Err(error) => panic!("at {at}: {error}"),
             }
         }
-        finish(socket.flush()).unwrap(); // the answer to the Close frame, where that is what met the error
+        finish(socket.flush()).unwrap(); // the answer to the Close frame, if its write failed
         assert_eq!((received, wire.written()), (messages(), ANSWERS.to_vec()), "at {at}");
     }
 }
 
 // attack: io-1
-fn a_stream_that_takes_nothing_or_lies<B: Binding>() {
+fn stream_that_takes_nothing_or_claims_too_much_is_an_error<B: Binding>() {
     let stream = |reads: &[Step], writes: &[Step]| {
         let script =
             Script { reads: reads.to_vec().into(), writes: writes.to_vec().into(), ..Script::new(FRAMES) };
         server::<B>(&Wire::new(script), untimed())
     };
-    let full = finish(stream(&[], &[Step::Bytes(0)]).send_text("x")).unwrap_err();
+    let full = finish(stream(&[], &[Step::Bytes(0)]).send("x")).unwrap_err();
     assert!(matches!(&full, Error::Io(error) if error.kind() == ErrorKind::WriteZero), "{full}");
     let mut lied_to = stream(&[], &[Step::Lie]);
-    finish(lied_to.send_text("x")).unwrap();
-    assert_eq!(lied_to.buffered_amount(), 0, "a claim to have written more is all that was there");
+    let lie = finish(lied_to.send("x")).unwrap_err();
+    assert!(matches!(&lie, Error::Io(error) if error.kind() == ErrorKind::InvalidData), "{lie}");
+    assert_eq!(lied_to.buffered_amount(), 3, "the message is still queued");
+    let (_reader, writer) = stream(&[], &[Step::Lie]).split();
+    let lie = finish(writer.send("x")).unwrap_err();
+    assert!(matches!(&lie, Error::Io(error) if error.kind() == ErrorKind::InvalidData), "{lie}");
     if !std::any::type_name::<B>().contains("OverTokio") {
         let lie = finish(stream(&[Step::Lie], &[]).read()).unwrap_err();
         assert!(matches!(&lie, Error::Io(error) if error.kind() == ErrorKind::InvalidData), "{lie}");
     }
 }
 
-fn what_is_fed_goes_out_in_one_write_for_one_read<B: Binding>() {
+fn fed_messages_are_written_at_once_before_the_next_read<B: Binding>() {
     let wire = Wire::new(Script::new(&b"\x82\x84\0\0\0\0abcd".repeat(64)));
     let (received, result) = finish(echo(&mut server::<B>(&wire, untimed())));
     assert!(matches!(result, Err(Error::Protocol(ProtocolError::ConnectionLost))));
@@ -162,7 +167,7 @@ fn what_is_fed_goes_out_in_one_write_for_one_read<B: Binding>() {
 }
 
 // req: 6455-5.5.1-f, 6455-5.5.1-g, 6455-5.5.1-h
-fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out<B: Binding>() {
+fn answer_to_a_close_frame_is_written_before_its_event_is_returned<B: Binding>() {
     let wire = Wire::new(Script::new(FRAMES));
     let mut socket = server::<B>(&wire, untimed());
     loop {
@@ -172,17 +177,17 @@ fn the_answer_to_a_close_frame_is_written_before_the_event_is_handed_out<B: Bind
         }
     }
     assert!(wire.written().ends_with(b"\x88\x02\x03\xe8"));
-    let late = finish(socket.send_text("late"));
+    let late = finish(socket.send("late"));
     assert!(matches!(late, Err(Error::Send(SendError::Closed))), "{late:?}");
 }
 
 // attack: close-4
 // req: 6455-7.1.7-c, 6455-7.1.7-e, 6455-7.4.1-f, 6455-10.7-c
-fn a_protocol_error_is_told_to_the_peer_before_it_is_returned<B: Binding>() {
+fn close_frame_for_a_protocol_error_is_written_before_the_error_is_returned<B: Binding>() {
     let faults: [(&[u8], u16); 4] = [
         (b"\x81\x01x", 1002),                          // not masked
-        (b"\x81\x81\0\0\0\0\xff", 1007),               // not UTF-8, in one frame
-        (b"\x01\x81\0\0\0\0\xff", 1007),               // and in a fragment
+        (b"\x81\x81\0\0\0\0\xff", 1007),               // not UTF-8 in a whole message
+        (b"\x01\x81\0\0\0\0\xff", 1007),               // not UTF-8 in a fragment
         (b"\x82\xff\0\0\0\x10\0\0\0\0\0\0\0\0", 1009), // 64 GiB
     ];
     for (fault, code) in faults {
@@ -201,32 +206,32 @@ fn a_protocol_error_is_told_to_the_peer_before_it_is_returned<B: Binding>() {
             assert!(matches!(error, Error::Protocol(_)), "{error}");
             let written = wire.written();
             assert_eq!((written[0], &written[2..4]), (0x88, &code.to_be_bytes()[..]), "{error}");
-            assert_eq!(written.len(), 2 + usize::from(written[1]), "all of the frame, and nothing else");
+            assert_eq!(written.len(), 2 + usize::from(written[1]), "the whole Close frame and nothing else");
             assert!(wire.state().shut);
         }
     }
 }
 
-fn a_stream_that_could_not_be_flushed_is_flushed_again<B: Binding>() {
+fn failed_flush_of_the_stream_is_repeated<B: Binding>() {
     let mut script = Script::new(FRAMES);
     script.flushes = [ErrorKind::TimedOut; 2].into();
     let wire = Wire::new(script);
     let mut socket = server::<B>(&wire, untimed());
-    assert!(finish(socket.send_text("Hello")).is_err());
-    assert!(finish(socket.flush()).is_err(), "nothing is queued here, but the stream holds it");
+    assert!(finish(socket.send("Hello")).is_err());
+    assert!(finish(socket.flush()).is_err(), "the output is empty, but the stream has not been flushed");
     finish(socket.flush()).unwrap();
     assert!(wire.state().script.flushes.is_empty());
 }
 
 // attack: io-2
 // req: 6455-5.5.2-b, 6455-5.5.2-c
-fn pings_are_answered_while_reading_waits<B: Binding>() {
+fn ping_is_answered_while_a_read_waits<B: Binding>() {
     let wire = Wire::open(b"");
     let mut socket = server::<B>(&wire, untimed());
     let mut reading = Box::pin(socket.read());
     let task = crate::bindings::Task::default().into();
     assert!(crate::bindings::poll(&task, &mut reading).is_pending());
-    assert!(!task.is_woken(), "nothing happens, so nobody is woken");
+    assert!(!task.is_woken(), "nothing has happened");
     wire.arrive(b"\x89\x81\0\0\0\0?");
     assert!(task.is_woken());
     assert!(crate::bindings::poll(&task, &mut reading).is_pending());
@@ -234,7 +239,7 @@ fn pings_are_answered_while_reading_waits<B: Binding>() {
 }
 
 // attack: floods-1
-fn reading_goes_on_while_writing_is_stuck<B: Binding>() {
+fn reading_continues_while_writing_is_stuck<B: Binding>() {
     let wire = Wire::open(&b"\x82\x84\0\0\0\0abcd\x89\x80\0\0\0\0".repeat(1000));
     wire.state().stuck = true;
     let mut socket = server::<B>(&wire, untimed());
@@ -243,14 +248,14 @@ fn reading_goes_on_while_writing_is_stuck<B: Binding>() {
             assert_eq!(socket.read().await.unwrap(), Some(Message::from(b"abcd".to_vec())));
         }
     });
-    assert!(socket.buffered_amount() < 100, "a flood of Pings leaves a few answers owed");
+    assert!(socket.buffered_amount() < 100, "a flood of Pings queues 16 Pongs at most");
     wire.unstick();
-    finish(socket.send_text("on")).unwrap();
+    finish(socket.send("on")).unwrap();
     assert!(wire.written().ends_with(b"\x81\x02on"));
 }
 
 // attack: floods-1
-fn a_stream_that_always_has_something_lets_others_have_their_turn<B: Binding>() {
+fn endless_input_yields_to_other_tasks<B: Binding>() {
     for flood in [&b"\x89\x80\0\0\0\0"[..], b"\x82\x80\0\0\0\0"] {
         let wire = Wire::open(b"");
         wire.state().repeats = Some(flood.to_vec());
@@ -258,12 +263,14 @@ fn a_stream_that_always_has_something_lets_others_have_their_turn<B: Binding>() 
         let task = crate::bindings::Task::default().into();
         let mut endless = Box::pin(async { while socket.read().await.unwrap().is_some() {} });
         assert!(crate::bindings::poll(&task, &mut endless).is_pending());
-        assert!(task.is_woken(), "it goes on by itself");
+        assert!(task.is_woken(), "the task is polled again");
         assert!(wire.state().read_calls < 1000);
     }
 }
 
-#[allow(dead_code, reason = "that it compiles is the test: the futures of a connection can be spawned")]
-fn futures_are_send<B: Binding>(socket: &mut WebSocket<B::Io>) -> Box<dyn Future<Output = ()> + Send + '_> {
+#[allow(dead_code, reason = "compiles only if the futures of a connection can be spawned")]
+fn futures_are_send<B: Binding>(
+    socket: &mut WebSocket<B::Transport>,
+) -> Box<dyn Future<Output = ()> + Send + '_> {
     Box::new(async { drop(socket.read().await) })
 }

@@ -1,25 +1,27 @@
-//! One connection in several tasks: who is woken, and when.
+//! The halves of one connection in several tasks: which task is woken, and when.
 
 use std::pin::pin;
 use std::sync::Arc;
 
 use sansocket::asynchronous::Writer;
-use sansocket::{CloseCode, Config, Error, Message, ProtocolError, SendError};
+use sansocket::{CloseCode, Error, Message, ProtocolError, SendError};
 
-use crate::bindings::{Binding, Plain, Task, finish, over_each, poll, server, untimed};
+use crate::bindings::{Binding, Executor, Plain, Task, finish, over_each, poll, server, untimed};
 use crate::script::wire::Wire;
 
 over_each! {
-    all_who_wait_for_a_stuck_stream_are_woken,
-    one_task_may_hold_several_of_them,
-    a_writer_that_gave_up_takes_no_wake_up_with_it,
-    sending_waits_at_the_limit_and_goes_on,
-    a_sink_waits_at_the_limit_and_goes_on,
-    a_lost_connection_sends_no_writer_to_sleep,
-    a_reader_in_another_task_is_woken_there,
-    the_writer_works_without_a_reader,
-    a_writer_that_closes_wakes_the_reader,
-    a_stream_of_messages_ends_at_an_error,
+    all_tasks_that_wait_for_a_stuck_stream_are_woken,
+    hundreds_of_tasks_that_wait_for_a_stuck_stream_sleep,
+    several_sends_of_one_task_all_end,
+    read_that_writes_everything_wakes_a_send_of_its_task,
+    close_wakes_a_read_of_its_task,
+    dropped_send_takes_no_wake_up_from_another,
+    send_waits_at_the_output_limit_and_continues,
+    lost_connection_wakes_a_waiting_send,
+    read_that_moves_to_another_task_is_woken_there,
+    writer_works_without_a_reader,
+    close_of_a_writer_wakes_the_reader,
+    stream_of_messages_ends_at_an_error,
 }
 
 fn task() -> Arc<Task> {
@@ -33,12 +35,12 @@ fn stuck() -> Wire {
 }
 
 // attack: io-2
-fn all_who_wait_for_a_stuck_stream_are_woken<B: Binding>() {
+fn all_tasks_that_wait_for_a_stuck_stream_are_woken<B: Binding>() {
     let wire = stuck();
     let (mut reader, writer) = server::<B>(&wire, untimed()).split();
     let other = writer.clone();
-    let mut first = pin!(writer.send_text("1"));
-    let mut second = pin!(other.send_text("2"));
+    let mut first = pin!(writer.send("1"));
+    let mut second = pin!(other.send("2"));
     let mut reading = pin!(reader.read());
     let tasks = [task(), task(), task()];
     assert!(poll(&tasks[0], &mut first).is_pending());
@@ -53,33 +55,77 @@ fn all_who_wait_for_a_stuck_stream_are_woken<B: Binding>() {
     assert_eq!(wire.written(), b"\x81\x011\x81\x012\x8a\x00");
 }
 
-/// A stream is writable before it says so: who writes in between must not take the news from others of its task.
 // attack: io-2
-fn one_task_may_hold_several_of_them<B: Binding>() {
+fn hundreds_of_tasks_that_wait_for_a_stuck_stream_sleep<B: Binding>() {
     let wire = stuck();
     let (_reader, writer) = server::<B>(&wire, untimed()).split();
-    let mut first = pin!(writer.send_text("1"));
-    let mut second = pin!(writer.send_text("2"));
+    let mut executor = Executor::new();
+    for _ in 0..300 {
+        let writer = writer.clone();
+        executor.spawn(async move { writer.send("x").await.unwrap() });
+    }
+    executor.run();
+    wire.unstick();
+    executor.run();
+    assert_eq!(executor.outputs().len(), 300);
+}
+
+/// A stream may take bytes before it wakes anybody. A send that writes in between must not take the wake-up from another
+/// send of its task.
+// attack: io-2
+fn several_sends_of_one_task_all_end<B: Binding>() {
+    let wire = stuck();
+    let (_reader, writer) = server::<B>(&wire, untimed()).split();
+    let mut first = pin!(writer.send("1"));
+    let mut second = pin!(writer.send("2"));
     let both = task();
     assert!(poll(&both, &mut first).is_pending());
     wire.state().stuck = false;
     assert!(poll(&both, &mut second).is_ready());
     wire.wake_writer();
-    assert!(both.is_woken(), "the first still waits");
+    assert!(both.is_woken(), "the first send still waits");
     assert!(poll(&both, &mut first).is_ready());
-    // And where nobody else waits, nobody is woken.
-    assert!(poll(&both, &mut pin!(writer.send_text("3"))).is_ready());
+    // No task waits now, so none is woken.
+    assert!(poll(&both, &mut pin!(writer.send("3"))).is_ready());
     assert!(!both.is_woken());
 }
 
+/// The read writes the message of the send. Both are in one task, as in `join!`, and the send was polled first.
 // attack: io-2
-fn a_writer_that_gave_up_takes_no_wake_up_with_it<B: Binding>() {
+fn read_that_writes_everything_wakes_a_send_of_its_task<B: Binding>() {
+    let wire = stuck();
+    let (mut reader, writer) = server::<B>(&wire, untimed()).split();
+    let both = task();
+    let mut sending = pin!(writer.send("1"));
+    let mut reading = pin!(reader.read());
+    assert!(poll(&both, &mut sending).is_pending());
+    wire.state().stuck = false;
+    assert!(poll(&both, &mut reading).is_pending());
+    assert_eq!(wire.written(), b"\x81\x011");
+    assert!(both.is_woken(), "the send has ended");
+    assert!(poll(&both, &mut sending).is_ready());
+}
+
+/// Both are in one task, as in `join!`, and the read was polled first.
+// attack: close-3
+fn close_wakes_a_read_of_its_task<B: Binding>() {
+    let wire = Wire::open(b"");
+    let (mut reader, writer) = server::<B>(&wire, untimed()).split();
+    let both = task();
+    let mut reading = pin!(reader.read());
+    assert!(poll(&both, &mut reading).is_pending());
+    assert!(poll(&both, &mut pin!(writer.close(CloseCode::NORMAL, ""))).is_ready());
+    assert!(both.is_woken(), "the close deadline runs now");
+}
+
+// attack: io-2
+fn dropped_send_takes_no_wake_up_from_another<B: Binding>() {
     let wire = stuck();
     let (_reader, writer) = server::<B>(&wire, untimed()).split();
     let (stays, goes) = (task(), task());
-    let mut staying = pin!(writer.send_text("1"));
+    let mut staying = pin!(writer.send("1"));
     assert!(poll(&stays, &mut staying).is_pending());
-    let mut going = Box::pin(writer.send_text("2"));
+    let mut going = Box::pin(writer.send("2"));
     assert!(poll(&goes, &mut going).is_pending());
     drop(going);
     wire.unstick();
@@ -89,9 +135,9 @@ fn a_writer_that_gave_up_takes_no_wake_up_with_it<B: Binding>() {
 }
 
 // attack: floods-5, io-2
-fn sending_waits_at_the_limit_and_goes_on<B: Binding>() {
+fn send_waits_at_the_output_limit_and_continues<B: Binding>() {
     let wire = stuck();
-    let config = Config { max_output_len: 100, ..untimed() };
+    let config = untimed().max_output_len(100);
     let (_reader, writer) = server::<B>(&wire, config).split();
     let long = Message::from(vec![b'x'; 80]);
     let tasks = [task(), task()];
@@ -99,7 +145,7 @@ fn sending_waits_at_the_limit_and_goes_on<B: Binding>() {
     let mut second = pin!(writer.feed(&long));
     assert!(poll(&tasks[0], &mut first).is_pending());
     assert!(poll(&tasks[1], &mut second).is_pending());
-    assert_eq!(writer.buffered_amount(), 82, "the second is not queued");
+    assert_eq!(writer.buffered_amount(), 82, "the second message is not queued");
     wire.unstick();
     assert!(tasks[1].is_woken());
     assert!(poll(&tasks[1], &mut second).is_ready());
@@ -107,32 +153,17 @@ fn sending_waits_at_the_limit_and_goes_on<B: Binding>() {
     assert_eq!(wire.written().len() + writer.buffered_amount(), 164);
     let never = finish(writer.send(&Message::from(vec![0; 101])));
     assert!(
-        matches!(never, Err(Error::Send(SendError::MessageTooLong))),
-        "it does not fit at all: {never:?}"
+        matches!(never, Err(Error::Send(SendError::MessageTooLong { .. }))),
+        "the message is longer than the limit: {never:?}"
     );
 }
 
-fn a_sink_waits_at_the_limit_and_goes_on<B: Binding>() {
-    use futures_util::SinkExt;
-
-    let wire = Wire::open(b"");
-    let config = Config { max_output_len: 100, ..untimed() };
-    let mut socket = server::<B>(&wire, config);
-    finish(async {
-        for _ in 0..100 {
-            SinkExt::feed(&mut socket, Message::from("0123456789")).await.unwrap();
-        }
-        SinkExt::<Message>::flush(&mut socket).await.unwrap();
-    });
-    assert_eq!(wire.written(), b"\x81\x0a0123456789".repeat(100));
-}
-
 // attack: io-2
-fn a_lost_connection_sends_no_writer_to_sleep<B: Binding>() {
+fn lost_connection_wakes_a_waiting_send<B: Binding>() {
     let wire = stuck();
     let (mut reader, writer) = server::<B>(&wire, untimed()).split();
     let writing = task();
-    let mut sending = pin!(writer.send_text("1"));
+    let mut sending = pin!(writer.send("1"));
     assert!(poll(&writing, &mut sending).is_pending());
     wire.state().stays_open = false;
     let lost = finish(reader.read());
@@ -141,7 +172,7 @@ fn a_lost_connection_sends_no_writer_to_sleep<B: Binding>() {
     assert!(matches!(poll(&writing, &mut sending), std::task::Poll::Ready(Err(_))));
 }
 
-fn a_reader_in_another_task_is_woken_there<B: Binding>() {
+fn read_that_moves_to_another_task_is_woken_there<B: Binding>() {
     let wire = Wire::open(b"");
     let (mut reader, writer) = server::<B>(&wire, untimed()).split();
     let (before, after) = (task(), task());
@@ -152,14 +183,14 @@ fn a_reader_in_another_task_is_woken_there<B: Binding>() {
     assert!(after.is_woken());
     assert!(poll(&after, &mut reading).is_pending());
     finish(writer.close(CloseCode::NORMAL, "")).unwrap();
-    assert!(after.is_woken(), "there is a deadline now");
+    assert!(after.is_woken(), "the close deadline runs now");
 }
 
-fn the_writer_works_without_a_reader<B: Binding>() {
+fn writer_works_without_a_reader<B: Binding>() {
     let wire = stuck();
     let (reader, writer) = server::<B>(&wire, untimed()).split();
     let writing = task();
-    let mut sending = pin!(writer.send_text("1"));
+    let mut sending = pin!(writer.send("1"));
     assert!(poll(&writing, &mut sending).is_pending());
     drop(reader);
     wire.unstick();
@@ -169,7 +200,7 @@ fn the_writer_works_without_a_reader<B: Binding>() {
     assert_eq!(wire.written(), b"\x81\x011\x88\x02\x03\xe8");
 }
 
-fn a_writer_that_closes_wakes_the_reader<B: Binding>() {
+fn close_of_a_writer_wakes_the_reader<B: Binding>() {
     let wire = Wire::open(b"");
     let (mut reader, writer) = server::<B>(&wire, untimed()).split();
     let task = task();
@@ -185,8 +216,8 @@ fn a_writer_that_closes_wakes_the_reader<B: Binding>() {
     assert_eq!(finish(reader.read()).unwrap(), None);
 }
 
-/// Otherwise a loop over what is not an error would turn for ever.
-fn a_stream_of_messages_ends_at_an_error<B: Binding>() {
+/// Otherwise a loop that skips errors would never end.
+fn stream_of_messages_ends_at_an_error<B: Binding>() {
     use futures_util::StreamExt;
 
     for split in [false, true] {
@@ -198,10 +229,11 @@ fn a_stream_of_messages_ends_at_an_error<B: Binding>() {
 }
 
 #[test]
-fn a_third_implementation_of_io_can_be_taken_back() {
+fn into_parts_returns_the_stream_and_the_received_bytes() {
     let wire = Wire::open(b"\x81\x81");
     let mut socket = server::<Plain>(&wire, untimed());
     assert!(poll(&task(), &mut pin!(socket.read())).is_pending());
-    let (_, _, input) = socket.into_parts();
-    assert_eq!(input.unread(), b"\x81\x81");
+    let (_wire, mut connection) = socket.into_parts();
+    let (receiver, _sender) = connection.split_mut();
+    assert_eq!(receiver.unread(), b"\x81\x81");
 }

@@ -1,8 +1,8 @@
-//! Close frames of every kind, and what is sent behind them.
+//! Close frames of each kind, and bytes behind them.
 
 use std::sync::Arc;
 
-use sansocket::{Buffer, Config, Connection, ProtocolError, Role};
+use sansocket::{Config, Connection, ProtocolError, Role};
 
 use crate::common::*;
 use crate::counting::bytes_in_use;
@@ -10,14 +10,14 @@ use crate::receive;
 
 fn end(role: Role, config: &Arc<Config>) -> Connection {
     match role {
-        Role::Client => Connection::client(Arc::clone(config), SameKey),
+        Role::Client => Connection::client_with_keys(Arc::clone(config), SameKey),
         Role::Server => Connection::server(Arc::clone(config)),
     }
 }
 
 // attack: close-1
 #[test]
-fn every_code_on_the_wire() {
+fn each_close_code_is_answered_or_refused() {
     let config = Arc::default();
     let refused = close_body(1002, ProtocolError::InvalidCloseCode.as_str());
     for code in 0..=u16::MAX {
@@ -25,7 +25,7 @@ fn every_code_on_the_wire() {
         let valid = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=3999 | 4000..=4999);
         for (role, reason) in [(Role::Client, ""), (Role::Server, "bye")] {
             let bytes = wire(role, &[(CLOSE, &close_body(code, reason))]);
-            let outcome = feed(&mut end(role, &config), &mut Buffer::new(), [&bytes[..]]);
+            let outcome = feed(&mut end(role, &config), [&bytes[..]]);
             let expected = if valid {
                 let output = wire(other(role), &[(CLOSE, &code.to_be_bytes())]);
                 Outcome { events: vec![Got::Close(Some((code, reason.into())))], error: None, output }
@@ -40,7 +40,7 @@ fn every_code_on_the_wire() {
 
 // attack: close-1
 #[test]
-fn every_payload_of_one_byte() {
+fn close_payload_of_one_byte_is_refused() {
     let error = ProtocolError::TruncatedCloseCode;
     let close = close_body(1002, error.as_str());
     for byte in 0..=255 {
@@ -50,7 +50,7 @@ fn every_payload_of_one_byte() {
 
 // attack: close-1, utf8-4
 #[test]
-fn reasons_of_123_bytes_and_of_124_whole_and_cut_inside_a_character() {
+fn reason_longer_than_123_bytes_or_cut_inside_a_character_is_refused() {
     let config = Config::default();
     let said = |reason: &str| [Got::Close(Some((1000, reason.into())))];
     let longest = "r".repeat(123);
@@ -77,17 +77,17 @@ fn reasons_of_123_bytes_and_of_124_whole_and_cut_inside_a_character() {
 
 // attack: close-2
 #[test]
-fn what_comes_behind_a_close_frame_is_dropped_and_not_kept() {
+fn bytes_after_a_close_frame_are_dropped() {
     for role in ROLES {
         for behind in [wire(role, &[(TEXT, b"late")]), wire(role, &[(PING, b"late")]), vec![0xFF; 7]] {
             let flood =
                 [wire(role, &[(CLOSE, b"\x03\xe8")]), behind.repeat((4 << 20) / behind.len())].concat();
-            let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
-            let ((_, error), peak, _) = bytes_in_use(|| receive(&mut end, &mut input, &flood[..]));
+            let mut end = connection(role, &Config::default());
+            let ((_, error), peak, _) = bytes_in_use(|| receive(&mut end, &flood[..]));
             assert_eq!(error, None);
             assert!(peak <= 32 << 10, "{role:?}: {peak} bytes");
             assert_eq!(written(end.output()), wire(other(role), &[(CLOSE, b"\x03\xe8")]));
-            assert!(input.is_idle());
+            assert!(is_idle(&mut end));
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Headers that lie, and frames out of order.
+//! Headers with false lengths, and frames out of order.
 
-use sansocket::{Buffer, Config, Limits, ProtocolError, Role};
+use sansocket::{Config, Limits, ProtocolError, Role};
 
 use crate::common::*;
 use crate::counting::bytes_in_use;
 use crate::receive;
 
-/// The beginning of a frame whose length is said so.
+/// The header of a frame with this length field.
 fn header(to: Role, first: u8, second: u8, length: &[u8]) -> Vec<u8> {
     let (mask_bit, key) = match to {
         Role::Client => (0, &[][..]),
@@ -17,13 +17,13 @@ fn header(to: Role, first: u8, second: u8, length: &[u8]) -> Vec<u8> {
 
 // attack: framing-2
 #[test]
-fn every_length_that_has_a_shorter_form() {
+fn length_with_a_shorter_form_is_refused() {
     let error = ProtocolError::NonMinimalLength;
     let close = close_body(1002, error.as_str());
     let medium = (0..126u16).map(|len| (126, len.to_be_bytes().to_vec()));
     let long = (0..65_536u64).map(|len| (127, len.to_be_bytes().to_vec()));
     for (second, length) in medium.chain(long) {
-        // A short one all there: whoever looks for whole frames first must not let it pass either.
+        // The short ones are whole frames: the fast path must refuse them, too.
         let payload = vec![0; if second == 126 { 125 } else { 0 }];
         for (role, first) in ROLES.into_iter().flat_map(|role| [(role, BINARY), (role, BINARY_BEGINS)]) {
             let bytes = [header(role, first, second, &length), payload.clone()].concat();
@@ -31,7 +31,7 @@ fn every_length_that_has_a_shorter_form() {
             let expected = Outcome { events: vec![], error: Some(error), output };
             for read_len in [3, bytes.len()] {
                 let mut end = connection(role, &Config::default());
-                let outcome = feed(&mut end, &mut Buffer::new(), bytes.chunks(read_len));
+                let outcome = feed(&mut end, bytes.chunks(read_len));
                 assert_eq!(outcome, expected, "{role:?} {bytes:02x?}");
             }
         }
@@ -40,9 +40,9 @@ fn every_length_that_has_a_shorter_form() {
 
 // attack: framing-3
 #[test]
-fn a_claim_costs_nothing_even_where_every_limit_is_lifted() {
-    let limits = Limits { max_frame_len: u64::MAX, max_message_len: u64::MAX, max_fragments: u32::MAX };
-    let config = Config { limits, ..Config::default() };
+fn claimed_length_costs_nothing_without_limits() {
+    let limits = Limits::default().max_frame_len(u64::MAX).max_message_len(u64::MAX).max_fragments(u32::MAX);
+    let config = Config::default().limits(limits);
     for role in ROLES {
         for len in [1 << 31, (1 << 32) + 5, i64::MAX as u64] {
             for first in [TEXT, BINARY, TEXT_BEGINS, ENDS] {
@@ -50,10 +50,10 @@ fn a_claim_costs_nothing_even_where_every_limit_is_lifted() {
                 if first == ENDS {
                     bytes.splice(0..0, wire(role, &[(BINARY_BEGINS, b"begun")]));
                 }
-                // Zeros, which are text as well.
+                // Zeros are valid text, too.
                 bytes.extend(if role == Role::Server { KEY.repeat(250) } else { vec![0; 1000] });
-                let (mut end, mut input) = (connection(role, &config), Buffer::new());
-                let ((_, error), peak, _) = bytes_in_use(|| receive(&mut end, &mut input, &bytes[..]));
+                let mut end = connection(role, &config);
+                let ((_, error), peak, _) = bytes_in_use(|| receive(&mut end, &bytes[..]));
                 assert_eq!(error, None, "{role:?} {len}");
                 assert!(peak <= 64 << 10, "{role:?}: {peak} bytes for a claim of {len}");
             }
@@ -63,15 +63,18 @@ fn a_claim_costs_nothing_even_where_every_limit_is_lifted() {
 
 // attack: framing-3
 #[test]
-fn every_single_bit_of_a_length_over_the_limit_is_seen() {
+fn each_bit_of_a_length_over_the_limit_counts() {
     for role in ROLES {
         for bit in 25..64 {
-            let error = if bit == 63 { ProtocolError::LengthOverflow } else { ProtocolError::FrameTooLong };
             let len = 1u64 << bit;
             for len in [len, len + 5] {
+                let error = match bit {
+                    63 => ProtocolError::LengthOverflow,
+                    _ => ProtocolError::FrameTooLong { len, limit: 16 << 20 },
+                };
                 let bytes = header(role, BINARY, 127, &len.to_be_bytes());
                 let mut end = connection(role, &Config::default());
-                let outcome = feed(&mut end, &mut Buffer::new(), bytes.chunks(1));
+                let outcome = feed(&mut end, bytes.chunks(1));
                 assert_eq!((outcome.events, outcome.error), (vec![], Some(error)), "{len:x}");
                 let code = if bit == 63 { 1002 } else { 1009 };
                 let close = close_body(code, error.as_str());
@@ -81,7 +84,7 @@ fn every_single_bit_of_a_length_over_the_limit_is_seen() {
     }
 }
 
-/// Every way to cut `data` into fragments that are not empty.
+/// All ways to cut `data` into fragments that are not empty.
 fn fragmentations(data: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
     (0..1u32 << (data.len() - 1)).map(move |cuts| {
         let ends = (1..=data.len()).filter(|end| *end == data.len() || cuts >> (end - 1) & 1 == 1);
@@ -92,7 +95,7 @@ fn fragmentations(data: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
 
 // attack: framing-7
 #[test]
-fn a_control_frame_between_any_two_fragments_of_any_fragmentation() {
+fn control_frame_between_any_two_fragments_leaves_the_message_whole() {
     let message = "é🦀";
     let pong: (Frame<'_>, Got, &[Frame<'_>]) = ((PONG, b"\xff"), Got::Pong(b"\xff".to_vec()), &[]);
     let ping: (Frame<'_>, Got, &[Frame<'_>]) =

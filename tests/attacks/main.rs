@@ -1,9 +1,9 @@
-//! What broke other implementations, tried on this one. `tests/attacks/attacks.md` lists it all; a test names the rows that
-//! it stands for in a comment above it: `// attack: framing-2`. Many are elsewhere in `tests/`, beside their like.
+//! Attacks that broke other implementations, tried on this one. `tests/attacks/attacks.md` lists them; a test names its rows
+//! in a comment above it: `// attack: framing-2`. Many of these tests are elsewhere in `tests/`, beside similar ones.
 //!
-//! `cargo test --test requirements -- --nocapture attacks` prints which tests stand for which row.
+//! `cargo test --test requirements -- --nocapture attacks` prints the tests of each row.
 //!
-//! Bounds are counted, never timed: bytes allocated, bytes moved, reads and writes made.
+//! Bounds are counted, never timed: bytes allocated, bytes moved, reads and writes.
 
 #![cfg(feature = "std")]
 #![allow(
@@ -11,7 +11,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "a test that meets what it did not expect is to end there"
+    reason = "a test panics if it meets something unexpected"
 )]
 
 #[path = "../protocol/common.rs"]
@@ -39,26 +39,21 @@ mod utf8;
 
 use std::io::Read;
 
-use sansocket::{Buffer, Connection, ProtocolError};
+use sansocket::{Connection, ProtocolError};
 
-/// Reads all of a stream as a shell does, up to an error, and counts the bytes that moved inside of the buffer although
-/// nobody had asked for them.
-fn receive(
-    connection: &mut Connection,
-    input: &mut Buffer,
-    mut stream: impl Read,
-) -> (usize, Option<ProtocolError>) {
+/// Reads all of a stream as a shell does, up to an error. Counts the bytes that moved within the memory for reading.
+fn receive(connection: &mut Connection, mut stream: impl Read) -> (usize, Option<ProtocolError>) {
     let mut moved = 0;
     loop {
-        let (before, waiting) = (input.unread().as_ptr(), input.unread().len());
-        if input.read_from(&mut stream).unwrap() == 0 {
+        let (before, waiting) = (connection.unread().as_ptr(), connection.unread().len());
+        if connection.read_from(&mut stream).unwrap() == 0 {
             return (moved, None);
         }
-        if input.unread().as_ptr() != before {
+        if connection.unread().as_ptr() != before {
             moved += waiting;
         }
         loop {
-            match connection.next_event(input) {
+            match connection.next_event() {
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(error) => return (moved, Some(error)),
@@ -67,7 +62,7 @@ fn receive(
     }
 }
 
-/// A stream that gives a byte for each read.
+/// A stream that gives one byte per read.
 struct ByteByByte<'a>(&'a [u8]);
 
 impl Read for ByteByByte<'_> {

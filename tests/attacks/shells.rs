@@ -1,18 +1,18 @@
-//! The opening handshake over blocking streams that fail: `tests/asynchronous/opening.rs` has the same for those that are
-//! polled, and `tests/scripted.rs` what comes after.
+//! The opening handshake over blocking streams that fail. `tests/asynchronous/opening.rs` has the same for async streams,
+//! `tests/scripted.rs` for open connections.
 
 use std::io::ErrorKind;
 
-use sansocket::blocking::{self, Untimed};
+use sansocket::blocking::{self, WithoutTimeouts};
 use sansocket::handshake::client::Request;
 use sansocket::{Config, Error, HandshakeError};
 
 use crate::script::{REQUEST, RESPONSE, Script, Shared, Step, expected, session};
 
-/// Accepts over the script and echoes; gives what was written, and how it ended.
+/// Accepts over the script and echoes. Gives the bytes written, and the result.
 fn accept(script: Script) -> (Vec<u8>, Result<(), Error>) {
     let shared = Shared::new(script);
-    let result = blocking::accept(Untimed(shared.clone())).and_then(|mut socket| {
+    let result = blocking::accept(WithoutTimeouts(shared.clone())).and_then(|mut socket| {
         while let Some(message) = socket.read()? {
             socket.feed(&message)?;
         }
@@ -21,11 +21,11 @@ fn accept(script: Script) -> (Vec<u8>, Result<(), Error>) {
     (shared.written(), result)
 }
 
-/// The same of a client that connects.
+/// The same for a client.
 fn connect(script: Script) -> (Vec<u8>, Result<(), Error>) {
     let shared = Shared::new(script);
     let request = Request::new("ws://user:secret@example.com/").unwrap();
-    let result = blocking::connect_over(Untimed(shared.clone()), &request, Config::default());
+    let result = blocking::connect_over(WithoutTimeouts(shared.clone()), &request, Config::default());
     (shared.written(), result.map(drop))
 }
 
@@ -35,7 +35,7 @@ fn is_request(written: &[u8]) -> bool {
 
 // attack: io-1
 #[test]
-fn interrupted_before_every_byte() {
+fn interrupted_before_each_byte_changes_nothing() {
     let steps = [Step::Error(ErrorKind::Interrupted), Step::Bytes(1)];
     let (written, result) = accept(Script {
         reads: steps.repeat(500).into(),
@@ -48,7 +48,7 @@ fn interrupted_before_every_byte() {
 
 // attack: io-1
 #[test]
-fn a_read_error_at_every_byte_of_either_head() {
+fn read_error_at_any_byte_of_a_head_is_returned() {
     for kind in [ErrorKind::ConnectionReset, ErrorKind::Other] {
         let reads = |at| [vec![Step::Bytes(1); at], vec![Step::Error(kind)]].concat();
         for at in 0..REQUEST.len() {
@@ -66,7 +66,7 @@ fn a_read_error_at_every_byte_of_either_head() {
 
 // attack: io-1
 #[test]
-fn a_write_error_and_a_write_of_nothing_at_every_byte_of_either_head() {
+fn write_error_at_any_byte_of_a_head_is_returned() {
     let failures = [
         (Step::Error(ErrorKind::BrokenPipe), ErrorKind::BrokenPipe),
         (Step::Error(ErrorKind::WouldBlock), ErrorKind::WouldBlock),
@@ -89,7 +89,7 @@ fn a_write_error_and_a_write_of_nothing_at_every_byte_of_either_head() {
 
 // attack: io-1
 #[test]
-fn the_end_of_the_stream_at_every_byte_of_the_response() {
+fn end_of_stream_at_any_byte_of_the_response_is_unexpected_eof() {
     for end in 0..RESPONSE.len() {
         let (written, result) = connect(Script::new(&RESPONSE[..end]));
         assert!(matches!(result, Err(Error::Handshake(HandshakeError::UnexpectedEof))), "at {end}");
@@ -99,7 +99,7 @@ fn the_end_of_the_stream_at_every_byte_of_the_response() {
 
 // attack: server-5
 #[test]
-fn a_request_behind_one_that_was_refused_is_not_looked_at() {
+fn request_after_a_refused_one_is_ignored() {
     for (refused, status) in crate::script::REFUSED {
         let (written, result) = accept(Script::new(&[refused, REQUEST].concat()));
         assert!(matches!(result, Err(Error::Handshake(_))), "{}", refused.escape_ascii());
@@ -112,7 +112,7 @@ fn a_request_behind_one_that_was_refused_is_not_looked_at() {
 
 // attack: client-4
 #[test]
-fn a_redirect_is_handed_over_and_not_followed() {
+fn redirect_is_returned_and_not_followed() {
     for status in [301, 302, 303, 307, 308, 401] {
         let response = format!(
             "HTTP/1.1 {status} x\r\nLocation: ws://evil.example/\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"

@@ -1,10 +1,10 @@
-// Drives the chat example end to end in real Chromium windows.
+// Drives the chat example in Chromium windows.
 //
 //   node chat.mjs PATH_TO_CHAT_BINARY [SCREENSHOT_DIR]
 //
 // PLAYWRIGHT_DIR and CHROMIUM: see harness.mjs.
 //
-// Prints a line for each check, then "N passed, N failed"; the exit code is 1 if any failed.
+// Prints a line for each check, then "N passed, N failed". The exit code is 1 if a check failed.
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -26,16 +26,30 @@ const HOSTILE = `<img src=x onerror="window.pwned=1">`;
 const TUTORIAL = "/csp/user/Chat.Server.cls";
 const PHONE = { width: 390, height: 844 };
 
-/** Ends the page's connection from within, as nothing in the page itself does. */
+/** Closes the page's connection with code 4000. The page itself never does that. */
 const dropConnection = (page) => page.evaluate(() => {
   window.seen.sockets.findLast((socket) => new URL(socket.url).pathname === "/chat").close(4000);
 });
+
+/** Makes the page fetch the list of rooms, as it does when it is shown again. */
+const refresh = (page) => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+
+/** Resolves when the list of rooms is exactly this: names and numbers of members. */
+async function roomsListed(page, expected) {
+  await page.waitForFunction((wanted) => {
+    const rooms = [...document.querySelectorAll("#rooms a")].map((link) =>
+      ["bdi", ".size"].map((part) => link.querySelector(part).textContent));
+    if (JSON.stringify(rooms) === wanted) return true;
+    document.dispatchEvent(new Event("visibilitychange"));
+    return false;
+  }, JSON.stringify(expected), { polling: 200 });
+}
 
 async function fitsPhone(page) {
   const { clipped, wide, visible } = await page.evaluate(() => {
     const box = document.getElementById("input").getBoundingClientRect();
     const log = document.getElementById("log");
-    const parts = [log, ...document.querySelectorAll("#status, #send, #log .text, #log .author")];
+    const parts = [log, ...document.querySelectorAll("#status, #send, #me, #log .text, #log .author, #invite *, #people *")];
     return {
       clipped: parts.filter((part) => part.getBoundingClientRect().right > innerWidth).length + Number(log.scrollWidth > log.clientWidth),
       wide: document.documentElement.scrollWidth - innerWidth,
@@ -55,7 +69,7 @@ async function run(browser) {
   let alice;
   let bob;
 
-  await check("the page has its content security policy and is complete in itself", async () => {
+  await check("the page has a content security policy and loads nothing from elsewhere", async () => {
     const response = await fetch(url);
     assert.equal(response.status, 200);
     assert.match(response.headers.get("content-type"), /^text\/html; ?charset=utf-8$/i);
@@ -72,7 +86,7 @@ async function run(browser) {
     assert.notEqual(await connectionId(alice), await connectionId(bob));
   });
 
-  await check("the list of users follows a join", async () => {
+  await check("a join updates the list of users", async () => {
     const guests = [await alice.textContent("#name"), await bob.textContent("#name")];
     for (const guest of guests) assert.match(guest, /^guest-[0-9a-f]{4}$/);
     await listed(alice, guests);
@@ -91,7 +105,7 @@ async function run(browser) {
     }
   });
 
-  await check("a message shows its time, in full in the title", async () => {
+  await check("a message shows its time, with the full date in the title", async () => {
     const time = bob.locator("#log time").first();
     assert.match(await time.textContent(), /^\d\d:\d\d$/);
     assert.ok((await time.getAttribute("title")).length > 10);
@@ -112,21 +126,21 @@ async function run(browser) {
     }
   });
 
-  await check("the name outlives a reload of the page", async () => {
+  await check("a reload of the page keeps the name", async () => {
     await bob.reload();
     await state(bob, "connected");
     await listed(alice, ["Alice", "Bob"]);
     await listed(bob, ["Alice", "Bob"]);
   });
 
-  await check("an unknown command gives a hint and is not sent", async () => {
+  await check("an unknown command shows a hint and is not sent", async () => {
     await say(alice, "/dance wildly");
     await alice.waitForFunction(() => document.getElementById("hint").textContent.includes("/dance"));
     await settle(alice, bob);
     assert.ok(!(await messages(bob)).some((message) => message[1].includes("dance")));
   });
 
-  await check("arrow up recalls the last message, the input keeps the focus", async () => {
+  await check("arrow up recalls the last message, and the input keeps the focus", async () => {
     await say(alice, "Say that again");
     await alice.keyboard.press("ArrowUp");
     assert.equal(await alice.inputValue("#input"), "Say that again");
@@ -135,7 +149,7 @@ async function run(browser) {
     assert.equal(await alice.evaluate(() => document.activeElement.id), "input");
   });
 
-  await check("HTML in a message stays text", async () => {
+  await check("HTML in a message is shown as text", async () => {
     await say(alice, HOSTILE);
     await settle(alice, bob);
     for (const page of [alice, bob]) {
@@ -145,7 +159,7 @@ async function run(browser) {
     }
   });
 
-  await check("HTML in a name stays text", async () => {
+  await check("HTML in a name is shown as text", async () => {
     await rename(alice, HOSTILE);
     await listed(alice, [HOSTILE, "Bob"]);
     await listed(bob, [HOSTILE, "Bob"]);
@@ -167,7 +181,7 @@ async function run(browser) {
     "quotes, backslashes and entities": `"a\\b" 'c' &amp; \u2028 \u{10ffff} %41 \\u0041`,
   };
   for (const [name, text] of Object.entries(texts)) {
-    await check(`${name}: arrives exactly`, async () => {
+    await check(`${name}: arrives unchanged`, async () => {
       await say(alice, text);
       await sees(bob, text);
       await sees(alice, text);
@@ -181,14 +195,14 @@ async function run(browser) {
     await sees(alice, text);
   });
 
-  await check("a name in another script arrives exactly", async () => {
+  await check("a name in another script arrives unchanged", async () => {
     await rename(bob, "日本 👩‍🚀");
     await listed(alice, ["Alice", "日本 👩‍🚀"]);
     await rename(bob, "Bob");
     await listed(alice, ["Alice", "Bob"]);
   });
 
-  await check("a window that joins later has the history, and its leaving updates the lists", async () => {
+  await check("a window that joins later gets the history, and the lists are updated when it leaves", async () => {
     const before = await messages(alice);
     const carol = await openWindow(browser, url);
     passing.add(carol);
@@ -203,7 +217,7 @@ async function run(browser) {
     await listed(bob, ["Alice", "Bob"]);
   });
 
-  await check("another room sees nothing of this one", async () => {
+  await check("messages do not reach other rooms", async () => {
     const other = await openWindow(browser, `${url}?room=other`);
     passing.add(other);
     assert.equal(await other.textContent("#room"), "other");
@@ -221,7 +235,55 @@ async function run(browser) {
     await other.context().close();
   });
 
-  await check("the tutorial's own page works: path, Status with WSID, bare btoa", async () => {
+  await check("an empty room shows its link, until somebody joins", async () => {
+    const address = `${url}?room=a+garden+%26+more`;
+    const first = await openWindow(browser, address);
+    passing.add(first);
+    await first.locator("#invite").waitFor({ state: "visible" });
+    assert.equal(await first.textContent("#room"), "a garden & more");
+    assert.equal(await first.textContent("#invite-room"), "a garden & more");
+    assert.equal(await first.textContent("#link"), address);
+    assert.equal(await first.getAttribute("#link", "href"), address);
+    assert.match(await first.textContent("#local"), new RegExp(`--bind 0\\.0\\.0\\.0:${new URL(url).port}\\b`));
+    const second = await openWindow(browser, await first.textContent("#link"));
+    passing.add(second);
+    await first.locator("#invite").waitFor({ state: "hidden" });
+    assert.equal(await second.locator("#invite").isVisible(), false);
+    assert.equal(await alice.locator("#invite").isVisible(), false);
+    await second.context().close();
+    await first.locator("#invite").waitFor({ state: "visible" });
+    await first.context().close();
+  });
+
+  await check("the button copies the link to the room", async () => {
+    const page = await openWindow(browser, `${url}?room=copied`, { permissions: ["clipboard-read", "clipboard-write"] });
+    passing.add(page);
+    await page.click("#copy");
+    await page.waitForFunction(() => document.getElementById("copy").textContent === "Copied");
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `${url}?room=copied`);
+    await page.context().close();
+  });
+
+  await check("the rooms are listed with their members, and a link and a form lead to them", async () => {
+    const garden = await openWindow(browser, `${url}?room=${encodeURIComponent(HOSTILE)}`);
+    passing.add(garden);
+    await roomsListed(garden, [[HOSTILE, "1"], ["lobby", "2"]]);
+    assert.equal(await garden.textContent("#rooms [aria-current] bdi"), HOSTILE);
+    assert.equal(await garden.locator("#rooms img").count(), 0);
+    await refresh(alice);
+    await roomsListed(alice, [[HOSTILE, "1"], ["lobby", "2"]]);
+    await garden.fill("#new-room", " attic ");
+    await garden.press("#new-room", "Enter");
+    await garden.waitForURL(`${url}?room=attic`);
+    await roomsListed(garden, [["attic", "1"], ["lobby", "2"]]);
+    await garden.click("#rooms a:not([aria-current])");
+    await garden.waitForURL(url);
+    await roomsListed(garden, [["lobby", "3"]]);
+    await garden.context().close();
+    await roomsListed(alice, [["lobby", "2"]]);
+  });
+
+  await check("the tutorial's page works: its path, Status with WSID, Latin-1 by btoa", async () => {
     const result = await bob.evaluate(([path, limit]) => new Promise((done, fail) => {
       const socket = new WebSocket(`ws://${location.host}${path}`);
       const got = {};
@@ -252,7 +314,7 @@ async function run(browser) {
     await listed(alice, ["Alice", "Bob"]);
   });
 
-  await check("after a reconnect nothing is shown twice, and there is one socket at a time", async () => {
+  await check("after a reconnect no message is shown twice, and there is one socket at a time", async () => {
     const before = await connectionId(bob);
     const count = (await messages(alice)).length;
     await bob.evaluate(() => { window.seen.most = 0; });
@@ -273,7 +335,7 @@ async function run(browser) {
       () => bob.evaluate(() => dispatchEvent(new Event("online"))),
     ];
     for (const attempt of attempts) {
-      // With the clock standing still, the page never retries by itself.
+      // The clock stands still, so the page does not retry by itself.
       await bob.evaluate(() => {
         const now = Date.now();
         window.realNow ??= Date.now;
@@ -291,7 +353,7 @@ async function run(browser) {
     assert.equal(await bob.evaluate(() => window.seen.most), 1);
   });
 
-  await check("a phone: nothing scrolls sideways, the input is in view, the list of users folds", async () => {
+  await check("on a phone nothing is cut off, the input is in view, and the list of users and rooms folds", async () => {
     const phone = await openWindow(browser, url, { viewport: PHONE, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
     passing.add(phone);
     await say(phone, "W".repeat(300));
@@ -300,22 +362,36 @@ async function run(browser) {
     await say(phone, "from a very long name");
     await settle(phone);
     await fitsPhone(phone);
-    assert.equal(await phone.locator("#users").isVisible(), false);
+    for (const part of ["#users", "#rooms"]) assert.equal(await phone.locator(part).isVisible(), false);
     await phone.tap("#summary");
-    assert.equal(await phone.locator("#users").isVisible(), true);
+    for (const part of ["#users", "#rooms", "#new-room"]) assert.equal(await phone.locator(part).isVisible(), true);
     await fitsPhone(phone);
+    await phone.context().close();
+  });
+
+  await check("on a phone the hint and the invitation are there", async () => {
+    const phone = await openWindow(browser, `${url}?room=${"r".repeat(100)}`, { viewport: PHONE, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
+    passing.add(phone);
+    await phone.locator("#invite").waitFor({ state: "visible" });
+    assert.equal(await phone.locator("#link").isVisible(), true);
+    assert.equal(await phone.textContent("#me kbd"), "/nick NAME");
+    assert.equal(await phone.locator("#me kbd").first().isVisible(), true);
+    await fitsPhone(phone);
+    await phone.tap("#summary");
+    await fitsPhone(phone);
+    if (screenshots) await phone.screenshot({ path: join(screenshots, "chat-empty-phone.png") });
     await phone.context().close();
   });
 
   await pageAlone(browser, url);
   if (screenshots) await check("the screenshots are taken", () => takeScreenshots(browser, url));
 
-  await check("no violation of the policy, no error on any console", async () => {
+  await check("no violation of the policy and no error on a console", async () => {
     for (const page of [alice, bob]) assert.deepEqual(await page.evaluate(() => window.seen.violations), []);
     assert.deepEqual(complaints, []);
   });
 
-  await check("a server that gets SIGINT closes with 1001; both windows say disconnected", async () => {
+  await check("SIGINT closes with 1001, and both windows show disconnected", async () => {
     for (const page of [alice, bob]) await page.evaluate(() => { window.seen.states = []; window.seen.closes = []; });
     server.child.kill("SIGINT");
     for (const page of [alice, bob]) {
@@ -325,7 +401,7 @@ async function run(browser) {
     await within(server.gone, "the server exits");
   });
 
-  await check("without a server the page says so, counts down, keeps the draft and sends nothing", async () => {
+  await check("without a server the page shows an error and a countdown, and keeps the draft", async () => {
     await alice.waitForFunction(() => window.seen.states.includes("error"));
     await alice.waitForFunction(() => /^retrying in \d+ s$/.test(document.getElementById("countdown").textContent));
     assert.equal(await alice.locator("#reconnect").isVisible(), true);
@@ -356,7 +432,7 @@ async function run(browser) {
   await stop(server).catch(() => {});
 }
 
-/** Checks of the page alone: its socket ends in this test and never reaches the server. */
+/** Checks of the page alone: this test plays the server of its socket. */
 async function pageAlone(browser, url) {
   let send;
   const base64 = (text) => Buffer.from(text).toString("base64");
@@ -371,14 +447,14 @@ async function pageAlone(browser, url) {
     }),
   });
 
-  await check("messages by system are set apart, times are local", async () => {
+  await check("messages by system look different, and times are local", async () => {
     chat("system", "The room closes at noon");
     await sees(page, "The room closes at noon");
     assert.equal(await page.locator("#log .row.system").count(), 1);
     assert.equal(await page.locator("#log .row.system time").textContent(), "21:34");
   });
 
-  await check("what is not of the wire format does no harm", async () => {
+  await check("messages in another format are ignored", async () => {
     for (const odd of ["", "no JSON", "null", "7", "[]", "{}", `{"Type":"Chat"}`, `{"Type":"userlist"}`,
       `{"Type":"userlist","Users":[null,{}]}`, `{"Type":"Chat","Author":7,"Message":"%%%","Sent":"yesterday"}`]) send(odd);
     chat("Zoë", "Still here");
@@ -386,7 +462,7 @@ async function pageAlone(browser, url) {
     await sees(page, "(a message that cannot be decoded)");
   });
 
-  await check("the log follows only a reader at its end, and stays within its limit", async () => {
+  await check("the log scrolls only if it is at its end, and keeps at most 500 messages", async () => {
     for (let index = 0; index < 520; index += 1) chat("Zoë", `Line ${index}`);
     await sees(page, "Line 519");
     assert.equal(await page.locator("#log > *").count(), 500);
@@ -420,7 +496,10 @@ async function takeScreenshots(browser, url) {
     ["Mara", "Dry until four, then maybe showers. I'd pack a jacket all the same."],
     ["Tomás", "Jacket, sandwiches, and the good thermos. See you on platform 3!"],
   ];
-  const windows = { Mara: await openWindow(browser, room), Tomás: await openWindow(browser, room) };
+  const windows = { Mara: await openWindow(browser, room) };
+  await windows.Mara.locator("#invite").waitFor({ state: "visible" });
+  await windows.Mara.screenshot({ path: join(screenshots, "chat-empty.png") });
+  windows.Tomás = await openWindow(browser, room);
   for (const [name, page] of Object.entries(windows)) await rename(page, name);
   for (const page of Object.values(windows)) await listed(page, Object.keys(windows));
   for (const [name, text] of talk) {

@@ -1,4 +1,4 @@
-// What the tests that drive the examples from outside have in common: checks, processes, windows on the chat page.
+// What the tests of the examples share: checks, processes, windows with the chat page.
 //
 // PLAYWRIGHT_DIR  directory whose node_modules holds the packages of package.json (default: this one), so that they
 //                 can be installed outside the source tree: npm install --prefix DIR playwright-core@...
@@ -12,10 +12,10 @@ import { fileURLToPath } from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-/** A package of npm's, from where `PLAYWRIGHT_DIR` says. */
+/** Loads an npm package from `PLAYWRIGHT_DIR`. */
 export const load = createRequire(join(resolve(process.env.PLAYWRIGHT_DIR ?? here), "harness.mjs"));
 
-/** Nothing here takes this long unless it is broken, ms. */
+/** A step that takes longer has failed, ms. */
 export const TIMEOUT = 10_000;
 const DESKTOP = { width: 1100, height: 700 };
 
@@ -23,9 +23,9 @@ const DESKTOP = { width: 1100, height: 700 };
 
 let passed = 0;
 let failed = 0;
-export const passing = new Set(); // windows that are not meant to outlive the check that opens them
+export const passing = new Set(); // windows that belong to one check
 
-/** Runs a check, prints how it went, and goes on. */
+/** Runs a check and prints its result. */
 export async function check(name, body) {
   try {
     await body();
@@ -33,7 +33,7 @@ export async function check(name, body) {
     console.log(`ok - ${name}`);
   } catch (error) {
     fail(name, error);
-    // What a failed check leaves open must not fail the checks after it.
+    // Windows of a failed check must not disturb the next checks.
     for (const page of passing) await page.context().close().catch(() => {});
   }
   passing.clear();
@@ -45,7 +45,7 @@ function fail(name, error) {
   console.log(String(error.stack ?? error).replace(/^/gm, "  # "));
 }
 
-/** The browser, in an environment of its own if one is given. */
+/** Starts the browser, with another environment if one is given. */
 export const launch = (env = process.env) => load("playwright-core").chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   headless: true,
@@ -74,7 +74,7 @@ const children = new Set();
 process.on("exit", () => { for (const child of children) child.kill("SIGKILL"); });
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
-/** Starts a program, which ends with the test at the latest; `output` and `errors` are the ends of what it prints, `gone` resolves when it has ended. */
+/** Starts a program, which is killed when the test ends. `output` and `errors` hold the last 4,000 characters that it printed. `gone` resolves at its end. */
 export function start(program, options) {
   const child = spawn(program, options, { stdio: ["ignore", "pipe", "pipe"] });
   children.add(child);
@@ -105,13 +105,13 @@ export async function startServer(binary, bind, ...options) {
   return server;
 }
 
-/** Ends a program, and resolves to its exit code, or to the signal if it has died of that. */
+/** Ends a program. Resolves to its exit code, or to the signal that killed it. */
 export function stop(program, signal = "SIGINT") {
   program.child.kill(signal);
   return within(program.gone, `${program.child.spawnfile} ends`);
 }
 
-/** A promise, or an error when it takes too long; which may be awaited later, or never. */
+/** The promise with a time limit. The result may be awaited later, or never. */
 export function within(promise, what, patience = TIMEOUT) {
   let timer;
   const late = new Promise((_, reject) => {
@@ -124,7 +124,7 @@ export function within(promise, what, patience = TIMEOUT) {
 
 // ---- Windows ----
 
-/** Runs in the page before its own script: records what cannot be seen from outside. */
+/** Runs in the page before its own script: records sockets, states and violations of the policy. */
 function record() {
   const seen = { sockets: [], most: 0, closes: [], states: [], violations: [] };
   window.seen = seen;
@@ -150,10 +150,10 @@ function record() {
   });
 }
 
-/** Whatever any console has complained of. */
+/** Errors and warnings on the consoles of all pages. */
 export const complaints = [];
 
-/** A window in a browser context of its own, connected unless `connect` is false. */
+/** A window in its own browser context, connected unless `connect` is false. */
 export async function openWindow(browser, url, { connect = true, prepare, ...options } = {}) {
   const context = await browser.newContext({ viewport: DESKTOP, locale: "en-GB", ...options });
   const page = await context.newPage();
@@ -183,11 +183,11 @@ export async function say(page, text) {
   await page.press("#input", "Enter");
 }
 
-/** Resolves when the log holds a message of exactly this text. */
+/** Resolves when the log has a message with exactly this text. */
 export const sees = (page, text) =>
   page.waitForFunction((value) => [...document.querySelectorAll("#log .text")].some((row) => row.textContent === value), text);
 
-/** The log's messages, as [author, text], without those of the system. */
+/** The messages in the log as [author, text], without those of the system. */
 export const messages = (page) => page.evaluate(() =>
   [...document.querySelectorAll("#log .row:not(.system, .local)")].map((row) => [".author", ".text"].map((part) => row.querySelector(part).textContent)));
 
@@ -199,7 +199,7 @@ export const listed = (page, names) => page.waitForFunction((wanted) => {
   return JSON.stringify(users.sort()) === JSON.stringify(wanted);
 }, [...names].sort());
 
-/** A text that everybody has received proves that all that was sent before it has arrived. */
+/** Sends a message and waits until all pages have it. Then they also have all messages before it. */
 export async function settle(from, ...pages) {
   const marker = `marker ${Math.random().toString(36).slice(2)}`;
   await say(from, marker);

@@ -11,7 +11,8 @@ use sansocket::{CloseCode, Config};
 
 use super::example_server::path;
 
-/// Answers as the suite does; its second case ends with invalid UTF-8, and `verdict` is what it thinks of it.
+/// A fuzzing server with two cases. The second case ends with invalid UTF-8, and the server's verdict on it is
+/// `verdict`. The resources that the client asks for go to `asked`.
 fn fuzz(verdict: &'static str, asked: Sender<String>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -25,15 +26,15 @@ fn fuzz(verdict: &'static str, asked: Sender<String>) -> String {
             let mut socket = blocking::accept_with(stream.unwrap(), Config::default(), decide).unwrap();
             let (path, query) = resource.split_once('?').unwrap();
             match (path, query.ends_with("&case=2")) {
-                ("/getCaseCount", _) => socket.send_text("2").unwrap(),
-                ("/getCaseInfo", false) => socket.send_text(r#"{"id": "1.1.1"}"#).unwrap(),
-                ("/getCaseInfo", true) => socket.send_text(r#"{"id": "6.3.1"}"#).unwrap(),
-                ("/getCaseStatus", false) => socket.send_text(r#"{"behavior": "OK"}"#).unwrap(),
+                ("/getCaseCount", _) => socket.send("2").unwrap(),
+                ("/getCaseInfo", false) => socket.send(r#"{"id": "1.1.1"}"#).unwrap(),
+                ("/getCaseInfo", true) => socket.send(r#"{"id": "6.3.1"}"#).unwrap(),
+                ("/getCaseStatus", false) => socket.send(r#"{"behavior": "OK"}"#).unwrap(),
                 ("/getCaseStatus", true) => {
-                    socket.send_text(&format!(r#"{{"behavior": "{verdict}"}}"#)).unwrap();
+                    socket.send(&format!(r#"{{"behavior": "{verdict}"}}"#)).unwrap();
                 }
                 ("/runCase", false) => {
-                    socket.send_text("echo me").unwrap();
+                    socket.send("echo me").unwrap();
                     assert_eq!(socket.read().unwrap(), Some("echo me".into()));
                 }
                 ("/runCase", true) => {
@@ -58,7 +59,7 @@ fn run(url: &str, options: &[&str]) -> (Option<i32>, Vec<String>) {
 }
 
 #[test]
-fn runs_every_case_and_asks_for_the_reports() {
+fn all_cases_run_and_the_reports_are_requested() {
     let (sender, asked) = mpsc::channel();
     let url = fuzz("OK", sender);
     let (status, lines) = run(&url, &["--agent", "ü b"]);
@@ -72,7 +73,7 @@ fn runs_every_case_and_asks_for_the_reports() {
 }
 
 #[test]
-fn runs_chosen_cases_and_fails_with_them() {
+fn chosen_cases_run_and_a_failed_case_gives_status_1() {
     let (sender, _asked) = mpsc::channel();
     let url = fuzz("FAILED", sender);
     assert_eq!(run(&url, &["--case", "1"]), (Some(0), vec!["   1  1.1.1    OK".into(), "   1  OK".into()]));

@@ -1,4 +1,4 @@
-//! How it ends: each exit status, and what is said.
+//! Each exit status, and the note that comes with it.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -24,7 +24,7 @@ fn read_to_end(stream: &mut TcpStream) {
 }
 
 #[test]
-fn closed_by_the_server() {
+fn close_by_the_server_gives_status_0_or_1() {
     let rows = [(1000, STATUS_OK), (1001, STATUS_OK), (1008, CLOSED_BY_SERVER), (4001, CLOSED_BY_SERVER)];
     for (code, status) in rows {
         let (url, _server) = serve(move |mut socket| socket.close(CloseCode(code), "enough").unwrap());
@@ -36,7 +36,7 @@ fn closed_by_the_server() {
 }
 
 #[test]
-fn a_server_that_answers_with_another_code() {
+fn answer_with_another_close_code_gives_status_1() {
     let (url, _server) = serve_raw(|mut stream| {
         assert_eq!(read_frame(&mut stream), (8, vec![3, 232]));
         stream.write_all(b"\x88\x02\x0f\xa1").unwrap();
@@ -48,15 +48,15 @@ fn a_server_that_answers_with_another_code() {
 }
 
 #[test]
-fn options_that_are_of_no_use() {
+fn invalid_options_give_status_2() {
     let url = "ws://127.0.0.1:1/";
     let rows: &[(&[&str], &str)] = &[
         (&["http://127.0.0.1/"], "bad URL: the scheme is neither ws nor wss"),
         (&["wss://127.0.0.1/"], "wss: needs a TLS stream"),
-        (&[url, "--header", "no colon"], "not of the form NAME: VALUE"),
-        (&[url, "--header", "Host: x"], "this header cannot be sent"),
-        (&[url, "--header", "X: a\r\nY: b"], "this header cannot be sent"),
-        (&[url, "--subprotocol", "not a token"], "this subprotocol cannot be sent"),
+        (&[url, "--header", "no colon"], "expected NAME: VALUE"),
+        (&[url, "--header", "Upgrade: x"], "the header \"Upgrade\" cannot be sent"),
+        (&[url, "--header", "X: a\r\nY: b"], "the header \"X\" cannot be sent"),
+        (&[url, "--subprotocol", "not a token"], "the subprotocol \"not a token\" cannot be sent"),
         (&[url, "--count", "0"], "invalid value '0'"),
         (&[url, "--wait", "-1"], "unexpected argument"),
         (&[url, "--wait", "soon"], "not a number"),
@@ -72,8 +72,8 @@ fn options_that_are_of_no_use() {
 }
 
 #[test]
-fn no_connection() {
-    // A port that was free a moment ago; and a host name that no resolver takes.
+fn refused_connection_and_unknown_host_give_status_3() {
+    // A port on which nothing listens, and a host name that cannot be resolved.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for url in [format!("ws://{free}/"), "ws://a..b/".into()] {
         let mut client = Client::start(&url, &[]);
@@ -84,7 +84,7 @@ fn no_connection() {
 }
 
 #[test]
-fn no_answer_in_time() {
+fn handshake_timeout_gives_status_3() {
     let (url, _server) = listen(|mut stream| read_to_end(&mut stream));
     let mut client = Client::start(&url, &["--connect-timeout", "0.05"]);
     let note = client.notes();
@@ -93,7 +93,7 @@ fn no_answer_in_time() {
 }
 
 #[test]
-fn an_answer_that_ends_half_way() {
+fn response_cut_short_gives_status_3() {
     let (url, _server) = listen(|mut stream| {
         stream.write_all(b"HTTP/1.1 101 Switching").unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
@@ -106,7 +106,7 @@ fn an_answer_that_ends_half_way() {
 }
 
 #[test]
-fn refused_with_a_status() {
+fn refusal_prints_status_location_and_body_and_gives_status_4() {
     let (url, _server) = listen(|stream| {
         let decide = |request: &sansocket::handshake::server::Request| {
             request.reject(307).header("Location", "ws://example.com/").body("go \x1b[1mthere\n")
@@ -122,7 +122,7 @@ fn refused_with_a_status() {
 }
 
 #[test]
-fn answers_that_break_the_opening_handshake() {
+fn invalid_response_gives_status_5() {
     for (answer, fault) in [
         (&b"\x00garbage\r\n\r\n"[..], "not a well-formed HTTP/1.1 head"),
         (b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", "no Connection header"),
@@ -139,11 +139,11 @@ fn answers_that_break_the_opening_handshake() {
 }
 
 #[test]
-fn a_server_that_breaks_the_protocol_is_told_so() {
+fn protocol_error_sends_its_close_code_and_gives_status_5() {
     let rows: [(&[u8], CloseCode, ProtocolError); 3] = [
         (b"\xff\xff garbage", CloseCode::PROTOCOL_ERROR, ProtocolError::ReservedBits),
         (b"\x81\x01\xff", CloseCode::INVALID_DATA, ProtocolError::InvalidUtf8),
-        (b"\x82\x0b12345678901", CloseCode::TOO_BIG, ProtocolError::FrameTooLong),
+        (b"\x82\x0b12345678901", CloseCode::TOO_BIG, ProtocolError::FrameTooLong { len: 11, limit: 10 }),
     ];
     for (frames, code, fault) in rows {
         let (url, server) = serve_raw(move |mut stream| {
@@ -153,7 +153,7 @@ fn a_server_that_breaks_the_protocol_is_told_so() {
         });
         let mut client = Client::start(&url, &["--max-message", "10"]);
         assert_eq!(client.shows(), "Hi");
-        assert_eq!(client.notes_once_connected(), fault.as_str());
+        assert_eq!(client.notes_once_connected(), fault.to_string());
         assert_eq!(client.status(), RULE_BROKEN);
         let (opcode, body) = server.join().unwrap();
         assert_eq!((opcode, &body[..2]), (8, &code.0.to_be_bytes()[..]));
@@ -161,7 +161,7 @@ fn a_server_that_breaks_the_protocol_is_told_so() {
 }
 
 #[test]
-fn lost() {
+fn end_of_stream_without_close_frame_gives_status_6() {
     let (url, _server) = serve(drop::<Socket>);
     let mut client = Client::start(&url, &[]);
     assert_eq!(client.notes_once_connected(), "connection lost without a closing handshake");
@@ -169,7 +169,7 @@ fn lost() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_a_close() {
+fn unanswered_close_frame_gives_status_6() {
     let (url, _server) = serve_raw(|mut stream| read_to_end(&mut stream));
     let mut client = Client::start(&url, &["--close-timeout", "0.05"]);
     client.end_input();
@@ -178,11 +178,11 @@ fn a_server_that_does_not_answer_a_close() {
 }
 
 #[test]
-fn nobody_reads_the_output() {
+fn closed_standard_output_sends_1001_and_gives_status_7() {
     let (sender, go) = mpsc::channel();
     let (url, server) = serve(move |mut socket| {
         go.recv().unwrap();
-        socket.send_text("anybody?").unwrap();
+        socket.send("anybody?").unwrap();
         echo(socket)
     });
     let mut command = std::process::Command::new(super::example_server::path("client"));
@@ -196,14 +196,14 @@ fn nobody_reads_the_output() {
     drop(child.stdout.take());
     sender.send(()).unwrap();
     assert_eq!(server.join().unwrap().code, CloseCode::GOING_AWAY);
-    // `wait` would end the input first.
+    // `wait` would close the standard input first.
     let status = super::example_server::eventually("the client ends", || child.try_wait().unwrap());
     assert_eq!(status.code(), Some(INPUT_OR_OUTPUT));
 }
 
 #[cfg(unix)]
 #[test]
-fn the_input_cannot_be_read() {
+fn unreadable_input_closes_and_gives_status_7() {
     let (url, server) = serve(echo);
     let mut command = std::process::Command::new(super::example_server::path("client"));
     let mut client = Client::run(command.arg(&url).stdin(std::fs::File::open(".").unwrap()));
@@ -214,9 +214,9 @@ fn the_input_cannot_be_read() {
 }
 
 #[test]
-fn fewer_messages_than_were_wanted() {
+fn end_before_the_count_gives_status_8() {
     let (url, _server) = serve(|mut socket| {
-        socket.send_text("one").unwrap();
+        socket.send("one").unwrap();
         socket.close(CloseCode::NORMAL, "").unwrap();
     });
     let mut client = Client::start(&url, &["--count", "2"]);
@@ -226,7 +226,7 @@ fn fewer_messages_than_were_wanted() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_goes_away() {
+fn ctrl_c_closes_with_1001() {
     let (url, server) = serve(echo);
     let mut client = Client::start(&url, &[]);
     assert!(client.notes().starts_with("connected to "));
@@ -238,7 +238,7 @@ fn ctrl_c_goes_away() {
 
 #[cfg(unix)]
 #[test]
-fn a_second_ctrl_c_waits_for_nothing() {
+fn second_ctrl_c_ends_at_once_with_status_130() {
     let (sender, closing) = mpsc::channel();
     let (url, _server) = serve_raw(move |mut stream| {
         sender.send(read_frame(&mut stream)).unwrap();
@@ -253,7 +253,7 @@ fn a_second_ctrl_c_waits_for_nothing() {
 }
 
 #[test]
-fn the_table_of_statuses_is_in_the_help() {
+fn help_and_docs_list_every_status() {
     let mut command = std::process::Command::new(super::example_server::path("client"));
     let mut client = Client::run(command.arg("--help"));
     assert_eq!(client.status(), STATUS_OK);

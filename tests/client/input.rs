@@ -1,4 +1,4 @@
-//! What is typed: lines, commands, the end.
+//! The standard input: lines, commands, the end.
 
 use std::io::{Read, Write};
 
@@ -8,7 +8,7 @@ use super::example_server::Server;
 use super::process::{Client, echo, read_frame, serve, serve_if, serve_raw};
 
 #[test]
-fn lines_are_text_messages_and_their_end_closes() {
+fn lines_are_text_messages_and_the_end_of_input_closes() {
     let (url, server) = serve(echo);
     let mut client = Client::start(&url, &[]);
     let long = "x".repeat(100_000);
@@ -32,7 +32,7 @@ fn lines_are_text_messages_and_their_end_closes() {
 }
 
 #[test]
-fn talks_to_the_echo_example() {
+fn client_talks_to_the_echo_example() {
     let server = Server::start("echo", &[]);
     let mut client = Client::start(&server.url("/"), &[]);
     client.type_line("Hello");
@@ -44,7 +44,7 @@ fn talks_to_the_echo_example() {
 }
 
 #[test]
-fn commands() {
+fn commands_send_binary_ping_and_close() {
     let (url, server) = serve(|mut socket| {
         assert_eq!(socket.read_event().unwrap(), Some(Event::Binary(&[0, 255, 10])));
         assert_eq!(socket.read_event().unwrap(), Some(Event::Binary(&[])));
@@ -62,13 +62,13 @@ fn commands() {
     assert_eq!(client.notes(), "pong \"2\"");
     client.type_line("/close 4000 off I go");
     assert_eq!(client.notes(), "closed: code 4000, reason \"\"");
-    assert_eq!(client.status(), 0, "this is how it was to end");
+    assert_eq!(client.status(), 0, "the code of /close is a success");
     let end = server.join().unwrap();
     assert_eq!((end.code, &*end.reason), (CloseCode(4000), "off I go"));
 }
 
 #[test]
-fn close_without_a_code_is_normal() {
+fn close_without_a_code_sends_1000() {
     let (url, server) = serve(echo);
     let mut client = Client::start(&url, &[]);
     client.type_line("/close");
@@ -77,18 +77,18 @@ fn close_without_a_code_is_normal() {
 }
 
 #[test]
-fn a_line_that_cannot_be_sent_is_passed_over_and_remembered() {
+fn invalid_line_is_skipped_and_gives_status_2() {
     let (url, server) = serve(echo);
     let mut client = Client::start(&url, &[]);
     let (long_ping, long_reason) = ("/ping ".to_owned() + &"x".repeat(126), "x".repeat(124));
     let too_long = vec![b'x'; (16 << 20) + 1];
-    let no_command = "no such command; a message that begins with a slash is typed with two";
-    let no_code = "this code is not for sending: 1000 to 1003, 1007 to 1014 and 3000 to 4999 are";
+    let no_command = "unknown command; to send a message that begins with a slash, type two slashes";
+    let no_code = "this close code cannot be sent; use 1000 to 1003, 1007 to 1014, or 3000 to 4999";
     let rows: [(&[u8], &str); 11] = [
         (b"/nope", no_command),
         (b"/", no_command),
-        (b"/binary 0", "half a byte"),
-        (b"/binary 0 0", "half a byte"),
+        (b"/binary 0", "an odd number of hexadecimal digits"),
+        (b"/binary 0 0", "an odd number of hexadecimal digits"),
         (b"/binary +f", "not a hexadecimal digit"),
         (long_ping.as_bytes(), "a ping or a pong carries at most 125 bytes"),
         (b"/close 1006", no_code),
@@ -110,7 +110,7 @@ fn a_line_that_cannot_be_sent_is_passed_over_and_remembered() {
 }
 
 #[test]
-fn without_commands_every_line_is_a_message() {
+fn no_commands_sends_every_line_as_a_message() {
     let (url, _server) = serve(echo);
     let mut client = Client::start(&url, &["--no-commands"]);
     for line in ["/ping", "//", "/close 4000"] {
@@ -122,10 +122,10 @@ fn without_commands_every_line_is_a_message() {
 }
 
 #[test]
-fn the_server_hears_of_subprotocols_headers_and_origin() {
+fn request_carries_subprotocols_headers_and_origin() {
     let decide = |request: &sansocket::handshake::server::Request| {
         assert!(request.subprotocols().eq(["first", "second"]));
-        let headers: Vec<_> = request.headers().all("X-Test").collect();
+        let headers: Vec<_> = request.headers().values("X-Test").collect();
         assert_eq!(headers, [&b"1"[..], b"a: b"]);
         assert_eq!(request.header("Cookie"), Some("session=42"));
         assert_eq!(request.origin(), Some("https://example.com"));
@@ -143,7 +143,7 @@ fn the_server_hears_of_subprotocols_headers_and_origin() {
 }
 
 #[test]
-fn waits_for_a_count_of_messages_and_shows_no_more() {
+fn count_closes_after_that_many_messages() {
     let (url, server) = serve(|mut socket| {
         for text in ["one", "two", "three"] {
             socket.feed(&Message::from(text)).unwrap();
@@ -157,13 +157,13 @@ fn waits_for_a_count_of_messages_and_shows_no_more() {
 }
 
 #[test]
-fn the_end_of_the_input_does_not_end_a_count() {
+fn end_of_input_does_not_close_before_the_count() {
     let (url, server) = serve(|mut socket| {
         assert_eq!(socket.read().unwrap(), Some("last".into()));
         // A client that closed at the end of its input would send a Close frame before this Pong.
         socket.ping(b"").unwrap();
         assert_eq!(socket.read_event().unwrap(), Some(Event::Pong(b"")));
-        socket.send_text("one").unwrap();
+        socket.send("one").unwrap();
         echo(socket)
     });
     let mut client = Client::start(&url, &["-n", "1"]);
@@ -174,9 +174,9 @@ fn the_end_of_the_input_does_not_end_a_count() {
     assert_eq!(server.join().unwrap().code, CloseCode::NORMAL);
 }
 
-/// Neither message fits into the sockets: a client that stopped reading until its own was written would wait for ever.
+/// No message fits into the socket buffers. A client that writes its message before it reads would wait for ever.
 #[test]
-fn a_count_is_reached_while_both_ends_have_much_to_say() {
+fn count_is_reached_while_both_ends_send_large_messages() {
     const LEN: usize = (16 << 20) - 1;
     let (url, server) = serve_raw(|mut stream| {
         let mut message = vec![0; 14 + LEN];
@@ -201,12 +201,12 @@ fn a_count_is_reached_while_both_ends_have_much_to_say() {
 }
 
 #[test]
-fn stays_after_the_end_of_the_input() {
+fn wait_delays_the_close_after_the_end_of_input() {
     let (url, _server) = serve(|mut socket| {
         assert_eq!(socket.read().unwrap(), Some("last".into()));
         socket.ping(b"").unwrap();
         assert_eq!(socket.read_event().unwrap(), Some(Event::Pong(b"")));
-        socket.send_text("late").unwrap();
+        socket.send("late").unwrap();
         socket.close(CloseCode::NORMAL, "").unwrap();
     });
     let mut client = Client::start(&url, &["--wait", "1e9"]);

@@ -1,4 +1,4 @@
-//! What is shown.
+//! The standard output and the standard error.
 
 use sansocket::{CloseCode, Message};
 
@@ -14,7 +14,7 @@ fn say(messages: &[Message]) -> String {
 }
 
 #[test]
-fn text_goes_to_a_pipe_as_it_is_and_binary_in_hex() {
+fn pipe_gets_text_unchanged_and_binary_in_hex() {
     let url = say(&["\x1b[31m\"\u{9b}\\".into(), vec![0, 10, 255].into(), "".into(), "two\nlines".into()]);
     let mut client = Client::start(&url, &[]);
     assert_eq!(client.status(), 0);
@@ -22,7 +22,7 @@ fn text_goes_to_a_pipe_as_it_is_and_binary_in_hex() {
 }
 
 #[test]
-fn json_tells_the_kinds_apart() {
+fn json_distinguishes_text_and_binary() {
     let long = vec![0xab; 100_000];
     let text = "\x1b[31m\"\u{9b}\\ 世界\n";
     let url = say(&[text.into(), vec![0, 10, 255].into(), "".into(), long.clone().into()]);
@@ -37,7 +37,7 @@ fn json_tells_the_kinds_apart() {
 }
 
 #[test]
-fn pings_are_answered_while_nothing_is_typed_and_shown() {
+fn pings_are_answered_and_printed_while_the_input_is_idle() {
     let (url, server) = serve(|mut socket| {
         socket.ping(b"\x1b\"\xff").unwrap();
         assert_eq!(socket.read_event().unwrap(), Some(sansocket::Event::Pong(b"\x1b\"\xff")));
@@ -50,7 +50,7 @@ fn pings_are_answered_while_nothing_is_typed_and_shown() {
 }
 
 #[test]
-fn the_pongs_of_the_keepalive_are_not_shown() {
+fn pongs_of_the_keepalive_are_not_printed() {
     let (url, _server) = serve_raw(|mut stream| {
         use std::io::Write;
         stream.write_all(b"\x8a\x00\x8a\x01!\x88\x00").unwrap();
@@ -62,7 +62,7 @@ fn the_pongs_of_the_keepalive_are_not_shown() {
 }
 
 #[test]
-fn a_reason_is_shown_without_its_control_characters() {
+fn close_reason_is_printed_with_control_characters_escaped() {
     let (url, _server) =
         serve(|mut socket| socket.close(CloseCode(4001), "\x1b]0;title\x07\u{9b}2J").unwrap());
     let mut client = Client::start(&url, &[]);
@@ -72,7 +72,7 @@ fn a_reason_is_shown_without_its_control_characters() {
 }
 
 #[test]
-fn quiet_says_only_what_went_wrong() {
+fn quiet_prints_only_errors() {
     let (url, _server) = serve(echo);
     let mut client = Client::start(&url, &["--quiet"]);
     for line in ["/ping", "/nope"] {
@@ -83,10 +83,10 @@ fn quiet_says_only_what_went_wrong() {
     assert_eq!(client.status(), 2);
 }
 
-/// A terminal that a server writes to would do as the server says, and put what it says into the keyboard's place.
+/// Otherwise a server could control the terminal with escape sequences, and even type into it.
 #[cfg(unix)]
 #[test]
-fn nothing_that_a_terminal_obeys_gets_to_one() {
+fn terminal_gets_no_control_characters() {
     use std::ffi::OsStr;
     use std::fs::File;
     use std::io::Read;

@@ -1,4 +1,4 @@
-//! The client, and servers for one connection each.
+//! The client process, and servers for one connection each.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -60,7 +60,7 @@ impl Client {
         line.strip_prefix("client: ").map(String::from).unwrap_or(line)
     }
 
-    /// The note that follows the one of being connected.
+    /// The note after `connected to …`.
     pub(crate) fn notes_once_connected(&self) -> String {
         let connected = self.notes();
         assert!(connected.starts_with("connected to 127.0.0.1:"), "{connected}");
@@ -73,7 +73,7 @@ impl Client {
         status.code().expect("an end without a signal")
     }
 
-    /// What is left of the standard output at the end.
+    /// All further lines of the standard output.
     pub(crate) fn rest(&self) -> Vec<String> {
         self.stdout.iter().collect()
     }
@@ -99,7 +99,7 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     lines
 }
 
-/// Treats one TCP connection as told; gives the URL to find it at.
+/// A server whose `task` gets one TCP connection. Gives its URL.
 pub(crate) fn listen<T: Send + 'static>(
     task: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (String, JoinHandle<T>) {
@@ -108,13 +108,13 @@ pub(crate) fn listen<T: Send + 'static>(
     (url, thread::spawn(move || task(listener.accept().unwrap().0)))
 }
 
-/// The same for a WebSocket connection, which it takes if `decide` lets it.
+/// A server whose `task` gets one WebSocket connection. `decide` responds to the request.
 pub(crate) fn serve_if<T: Send + 'static>(
     decide: impl FnOnce(&Request) -> Response + Send + 'static,
     task: impl FnOnce(Socket) -> T + Send + 'static,
 ) -> (String, JoinHandle<T>) {
     const LONG: Duration = Duration::from_secs(60);
-    let config = Config { keepalive: None, close_timeout: LONG, write_timeout: LONG, ..Config::default() };
+    let config = Config::default().keepalive(None).close_timeout(LONG).write_timeout(LONG);
     listen(move |stream| task(blocking::accept_with(stream, config, decide).unwrap()))
 }
 
@@ -124,14 +124,14 @@ pub(crate) fn serve<T: Send + 'static>(
     serve_if(|request| request.accept(), task)
 }
 
-/// After the opening handshake this server writes what it wants to.
+/// A server whose `task` gets the stream after the opening handshake.
 pub(crate) fn serve_raw<T: Send + 'static>(
     task: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (String, JoinHandle<T>) {
     serve(|socket| task(socket.into_parts().0))
 }
 
-/// Sends everything back until the client closes, and says how it did.
+/// Echoes all messages until the client closes. Gives the end of the connection.
 pub(crate) fn echo(mut socket: Socket) -> CloseInfo {
     while let Some(message) = socket.read().unwrap() {
         socket.feed(&message).unwrap();
@@ -139,7 +139,7 @@ pub(crate) fn echo(mut socket: Socket) -> CloseInfo {
     socket.close_info().unwrap()
 }
 
-/// The payload of the next frame, a short one of the client's, with its opcode.
+/// Opcode and payload of the client's next frame, which is at most 125 bytes long.
 pub(crate) fn read_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     let mut start = [0; 6];
     stream.read_exact(&mut start).unwrap();

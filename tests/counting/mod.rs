@@ -1,27 +1,27 @@
-//! An allocator that counts, for tests of what things cost. A test binary that has this module runs on it.
+//! An allocator that counts, for tests of memory. A test binary with this module uses it.
 
 // `GlobalAlloc` cannot be implemented otherwise. The crate itself forbids unsafe code.
 #![allow(unsafe_code, reason = "a counting allocator")]
-// Each test binary uses what it needs of it.
+// Each test binary uses a part of it.
 #![allow(dead_code, reason = "shared by several test binaries")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// Counts for each thread by itself: the tests run side by side.
+/// Counts per thread, because the tests run at the same time.
 struct Counting;
 
 thread_local! {
-    /// How often memory was asked for, and for how many bytes in all: what growing moves is no more than that.
+    /// The number of allocations, and their bytes in all. Growth moves at most that many bytes.
     static CALLS: Cell<usize> = const { Cell::new(0) };
     static TOTAL: Cell<usize> = const { Cell::new(0) };
-    /// How many bytes are in use, by this thread's count, and how many ever were.
+    /// The bytes in use by this thread's count, and the most that ever were.
     static IN_USE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
 fn count(asked_for: usize, bytes: isize) {
-    // A thread that ends has no counters any more.
+    // A thread that ends has no counters.
     let _ = CALLS.try_with(|all| all.set(all.get() + usize::from(asked_for > 0)));
     let _ = TOTAL.try_with(|all| all.set(all.get() + asked_for));
     let _ = IN_USE.try_with(|all| all.set(all.get() + bytes));
@@ -29,11 +29,11 @@ fn count(asked_for: usize, bytes: isize) {
     let _ = PEAK.try_with(|peak| peak.set(peak.get().max(in_use)));
 }
 
-// SAFETY: everything is left to the system's allocator.
+// SAFETY: all calls go to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), layout.size() as isize);
-        // SAFETY: the caller's promises are passed on.
+        // SAFETY: the caller's guarantees are passed on.
         unsafe { System.alloc(layout) }
     }
 
@@ -53,21 +53,21 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often `work` asks for memory.
+/// The number of allocations of `work`.
 pub(crate) fn allocations(work: impl FnOnce()) -> usize {
     let before = CALLS.get();
     work();
     CALLS.get() - before
 }
 
-/// How many bytes `work` asks for in all, given back or not.
+/// The bytes that `work` allocates in all, freed or not.
 pub(crate) fn bytes_asked_for(work: impl FnOnce()) -> usize {
     let before = TOTAL.get();
     work();
     TOTAL.get() - before
 }
 
-/// How many bytes more than before are in use at the worst moment of `work`, and after it.
+/// The result of `work`, and how many bytes more than before are in use at its peak and after it.
 pub(crate) fn bytes_in_use<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
     let before = IN_USE.get();
     PEAK.set(before);

@@ -1,18 +1,18 @@
-//! A client of an example server that echoes.
+//! A client for the example servers that echo.
 
-use sansocket::blocking::{self, Waited, WebSocket};
+use sansocket::blocking::{self, TimedRead, WebSocket};
 use sansocket::{CloseCode, Message};
 
 use super::example_server::PATIENCE;
 
 pub(crate) fn next<S: blocking::Stream>(socket: &mut WebSocket<S>) -> Message {
     match socket.read_timeout(PATIENCE).unwrap() {
-        Waited::Received(message) => message,
+        TimedRead::Message(message) => message,
         other => panic!("{other:?} instead of a message"),
     }
 }
 
-/// Checks what every echo server must get right.
+/// Checks that messages of all kinds are echoed and that the closing handshake works.
 pub(crate) fn echoes(url: &str) {
     let mut socket = blocking::connect(url).unwrap();
     let messages: [Message; 4] =
@@ -21,7 +21,7 @@ pub(crate) fn echoes(url: &str) {
         socket.send(message).unwrap();
         assert_eq!(next(&mut socket), *message);
     }
-    // All at once, then all answers.
+    // Send everything first, then read all answers.
     for message in messages.iter().cycle().take(40) {
         socket.feed(message).unwrap();
     }

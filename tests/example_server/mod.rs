@@ -1,4 +1,4 @@
-//! An example server as a process. A test names an example of this crate by its name, and the program of its own package
+//! An example server as a process. A test names an example of this crate by its name, and a program of its own package
 //! by its path, `env!("CARGO_BIN_EXE_…")`.
 //!
 //! Cargo builds the programs of a package before its tests. It builds examples for `cargo test`, but not for
@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Nothing here takes this long unless it is broken.
+/// A step that takes longer has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Server {
@@ -24,7 +24,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the example on a free port, and waits until it says which.
+    /// Starts the example on a free port, and waits until it prints the port.
     pub(crate) fn start(example: &str, options: &[&str]) -> Self {
         let mut command = Command::new(path(example));
         command.args(options);
@@ -59,9 +59,9 @@ impl Server {
     }
 }
 
-#[allow(dead_code, reason = "not every test needs everything")]
+#[allow(dead_code, reason = "each test uses some of these")]
 impl Server {
-    /// Starts the example with no more than so many descriptors.
+    /// Starts the example with at most `count` descriptors.
     #[cfg(unix)]
     pub(crate) fn start_with_descriptors(count: u32, example: &str) -> Self {
         let mut command = Command::new("sh");
@@ -78,7 +78,7 @@ impl Server {
         self.child.id()
     }
 
-    /// The most memory that the process has used so far, in bytes, where the operating system says so.
+    /// The peak memory of the process in bytes, if the operating system reports it.
     pub(crate) fn peak_memory(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -105,7 +105,7 @@ impl Drop for Server {
     }
 }
 
-/// Tries until there is an answer.
+/// Calls `attempt` until it gives a value.
 pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -1,4 +1,4 @@
-"""The peers and our servers: built or installed, and how each is started."""
+"""The peers and the servers of this crate: how each is built or installed, and started."""
 
 import json
 import os
@@ -19,12 +19,12 @@ RELEASE = ROOT / "target" / "release"
 
 @dataclass(frozen=True)
 class Echo:
-    """An example of ours that sends back what it gets."""
+    """An example of this crate that sends messages back."""
 
-    # What Cargo is to build, and the program that comes of it.
+    # The arguments of `cargo build`, and the program that it builds.
     build: tuple[str, ...]
     program: Path
-    # Code and reason that it closes with on the message "exit", if it does.
+    # The code and reason of its Close frame after the message "exit", or empty.
     exit: str = ""
     # Whether it prints how a connection ended.
     tells_end: bool = False
@@ -42,7 +42,7 @@ BOTH = ("server", "client")
 class Peer:
     version: str
     sides: tuple[str, ...]
-    # The side is appended.
+    # The command, without the side ("client" or "server").
     argv: tuple
 
 
@@ -62,7 +62,7 @@ def build():
 
 
 def install(directory):
-    """What is not built; gives the peers by name, and the environment that they need."""
+    """Installs the peers that are not built. Returns the peers by name, and their environment."""
     browser, curl = (os.environ.get(name.upper(), name) for name in ("chromium", "curl"))
     missing = [package for package, command in (("chromium", browser), ("curl", curl)) if not shutil.which(command)]
     if missing:
@@ -79,7 +79,7 @@ def install(directory):
     crates = dict(re.findall(r"^(\S+) v(\S+)", tree, re.M))
     pip = output(python, "-m", "pip", "show", "websockets")
     curl_version = output(curl, "--version")
-    # A peer is a file in peers/ and a line here. The first is this crate itself: what fails there is not the others' doing.
+    # To add a peer, add a file in peers/ and a line here. The first is this crate itself: a failure there is its own.
     peers = {
         "sansocket": Peer(crates["sansocket"], BOTH, (BUILT / "ours",)),
         "websockets": Peer(re.search(r"^Version: (.*)", pip, re.M)[1], BOTH, (python, PEERS / "python_websockets.py")),

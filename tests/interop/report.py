@@ -10,13 +10,13 @@ DOCUMENT = HERE.parent.parent / "docs" / "interop.md"
 
 INTRODUCTION = """# Interoperability
 
-Clients and servers of this crate against those of others, cell by cell; `tests/interop/run --write` has written this.
-The gate runs it, too, and passes only if every cell has come out as it is here.
+Clients and servers of this crate against those of others, cell by cell. `tests/interop/run --write` writes this page. The
+gate, `.ci/run`, makes the same tables and fails if a cell differs from this page.
 
-What is tried, and by what means, is in [`tests/interop/`](../tests/interop); contents are compared byte by byte. "Us" and
-"the peer" are this crate and what stands at the head of the column; this crate stands there, too, for comparison.
-The examples only echo, and `embed` does not say how a connection ended, so their tables have fewer rows. The peers are
-as their defaults make them: `permessage-deflate`, which websockets, ws and chromium offer, is declined.
+[`tests/interop/`](../tests/interop) says what each cell tries. Contents are compared byte by byte. "Us" is this crate; "the
+peer" is the program at the head of the column. This crate is there as a peer, too, for comparison. The examples only echo,
+and `embed` does not report how a connection ended, so their tables have fewer rows. All peers run with their defaults. Our
+side declines `permessage-deflate`, which websockets, ws and chromium offer.
 """
 
 START = "## Our client"

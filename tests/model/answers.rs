@@ -1,4 +1,4 @@
-//! What an endpoint says by itself to what has arrived: sections 5.5.1, 5.5.2 and 7.1.7.
+//! The automatic answers of an endpoint: sections 5.5.1, 5.5.2 and 7.1.7.
 
 use sansocket::{Limits, ProtocolError, Role};
 
@@ -6,7 +6,7 @@ use super::event::Got;
 use super::receiver::{judge, judge_header};
 use super::wire::{CLOSE, PONG, close_body, other, wire};
 
-/// What goes out from the end with that role, while every answer is written before the next event is looked at.
+/// The bytes that this role sends if it writes each answer before it looks for the next event.
 pub(crate) fn answers(from: Role, events: &[Got], error: Option<ProtocolError>) -> Vec<u8> {
     let mut frames = Vec::new();
     for event in events {
@@ -22,21 +22,20 @@ pub(crate) fn answers(from: Role, events: &[Got], error: Option<ProtocolError>) 
     wire(other(from), &frames)
 }
 
-/// Section 7.4.1, not asking the crate.
+/// Section 7.4.1, without the code of the crate.
 pub(crate) fn close_code(error: ProtocolError) -> u16 {
     use ProtocolError::*;
     match error {
         InvalidUtf8 => 1007,
-        FrameTooLong | MessageTooLong | TooManyFragments => 1009,
+        FrameTooLong { .. } | MessageTooLong { .. } | TooManyFragments { .. } => 1009,
         _ => 1002,
     }
 }
 
-/// The other end finds whole frames in what was sent, no fault in any, and nothing but Pongs behind a Close frame; gives
-/// what it makes of them.
+/// Checks that `bytes` are whole and valid frames, with nothing but Pongs behind a Close frame. Gives the events.
 pub(crate) fn check_sent(from: Role, bytes: &[u8]) -> Vec<Got> {
-    let mut verdict = judge(other(from), &LIMITLESS, bytes);
-    assert!(verdict.broken.is_empty() && !verdict.undecided, "sent what may not be sent: {verdict:?}");
+    let mut verdict = judge(other(from), &unlimited(), bytes);
+    assert!(verdict.broken.is_empty() && !verdict.undecided, "sent forbidden bytes: {verdict:?}");
     let (mut rest, mut closed) = (bytes, false);
     while let (Some(header), _) = judge_header(rest) {
         let (_, behind) = rest.split_at(header.len);
@@ -55,5 +54,6 @@ pub(crate) fn check_sent(from: Role, bytes: &[u8]) -> Vec<Got> {
     verdict.events
 }
 
-const LIMITLESS: Limits =
-    Limits { max_frame_len: u64::MAX, max_message_len: u64::MAX, max_fragments: u32::MAX };
+fn unlimited() -> Limits {
+    Limits::default().max_frame_len(u64::MAX).max_message_len(u64::MAX).max_fragments(u32::MAX)
+}

@@ -1,6 +1,6 @@
-//! What has arrived, as owned data.
+//! Events as owned data.
 
-use sansocket::Event;
+use sansocket::{Event, Message};
 
 /// An event that owns its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,16 @@ impl From<Event<'_>> for Got {
             Event::Ping(payload) => Self::Ping(payload.into()),
             Event::Pong(payload) => Self::Pong(payload.into()),
             Event::Close(frame) => Self::Close(frame.map(|frame| (frame.code.0, frame.reason.into()))),
-            event => panic!("an event that these tests do not know: {event:?}"),
+            event => panic!("an event unknown to these tests: {event:?}"),
+        }
+    }
+}
+
+impl From<Message> for Got {
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Text(text) => Self::Text(text.to_string()),
+            Message::Binary(data) => Self::Binary(data.to_vec()),
         }
     }
 }

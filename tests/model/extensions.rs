@@ -7,12 +7,11 @@ use super::head::{is_token, trim};
 /// The name of an extension, and its parameters.
 pub(crate) type Extension = (String, Vec<(String, Option<String>)>);
 
-/// `extension-list = 1#extension`.
+/// `extension-list = #extension`: the RFC has at least one, but peers send a list of none.
 pub(crate) fn extension_list(value: &[u8]) -> Option<Vec<Extension>> {
     let elements = split(value, b',')?;
     let elements = elements.into_iter().map(trim).filter(|element| !element.is_empty());
-    let extensions: Vec<_> = elements.map(extension).collect::<Option<_>>()?;
-    (!extensions.is_empty()).then_some(extensions)
+    elements.map(extension).collect()
 }
 
 /// What the crate makes of a value is what the model does.

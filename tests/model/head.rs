@@ -1,17 +1,22 @@
-//! HTTP/1.1 heads: RFC 9112 sections 2 to 5, with no leniency but the empty line that may come before a request.
+//! HTTP/1.1 heads: RFC 9112 sections 2 to 5. Beyond them, an empty line may come before a head, and a client ignores odd
+//! lines.
 
 use sansocket::{Config, HandshakeError};
 
-/// Names, and values without the white space around them.
+/// Names and values. White space around values is removed.
 pub(crate) type Headers = Vec<(String, Vec<u8>)>;
 
-/// The first line and the lines behind it, as they came, and how many bytes they take; `None` while the empty line that
-/// ends them has not arrived.
+/// The lines of the head and their length in bytes. `None` if the empty line that ends them has not arrived. `may_begin` says
+/// whether a head can begin with these bytes.
 pub(crate) fn lines<'a>(
     bytes: &'a [u8],
     config: &Config,
+    may_begin: fn(&[u8]) -> bool,
 ) -> Result<Option<(Vec<&'a [u8]>, usize)>, HandshakeError> {
     let within = &bytes[..bytes.len().min(config.max_head_len)];
+    if within != b"\r" && !may_begin(within.strip_prefix(b"\r\n").unwrap_or(within)) {
+        return Err(HandshakeError::MalformedHead);
+    }
     let (mut lines, mut start) = (Vec::<&[u8]>::new(), 0);
     for (at, _) in within.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
         let Some(line) = within[start..at].strip_suffix(b"\r") else {
@@ -43,13 +48,27 @@ pub(crate) fn headers(lines: &[&[u8]]) -> Option<Headers> {
     lines.iter().map(header).collect()
 }
 
+/// [`headers`] of a response, without the lines that have no colon or no token in front of it, if they are text all the same.
+/// A line that begins with white space goes on with the one before it, and is not one of them.
+pub(crate) fn response_headers(lines: &[&[u8]]) -> Option<Headers> {
+    let is_header =
+        |line: &[u8]| line.iter().position(|byte| *byte == b':').is_some_and(|at| is_token(&line[..at]));
+    let is_ignored = |line: &[u8]| !is_header(line) && is_text(line) && trim_start(line) == line;
+    headers(&lines.iter().copied().filter(|line| !is_ignored(line)).collect::<Vec<_>>())
+}
+
+fn trim_start(line: &[u8]) -> &[u8] {
+    let spaces = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    &line[spaces..]
+}
+
 /// The values of all headers of that name.
 pub(crate) fn all(headers: &Headers, name: &str) -> Vec<Vec<u8>> {
     let named = headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
     named.map(|(_, value)| value.clone()).collect()
 }
 
-/// The elements of a list, over all headers of that name; empty ones count for nothing.
+/// The elements of a list over all headers of that name. Empty elements are ignored.
 pub(crate) fn elements(headers: &Headers, name: &str) -> Vec<Vec<u8>> {
     let mut elements = Vec::new();
     for value in all(headers, name) {
@@ -59,7 +78,7 @@ pub(crate) fn elements(headers: &Headers, name: &str) -> Vec<Vec<u8>> {
     elements
 }
 
-/// What is wrong with a list that must contain `token`.
+/// The error for a list that must contain `token`, if there is one.
 pub(crate) fn lacks(headers: &Headers, name: &'static str, token: &str) -> Option<HandshakeError> {
     let lists = |element: &Vec<u8>| element.eq_ignore_ascii_case(token.as_bytes());
     match all(headers, name).is_empty() {
@@ -68,7 +87,7 @@ pub(crate) fn lacks(headers: &Headers, name: &'static str, token: &str) -> Optio
     }
 }
 
-/// The one value that must be there.
+/// The value of the header that must appear exactly once.
 pub(crate) fn sole(headers: &Headers, name: &'static str) -> Result<Vec<u8>, HandshakeError> {
     match &all(headers, name)[..] {
         [] => Err(HandshakeError::Missing(name)),

@@ -1,21 +1,23 @@
-//! A second implementation of the receiving side, written from the RFCs alone: slow, naive, with all of the input before
-//! it at once. What the crate makes of the same bytes, in whatever parts they come, is held against it.
+//! A second implementation of the receiving side, written from the RFCs alone. It is slow and simple, and has all of the
+//! input at once. The tests compare the crate with it, for the same bytes in any reads.
 //!
-//! It shares with the crate the names of the errors, and no code. Where bytes break several rules it lists them all, and
-//! the crate must name one of them. The property tests and the fuzz targets include it.
+//! It shares no code with the crate, only the names of the errors. If bytes break several rules, the model lists them all,
+//! and the crate must name one of them. The property tests and the fuzz targets include it.
 //!
 //! | file | what |
 //! |---|---|
-//! | `wire`, `event`, `reads` | frames to bytes; what has arrived, as owned data; bytes cut into reads |
-//! | `receiver`, `answers` | what bytes come to; what an endpoint says to that by itself |
-//! | `paths` | every way to take what arrives from the crate, held against `receiver` and `answers` |
+//! | `wire`, `event`, `reads` | frames to bytes; events as owned data; bytes cut into reads |
+//! | `receiver`, `answers` | the events that bytes make; an endpoint's automatic answers |
+//! | `paths` | each way to receive with the crate, compared with `receiver` and `answers` |
+//! | `mix` | random mixes of the ways to receive, compared with them, too |
 //! | `head`, `request`, `response`, `extensions` | HTTP/1.1 heads, and the rules of sections 4.2.1, 4.1 and 9.1 |
-//! | `opening` | the crate's two handshakes, held against those |
+//! | `opening` | the crate's two handshakes, compared with those |
 
 pub(crate) mod answers;
 pub(crate) mod event;
 pub(crate) mod extensions;
 pub(crate) mod head;
+pub(crate) mod mix;
 pub(crate) mod opening;
 pub(crate) mod paths;
 pub(crate) mod reads;

@@ -1,32 +1,36 @@
-//! The crate's two handshakes, held against the model.
+//! Compares the crate's two handshakes with the model.
 
 use sansocket::handshake::client;
-use sansocket::handshake::server::{Handshake, HttpRequest, Incoming};
-use sansocket::{Buffer, Config, HandshakeError, State};
+use sansocket::handshake::server::{Answer, Handshake, HttpRequest, Incoming};
+use sansocket::{Config, HandshakeError, State};
 
 use super::extensions::owned;
 use super::paths::written;
 use super::request::{Asked, Request, judge_request};
-use super::response::{Answered, judge_response};
+use super::response::{Answered, judge_response, refusal_body};
 use super::wire::SameKey;
 
-/// The nonce of section 1.3, and the answer to it.
+/// The nonce of section 1.3 and the `Sec-WebSocket-Accept` for it.
 pub(crate) const NONCE: [u8; 16] = *b"the sample nonce";
 pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// What these reads come to at a server is what the model says.
+/// Checks that a server makes of these reads what the model does.
 pub(crate) fn check_server(config: &Config, reads: &[&[u8]]) {
     let bytes = reads.concat();
     let asked = judge_request(&bytes, config);
-    let (mut handshake, mut input) = (Handshake::new(config.clone()), Buffer::new());
+    let mut handshake = Handshake::new(config.clone());
     let mut outcome = Ok(None);
     for read in reads {
-        input.extend_from_slice(read);
-        if outcome == Ok(None) {
-            outcome = handshake.receive(&mut input);
+        match &mut outcome {
+            Ok(None) => {
+                handshake.receive(read);
+                outcome = handshake.next_request();
+            }
+            Ok(Some(exchange)) => exchange.receive(read),
+            Err(_) => handshake.receive(read),
         }
         if let Err(error) = &outcome {
-            assert_eq!(handshake.receive(&mut input).as_ref(), Err(error), "not the same error again");
+            assert_eq!(handshake.next_request().map(|_| ()).as_ref(), Err(error), "another error");
         }
     }
     let answer = written(handshake.output());
@@ -35,23 +39,29 @@ pub(crate) fn check_server(config: &Config, reads: &[&[u8]]) {
         (Asked::Broken(rules), Err(error)) if rules.contains(&error) => {
             check_refusal(&answer, refusal_status(&error));
         }
-        (Asked::Http(asked), Ok(Some(Incoming::Http(request)))) => {
-            check_request(&asked, &request);
-            assert_eq!((answer.len(), input.unread()), (0, &bytes[asked.len..]));
-            assert!(handshake.respond(request.respond(404)).unwrap().is_none());
-            check_refusal(&written(handshake.output()), 404);
+        (Asked::Http(asked), Ok(Some(exchange))) => {
+            let Incoming::Http(request) = exchange.incoming() else { panic!("{exchange:?}, not {asked:?}") };
+            check_request(&asked, request);
+            assert_eq!((answer.len(), exchange.unread()), (0, &bytes[asked.len..]));
+            let response = request.respond(404);
+            let Ok(Answer::Closed(mut output)) = exchange.respond(response) else { panic!("{asked:?}") };
+            check_refusal(&written(&mut output), 404);
         }
-        (Asked::Upgrade(asked), Ok(Some(Incoming::Upgrade(request)))) => {
-            check_request(&asked, &request);
+        (Asked::Upgrade(asked), Ok(Some(exchange))) => {
+            let Incoming::Upgrade(request) = exchange.incoming() else {
+                panic!("{exchange:?}, not {asked:?}")
+            };
+            check_request(&asked, request);
             assert!(request.subprotocols().eq(asked.subprotocols.iter()));
             assert!(request.extensions().map(owned).eq(asked.extensions.iter().cloned()));
-            assert_eq!((answer.len(), input.unread()), (0, &bytes[asked.len..]));
+            assert_eq!((answer.len(), exchange.unread()), (0, &bytes[asked.len..]));
             let offered: Vec<_> = asked.subprotocols.iter().map(String::as_str).collect();
             let mut accepted = request.accept();
             if let Some(name) = offered.last() {
                 accepted = accepted.subprotocol(*name);
             }
-            let mut connection = handshake.respond(accepted).unwrap().unwrap();
+            let Ok(Answer::Open(mut connection)) = exchange.respond(accepted) else { panic!("{asked:?}") };
+            assert_eq!(connection.unread(), &bytes[asked.len..]);
             assert_eq!(
                 (connection.state(), connection.subprotocol()),
                 (State::Open, offered.last().copied())
@@ -73,7 +83,7 @@ fn refusal_status(error: &HandshakeError) -> u16 {
     }
 }
 
-/// An answer with that status, of the length that it says.
+/// Checks the status of a response and that its `Content-Length` is right.
 fn check_refusal(answer: &[u8], expected: u16) {
     match judge_response(answer, &Config::default(), "", &[]) {
         Answered::Refused { status, body_len: Some(body_len), len, .. } => {
@@ -90,7 +100,7 @@ fn check_request(asked: &Request, request: &HttpRequest) {
     assert!(request.headers().iter().eq(headers), "{:?}, not {:?}", request.headers(), asked.headers);
 }
 
-/// What these reads come to at a client is what the model says.
+/// Checks that a client makes of these reads what the model does.
 pub(crate) fn check_client(config: &Config, offered: &[&str], reads: &[&[u8]]) {
     let bytes = reads.concat();
     let answered = judge_response(&bytes, config, ACCEPT, offered);
@@ -101,34 +111,31 @@ pub(crate) fn check_client(config: &Config, offered: &[&str], reads: &[&[u8]]) {
     assert!(
         matches!(judge_request(&sent, &Config::default()), Asked::Upgrade(asked) if asked.len == sent.len())
     );
-    let (mut input, mut outcome) = (Buffer::new(), Ok(None));
+    let mut outcome = Ok(None);
     for read in reads {
-        input.extend_from_slice(read);
-        if let Ok(None) = outcome {
-            outcome = handshake.receive(&mut input);
+        match &mut outcome {
+            Ok(None) => {
+                handshake.receive(read);
+                outcome = handshake.next_response();
+            }
+            Ok(Some((connection, _))) => connection.receive(read),
+            Err(_) => handshake.receive(read),
         }
         if let Err(error) = &outcome {
-            assert_eq!(
-                handshake.receive(&mut input).map(|_| ()).as_ref(),
-                Err(error),
-                "not the same error again"
-            );
+            assert_eq!(handshake.next_response().map(|_| ()).as_ref(), Err(error), "another error");
         }
     }
     match (answered, outcome) {
         (Answered::Nothing, Ok(None)) => {
-            assert_eq!(handshake.receive_eof(), HandshakeError::UnexpectedEof);
+            assert_eq!(handshake.end_of_stream(), HandshakeError::UnexpectedEof);
         }
         (Answered::Broken(rules), Err(error)) if rules.contains(&error) => {}
         (Answered::Refused { status, headers, body_len, len }, outcome) => {
             // A body is kept up to the length of a head.
-            let wanted = body_len.map_or(config.max_head_len, |len| {
-                usize::try_from(len).unwrap_or(usize::MAX).min(config.max_head_len)
-            });
-            let body = &bytes[len..bytes.len().min(len.saturating_add(wanted))];
-            assert_eq!(outcome.is_err(), body.len() == wanted, "waits for the body: {body_len:?}");
-            let HandshakeError::Refused(refusal) = handshake.receive_eof() else { panic!("not refused") };
-            assert_eq!((refusal.status, &refusal.body[..]), (status, body));
+            let (body, is_complete) = refusal_body(&headers, body_len, &bytes[len..], config.max_head_len);
+            assert_eq!(outcome.is_err(), is_complete, "waits for the body: {body_len:?}");
+            let HandshakeError::Refused(refusal) = handshake.end_of_stream() else { panic!("not refused") };
+            assert_eq!((refusal.status, &refusal.body[..]), (status, &body[..]));
             let lossy =
                 headers.iter().map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into()));
             assert_eq!(refusal.headers, lossy.collect::<Vec<(String, String)>>());
@@ -137,7 +144,7 @@ pub(crate) fn check_client(config: &Config, offered: &[&str], reads: &[&[u8]]) {
             assert!(
                 response.headers().iter().eq(headers.iter().map(|(name, value)| (&name[..], &value[..])))
             );
-            assert_eq!(input.unread(), &bytes[len..]);
+            assert_eq!(connection.unread(), &bytes[len..]);
             assert_eq!((connection.state(), connection.buffered_amount()), (State::Open, 0));
         }
         (answered, outcome) => panic!("{}: {outcome:?}, not {answered:?}", bytes.escape_ascii()),

@@ -1,9 +1,7 @@
-//! Every way to take what arrives from the crate, held against the model.
+//! Every way to receive with the crate, compared with the model.
 
 use sansocket::frame::{Decoder, Opcode};
-use sansocket::{
-    Buffer, Config, Connection, Fin, Limits, Message, Output, Piece, ProtocolError, Role, State,
-};
+use sansocket::{Chunk, Config, Connection, Limits, Output, ProtocolError, Role, State, Storage};
 
 use super::answers::{answers, check_sent};
 use super::event::Got;
@@ -12,12 +10,12 @@ use super::wire::SameKey;
 
 pub(crate) fn connection(role: Role, config: &Config) -> Connection {
     match role {
-        Role::Client => Connection::client(config.clone(), SameKey),
+        Role::Client => Connection::client_with_keys(config.clone(), SameKey),
         Role::Server => Connection::server(config.clone()),
     }
 }
 
-/// Takes everything out of an output.
+/// Takes all bytes out of an output.
 pub(crate) fn written(output: &mut Output) -> Vec<u8> {
     let bytes = output.chunks().collect::<Vec<_>>().concat();
     assert_eq!(bytes.len(), output.len());
@@ -26,43 +24,53 @@ pub(crate) fn written(output: &mut Output) -> Vec<u8> {
     bytes
 }
 
-/// Gives a buffer what each read brought, one after the other read to where it says and copied in, and asks each time.
-pub(crate) fn arrive(reads: &[&[u8]], input: &mut Buffer, mut ask: impl FnMut(&mut Buffer)) {
+/// Whether nothing waits in the connection's memory for receiving: the connection then gives that memory back. The memory
+/// must have been used before.
+pub(crate) fn is_idle(connection: &mut Connection) -> bool {
+    let (memory, mut storage) = (connection.unread().as_ptr(), Storage::new());
+    connection.reclaim(&mut storage);
+    let is_idle = connection.unread().as_ptr() != memory;
+    connection.reuse(&mut storage);
+    is_idle
+}
+
+/// Gives a connection the reads in turn, one by `unfilled` and `filled`, the next by `receive`. Calls `ask` after each.
+pub(crate) fn arrive(reads: &[&[u8]], end: &mut Connection, mut ask: impl FnMut(&mut Connection)) {
     for (i, read) in reads.iter().enumerate() {
         let mut rest = *read;
         while !rest.is_empty() {
             if i % 2 == 0 {
-                rest = take_in(input, rest);
+                rest = fill(end, rest);
             } else {
-                input.extend_from_slice(core::mem::take(&mut rest));
+                end.receive(core::mem::take(&mut rest));
             }
-            ask(input);
+            ask(end);
         }
     }
 }
 
-/// One read of as much as the buffer has room for; gives what is left.
-pub(crate) fn take_in<'a>(input: &mut Buffer, bytes: &'a [u8]) -> &'a [u8] {
-    let spare = input.spare();
-    let (now, later) = bytes.split_at(spare.len().min(bytes.len()));
-    spare[..now.len()].copy_from_slice(now);
-    input.commit(now.len());
+/// One read of as many bytes as the connection has room for. Gives the rest.
+pub(crate) fn fill<'a>(end: &mut Connection, bytes: &'a [u8]) -> &'a [u8] {
+    let room = end.unfilled();
+    let (now, later) = bytes.split_at(room.len().min(bytes.len()));
+    room[..now.len()].copy_from_slice(now);
+    end.filled(now.len());
     assert!(!now.is_empty(), "no room");
     later
 }
 
-/// What these reads come to at that end is what the model says, whichever way it is taken.
+/// Checks that these reads give that end what the model says, by each way to receive. Gives the error.
 pub(crate) fn check_connection(role: Role, limits: Limits, reads: &[&[u8]]) -> Option<ProtocolError> {
     let verdict = judge(role, &limits, &reads.concat());
-    let config = Config { limits, ..Config::default() };
+    let config = Config::default().limits(limits);
     let end = || connection(role, &config);
     let errors = [
         by_event(end(), reads, &verdict),
         by_found(end(), reads, &verdict),
         by_message(end(), reads, &verdict),
-        by_piece(end(), reads, &verdict),
+        by_chunk(end(), reads, &verdict),
     ];
-    assert!(errors.iter().all(|error| *error == errors[0]), "not the same error by every way: {errors:?}");
+    assert!(errors.iter().all(|error| *error == errors[0]), "different errors by different ways: {errors:?}");
     errors[0]
 }
 
@@ -82,17 +90,17 @@ pub(crate) fn check_decoder(role: Role, limits: Limits, reads: &[&[u8]]) -> Opti
     error
 }
 
-fn check_error(verdict: &Verdict, error: Option<ProtocolError>) {
+pub(crate) fn check_error(verdict: &Verdict, error: Option<ProtocolError>) {
     assert!(verdict.allows(error), "{error:?}, not {verdict:?}");
 }
 
-/// One event after the other, every answer written at once.
+/// `next_event`, each answer written at once.
 fn by_event(mut end: Connection, reads: &[&[u8]], verdict: &Verdict) -> Option<ProtocolError> {
-    let (mut input, mut events, mut output) = (Buffer::new(), Vec::new(), Vec::new());
+    let (mut events, mut output) = (Vec::new(), Vec::new());
     let mut error = None;
-    arrive(reads, &mut input, |input| {
+    arrive(reads, &mut end, |end| {
         loop {
-            match end.next_event(input) {
+            match end.next_event() {
                 Ok(None) => break,
                 Ok(Some(event)) => events.push(Got::from(event)),
                 Err(fault) => {
@@ -106,24 +114,25 @@ fn by_event(mut end: Connection, reads: &[&[u8]], verdict: &Verdict) -> Option<P
     });
     assert_eq!(events, verdict.events);
     check_error(verdict, error);
-    assert_eq!(output, answers(end.role(), &events, error), "what goes out by itself");
-    check_end(end, input, verdict, error);
+    assert_eq!(output, answers(end.role(), &events, error), "the automatic answers");
+    check_end(end, verdict, error);
     error
 }
 
-/// The halves of `next_event`, each event borrowed twice, and nothing written before the end.
+/// `has_event` and `next_event`. Each event is looked for twice, and nothing is written before the end.
 fn by_found(mut end: Connection, reads: &[&[u8]], verdict: &Verdict) -> Option<ProtocolError> {
-    let (mut input, mut events) = (Buffer::new(), Vec::new());
-    let mut next = |input: &mut Buffer| {
-        let Some(found) = end.advance(input)? else { return Ok(None) };
-        let event = Got::from(end.lend(input, found)?);
-        assert_eq!(end.lend(input, found).map(Got::from), Ok(event.clone()), "lent once more");
-        Ok(Some(event))
+    let mut events = Vec::new();
+    let next = |end: &mut Connection| {
+        let has_event = end.has_event()?;
+        assert_eq!(end.has_event(), Ok(has_event), "looked for twice");
+        let event = end.next_event()?.map(Got::from);
+        assert_eq!(event.is_some(), has_event);
+        Ok(event)
     };
     let mut error = None;
-    arrive(reads, &mut input, |input| {
+    arrive(reads, &mut end, |end| {
         loop {
-            match next(input) {
+            match next(end) {
                 Ok(None) => break,
                 Ok(Some(event)) => events.push(event),
                 Err(fault) => {
@@ -136,19 +145,19 @@ fn by_found(mut end: Connection, reads: &[&[u8]], verdict: &Verdict) -> Option<P
     assert_eq!(events, verdict.events);
     check_error(verdict, error);
     check_sent(end.role(), &written(end.output()));
-    check_end(end, input, verdict, error);
+    check_end(end, verdict, error);
     error
 }
 
+/// `next_message`.
 fn by_message(mut end: Connection, reads: &[&[u8]], verdict: &Verdict) -> Option<ProtocolError> {
-    let (mut input, mut messages) = (Buffer::new(), Vec::new());
+    let mut messages = Vec::new();
     let mut error = None;
-    arrive(reads, &mut input, |input| {
+    arrive(reads, &mut end, |end| {
         loop {
-            match end.next_message(input) {
+            match end.next_message() {
                 Ok(None) => break,
-                Ok(Some(Message::Text(text))) => messages.push(Got::Text(text.to_string())),
-                Ok(Some(Message::Binary(data))) => messages.push(Got::Binary(data.to_vec())),
+                Ok(Some(message)) => messages.push(Got::from(message)),
                 Err(fault) => {
                     error = Some(fault);
                     break;
@@ -158,69 +167,69 @@ fn by_message(mut end: Connection, reads: &[&[u8]], verdict: &Verdict) -> Option
     });
     assert_eq!(messages, verdict.messages());
     check_error(verdict, error);
-    check_end(end, input, verdict, error);
+    check_end(end, verdict, error);
     error
 }
 
-fn by_piece(mut end: Connection, reads: &[&[u8]], verdict: &Verdict) -> Option<ProtocolError> {
-    let (mut input, mut messages, mut data) = (Buffer::new(), Vec::new(), Vec::new());
+/// `next_chunk`.
+fn by_chunk(mut end: Connection, reads: &[&[u8]], verdict: &Verdict) -> Option<ProtocolError> {
+    let (mut messages, mut data) = (Vec::new(), Vec::new());
     let mut error = None;
-    arrive(reads, &mut input, |input| {
+    arrive(reads, &mut end, |end| {
         loop {
-            let (part, is_text, fin) = match end.next_piece(input) {
+            let chunk = match end.next_chunk() {
                 Ok(None) => break,
-                Ok(Some(Piece::Text(text, fin))) => (text.as_bytes(), true, fin),
-                Ok(Some(Piece::Binary(part, fin))) => (part, false, fin),
+                Ok(Some(chunk)) => chunk,
                 Err(fault) => {
                     error = Some(fault);
                     break;
                 }
             };
-            assert!(fin == Fin::Final || !part.is_empty(), "an empty piece that ends nothing");
-            data.extend_from_slice(part);
-            match (fin, is_text) {
-                (Fin::More, _) => {}
-                (Fin::Final, true) => {
-                    messages.push(Got::Text(String::from_utf8(core::mem::take(&mut data)).unwrap()));
-                }
-                (Fin::Final, false) => messages.push(Got::Binary(core::mem::take(&mut data))),
+            assert!(chunk.fin() || !chunk.as_bytes().is_empty(), "an empty chunk that ends nothing");
+            data.extend_from_slice(chunk.as_bytes());
+            if chunk.fin() {
+                let data = core::mem::take(&mut data);
+                messages.push(match chunk {
+                    Chunk::Text { .. } => Got::Text(String::from_utf8(data).unwrap()),
+                    Chunk::Binary { .. } => Got::Binary(data),
+                });
             }
         }
     });
     assert_eq!(messages, verdict.messages());
     check_error(verdict, error);
     check_unfinished(&data, verdict, error);
-    check_end(end, input, verdict, error);
+    check_end(end, verdict, error);
     error
 }
 
-/// Of a message under way all bytes have been given out, of a text all whole characters. Where it is at fault, it depends
-/// on the reads how many.
+/// All bytes of the message under way have been given out; of a text, all whole characters. If the message is at fault, the
+/// reads decide how many.
 fn check_unfinished(data: &[u8], verdict: &Verdict, error: Option<ProtocolError>) {
     let (is_text, arrived) = verdict.unfinished.clone().unwrap_or_default();
-    assert!(arrived.starts_with(data), "pieces of what was not sent");
+    assert!(arrived.starts_with(data), "chunks of what was not sent");
     if error.is_none() {
         let whole = match core::str::from_utf8(&arrived) {
             Err(error) if is_text => error.valid_up_to(),
             _ => arrived.len(),
         };
-        assert_eq!(data, &arrived[..whole], "pieces are missing");
+        assert_eq!(data, &arrived[..whole], "chunks are missing");
     }
 }
 
-/// After the end nothing comes any more; before it, the end of the stream is an error.
-fn check_end(mut end: Connection, mut input: Buffer, verdict: &Verdict, error: Option<ProtocolError>) {
+/// Checks that nothing comes after the end, and that the end of the stream before the end is an error.
+pub(crate) fn check_end(mut end: Connection, verdict: &Verdict, error: Option<ProtocolError>) {
     if error.is_none() && !verdict.is_closed() {
         assert_eq!(end.state(), State::Open);
         assert_eq!(end.close_info(), None);
-        assert_eq!(end.receive_eof(), Err(ProtocolError::ConnectionLost));
+        assert_eq!(end.end_of_stream(), Err(ProtocolError::ConnectionLost));
         return;
     }
     assert_eq!(end.state(), State::Closed);
-    input.extend_from_slice(b"\x81\x01a\x81\x81\0\0\0\0a");
-    assert_eq!(end.next_event(&mut input).map(|event| event.is_none()), error.map_or(Ok(true), Err));
-    assert!(input.is_idle(), "what comes after the end is discarded");
-    assert_eq!(end.receive_eof(), error.map_or(Ok(()), Err));
+    end.receive(b"\x81\x01a\x81\x81\0\0\0\0a");
+    assert_eq!(end.next_event().map(|event| event.is_none()), error.map_or(Ok(true), Err));
+    assert!(is_idle(&mut end), "what comes after the end is discarded");
+    assert_eq!(end.end_of_stream(), error.map_or(Ok(()), Err));
     let info = end.close_info().unwrap();
     assert_eq!((info.was_clean, info.fault), (error.is_none(), error));
     if let (None, Some(Got::Close(close))) = (error, verdict.events.last()) {
@@ -229,14 +238,14 @@ fn check_end(mut end: Connection, mut input: Buffer, verdict: &Verdict, error: O
     }
 }
 
-/// What the chunks of a decoder come to.
+/// The events that a decoder's chunks make, and the message under way.
 #[derive(Default)]
 struct Assembly {
     events: Vec<Got>,
     message: Option<(Opcode, Vec<u8>)>,
 }
 
-/// All that the decoder gives out, up to a Close frame. Each chunk is unmasked and begins where the one before ended.
+/// Decodes up to a Close frame. Each chunk is unmasked and begins where the one before ended.
 fn decode(mut decoder: Decoder, reads: &[&[u8]], taken: &mut Assembly) -> Option<ProtocolError> {
     let (mut left, mut offset) = (Vec::new(), 0);
     for read in reads {
@@ -247,7 +256,7 @@ fn decode(mut decoder: Decoder, reads: &[&[u8]], taken: &mut Assembly) -> Option
                 Ok(None) => break,
                 Ok(Some(chunk)) => chunk,
                 Err(error) => {
-                    assert_eq!(decoder.decode(&mut input), Err(error), "not the same error again");
+                    assert_eq!(decoder.decode(&mut input), Err(error), "a different error the second time");
                     return Some(error);
                 }
             };

@@ -1,6 +1,6 @@
 //! Bytes, cut into reads.
 
-/// Reads of these lengths, over and over; 0 is all that is left.
+/// Reads of these lengths in turn, repeated. 0 means all bytes that are left.
 pub(crate) fn reads<'a>(bytes: &'a [u8], lens: &[usize]) -> Vec<&'a [u8]> {
     let mut rest = bytes;
     let mut reads = Vec::new();

@@ -1,18 +1,18 @@
-//! What bytes come to at their receiver: sections 5 to 8.
+//! The events and the error that bytes give at their receiver: sections 5 to 8.
 
 use sansocket::{Limits, ProtocolError, Role};
 
 use super::event::Got;
 
-/// What a peer may expect to come of its bytes.
+/// What the bytes of a peer lead to.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     pub(crate) events: Vec<Got>,
-    /// The message under way, as far as it has arrived: whether it is text, and its data.
+    /// The part of the message under way that has arrived: whether it is text, and its data.
     pub(crate) unfinished: Option<(bool, Vec<u8>)>,
-    /// The rules that the frame at fault breaks: a receiver names one of them.
+    /// The rules that the frame at fault breaks. A receiver names one of them.
     pub(crate) broken: Vec<ProtocolError>,
-    /// Not all of that frame's header has arrived, so that the receiver may not have seen it yet.
+    /// Whether part of that frame's header has not arrived. Then the receiver may not have seen the fault yet.
     pub(crate) undecided: bool,
 }
 
@@ -24,7 +24,7 @@ impl Verdict {
         }
     }
 
-    /// Whether a Close frame ends it.
+    /// Whether the last event is a Close frame.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.events.last(), Some(Got::Close(_)))
     }
@@ -36,13 +36,13 @@ impl Verdict {
     }
 }
 
-/// A header that is all there.
+/// A header that has arrived whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) first: u8,
     pub(crate) key: Option<[u8; 4]>,
     pub(crate) payload_len: u64,
-    /// How many bytes it takes itself.
+    /// The length of the header in bytes.
     pub(crate) len: usize,
 }
 
@@ -56,14 +56,14 @@ impl Header {
     }
 }
 
-/// The message under way, and how many frames of it there were.
+/// The message under way, and the number of its frames so far.
 struct Message {
     is_text: bool,
     data: Vec<u8>,
     fragments: u32,
 }
 
-/// What `bytes`, sent to `role`, come to.
+/// What `bytes` lead to at the end with this role.
 pub(crate) fn judge(role: Role, limits: &Limits, bytes: &[u8]) -> Verdict {
     let mut verdict = Verdict::default();
     let mut message: Option<Message> = None;
@@ -115,7 +115,7 @@ pub(crate) fn judge(role: Role, limits: &Limits, bytes: &[u8]) -> Verdict {
     verdict
 }
 
-/// The header, if it is all there, and the rules of section 5.2 and 5.5 that what is there breaks by itself.
+/// The header if it has arrived whole, and the rules of sections 5.2 and 5.5 that these bytes break.
 pub(crate) fn judge_header(bytes: &[u8]) -> (Option<Header>, Vec<ProtocolError>) {
     use ProtocolError::*;
     let Some(&first) = bytes.first() else { return (None, vec![]) };
@@ -152,7 +152,7 @@ pub(crate) fn judge_header(bytes: &[u8]) -> (Option<Header>, Vec<ProtocolError>)
     (header, rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| rule).collect())
 }
 
-/// The rules that depend on who receives and on what came before: sections 5.1, 5.2 (no extension is in use) and 5.4.
+/// The rules that depend on the receiver and on earlier frames: sections 5.1, 5.2 (without extensions) and 5.4.
 fn judge_place(role: Role, in_message: bool, bytes: &[u8]) -> Vec<ProtocolError> {
     use ProtocolError::*;
     let (first, second) = (bytes[0], bytes.get(1));
@@ -172,15 +172,16 @@ fn judge_size(limits: &Limits, message: Option<&Message>, payload_len: u64) -> V
     use ProtocolError::*;
     let (before, fragments) =
         message.map_or((0, 0), |message| (message.data.len() as u64, message.fragments));
+    let len = before.saturating_add(payload_len);
     let rules = [
-        (payload_len > limits.max_frame_len, FrameTooLong),
-        (before.saturating_add(payload_len) > limits.max_message_len, MessageTooLong),
-        (fragments >= limits.max_fragments, TooManyFragments),
+        (payload_len > limits.max_frame_len, FrameTooLong { len: payload_len, limit: limits.max_frame_len }),
+        (len > limits.max_message_len, MessageTooLong { len, limit: limits.max_message_len }),
+        (fragments >= limits.max_fragments, TooManyFragments { limit: limits.max_fragments }),
     ];
     rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| rule).collect()
 }
 
-/// Whether a text may begin so, or be so where it is all there.
+/// Whether this is text, or the beginning of a text if it is not whole.
 fn may_be_text(data: &[u8], is_whole: bool) -> bool {
     core::str::from_utf8(data).map_or_else(|error| !is_whole && error.error_len().is_none(), |_| true)
 }
@@ -193,7 +194,7 @@ fn judge_control(opcode: u8, payload: &[u8]) -> Result<Got, ProtocolError> {
     }
 }
 
-/// The body of a Close frame: sections 5.5.1 and 7.4.
+/// The payload of a Close frame: sections 5.5.1 and 7.4.
 pub(crate) fn judge_close(payload: &[u8]) -> Result<Option<(u16, String)>, ProtocolError> {
     match payload {
         [] => Ok(None),
@@ -209,7 +210,7 @@ pub(crate) fn judge_close(payload: &[u8]) -> Result<Option<(u16, String)>, Proto
     }
 }
 
-/// Section 7.4 and the registry made from it.
+/// Section 7.4 and the registry of close codes.
 pub(crate) fn may_be_sent(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }

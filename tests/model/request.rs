@@ -1,4 +1,4 @@
-//! What a server may take for an opening handshake: section 4.2.1.
+//! Requests as a server must judge them: section 4.2.1.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,12 +8,12 @@ use sha1::{Digest as _, Sha1};
 use super::extensions::{Extension, extension_list};
 use super::head::{Headers, all, elements, headers, is_token, lacks, lines, sole};
 
-/// What a client has asked for.
+/// What a request is.
 #[derive(Debug)]
 pub(crate) enum Asked {
-    /// The end of the head has not arrived.
+    /// The head is not complete.
     Nothing,
-    /// The rules that the head breaks: a server names one of them.
+    /// All rules that the head breaks. A server must name one of them.
     Broken(Vec<HandshakeError>),
     Http(Request),
     Upgrade(Request),
@@ -29,12 +29,12 @@ pub(crate) struct Request {
     pub(crate) extensions: Vec<Extension>,
     /// The value of `Sec-WebSocket-Accept`.
     pub(crate) accept: String,
-    /// How many bytes the head has.
+    /// The length of the head, in bytes.
     pub(crate) len: usize,
 }
 
 pub(crate) fn judge_request(bytes: &[u8], config: &Config) -> Asked {
-    let (lines, len) = match lines(bytes, config) {
+    let (lines, len) = match lines(bytes, config, may_begin) {
         Ok(None) => return Asked::Nothing,
         Err(error) => return Asked::Broken(vec![error]),
         Ok(Some(lines)) => lines,
@@ -43,7 +43,7 @@ pub(crate) fn judge_request(bytes: &[u8], config: &Config) -> Asked {
     let Some(((method, target, version), headers)) = parsed else {
         return Asked::Broken(vec![HandshakeError::MalformedHead]);
     };
-    let Some((authority, path, query)) = resource(&target) else {
+    let Some((authority, path, query)) = resource(&method, &target) else {
         return Asked::Broken(vec![HandshakeError::BadTarget]);
     };
     let misnamed: Vec<_> = authority.iter().filter_map(|names| not_the_host(names, &headers)).collect();
@@ -52,7 +52,12 @@ pub(crate) fn judge_request(bytes: &[u8], config: &Config) -> Asked {
     }
     let extensions = all(&headers, "Sec-WebSocket-Extensions");
     let extensions: Vec<_> = extensions.iter().map(|value| extension_list(value)).collect();
-    let subprotocols = elements(&headers, "Sec-WebSocket-Protocol");
+    let mut subprotocols = Vec::new();
+    for name in elements(&headers, "Sec-WebSocket-Protocol") {
+        if !subprotocols.contains(&name) {
+            subprotocols.push(name);
+        }
+    }
     let request = Request {
         method,
         path,
@@ -65,13 +70,35 @@ pub(crate) fn judge_request(bytes: &[u8], config: &Config) -> Asked {
     };
     let ours = request.headers.iter().any(|(name, _)| name.to_lowercase().starts_with("sec-websocket-"));
     if !ours && lacks(&request.headers, "Upgrade", "websocket").is_some() {
-        return Asked::Http(request);
+        // RFC 9112 section 3.2: one Host, and none only before HTTP/1.1.
+        return match sole(&request.headers, "Host") {
+            Err(error) if version != 0 || error != HandshakeError::Missing("Host") => {
+                Asked::Broken(vec![error])
+            }
+            _ => Asked::Http(request),
+        };
     }
     let mut broken = broken_rules(&request, version);
     if extensions.contains(&None) {
         broken.push(HandshakeError::Invalid("Sec-WebSocket-Extensions"));
     }
     if broken.is_empty() { Asked::Upgrade(request) } else { Asked::Broken(broken) }
+}
+
+/// Whether some request begins with `bytes`, or is their beginning: `method SP`, and the version at the end of the line. The
+/// crate looks at 32 bytes for the method.
+fn may_begin(bytes: &[u8]) -> bool {
+    if let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+        let line = bytes[..end].strip_suffix(b"\r").unwrap_or_default();
+        if !line.ends_with(b" HTTP/1.0") && !line.ends_with(b" HTTP/1.1") {
+            return false;
+        }
+    }
+    let bytes = &bytes[..bytes.len().min(32)];
+    match bytes.iter().position(|byte| !is_token(&[*byte])) {
+        Some(at) => at > 0 && bytes[at] == b' ',
+        None => true,
+    }
 }
 
 /// `method SP request-target SP HTTP-version`.
@@ -84,16 +111,19 @@ fn request_line(line: &[u8]) -> Option<(String, String, u8)> {
     valid.then(|| (method.into(), target.into(), version as u8))
 }
 
-/// The names that go for the authority, where the target has one, and the path and the query: "an absolute path or an
-/// absolute http/https URI" (section 4.1).
+/// The spellings of the authority, if the target has one, then path and query: "an absolute path or an absolute http/https
+/// URI" (section 4.1), or a ws/wss URI. `OPTIONS *` is about the server (RFC 9112 section 3.2.4).
 type Resource = (Option<[String; 2]>, String, Option<String>);
 
-fn resource(target: &str) -> Option<Resource> {
+fn resource(method: &str, target: &str) -> Option<Resource> {
+    if (method, target) == ("OPTIONS", "*") {
+        return Some((None, "*".into(), None));
+    }
     if !target.is_ascii() || target.contains('#') {
         return None;
     }
     let lower = target.to_lowercase();
-    let schemes = [("http://", ":80"), ("https://", ":443")];
+    let schemes = [("http://", ":80"), ("https://", ":443"), ("ws://", ":80"), ("wss://", ":443")];
     let scheme = schemes.iter().find(|(scheme, _)| lower.starts_with(scheme));
     let (names, resource) = match scheme {
         None => (None, target),
@@ -145,9 +175,7 @@ fn broken_rules(request: &Request, version: u8) -> Vec<HandshakeError> {
     check(all(headers, "Origin").len() > 1, Duplicate("Origin"));
     let protocol = "Sec-WebSocket-Protocol";
     let names = elements(headers, protocol);
-    let repeated = names.iter().enumerate().any(|(i, name)| names[..i].contains(name));
-    check(!all(headers, protocol).is_empty() && names.is_empty(), Invalid(protocol));
-    check(repeated || names.iter().any(|name| !is_token(name)), Invalid(protocol));
+    check(names.iter().any(|name| !is_token(name)), Invalid(protocol));
     match sole(headers, "Host") {
         Ok(host) => check(host.is_empty(), Invalid("Host")),
         Err(error) => check(true, error),

@@ -1,11 +1,11 @@
-//! Frames by the letter of section 5.2.
+//! Frames as section 5.2 defines them.
 
 use sansocket::Role;
-use sansocket::frame::{MaskKey, MaskKeys};
+use sansocket::frame::{MaskKey, MaskKeySource};
 
 pub(crate) const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
-/// The key of the examples in section 5.7; in these tests, that of every masked frame in either direction.
+/// The key of the examples in section 5.7. In these tests, all masked frames have it.
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// The first byte of a frame: FIN, the reserved bits and the opcode.
@@ -53,7 +53,7 @@ pub(crate) fn masked(first: u8, key: [u8; 4], payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The bytes of `frames` on their way to the end with that role.
+/// The bytes of `frames` as the end with that role receives them.
 pub(crate) fn wire(to: Role, frames: &[Frame<'_>]) -> Vec<u8> {
     let bytes = frames.iter().flat_map(|&(first, payload)| match to {
         Role::Client => unmasked(first, payload),
@@ -77,7 +77,7 @@ pub(crate) fn other(role: Role) -> Role {
 /// Masks every frame with [`KEY`].
 pub(crate) struct SameKey;
 
-impl MaskKeys for SameKey {
+impl MaskKeySource for SameKey {
     fn next_key(&mut self) -> MaskKey {
         MaskKey(KEY)
     }

@@ -1,10 +1,10 @@
 //! The closing handshake: sections 5.5.1 and 7.
 
-use sansocket::{Buffer, CloseCode, Config, Connection, ProtocolError, Role, State};
+use sansocket::{CloseCode, Config, Connection, ProtocolError, Role, ShutdownStep, State};
 
 use crate::common::*;
 
-/// `close_info`: code, reason, whether it was clean, and the code that was sent.
+/// `close_info`: the code, the reason, whether it was clean, and the code that was sent.
 type Info = (u16, String, bool, Option<u16>);
 
 fn info(end: &Connection) -> Info {
@@ -14,13 +14,13 @@ fn info(end: &Connection) -> Info {
 
 fn after(role: Role, frames: &[Frame<'_>]) -> Connection {
     let mut end = connection(role, &Config::default());
-    feed(&mut end, &mut Buffer::new(), [&wire(role, frames)[..]]);
+    feed(&mut end, [&wire(role, frames)[..]]);
     end
 }
 
 // req: 6455-5.5.1-a, 6455-5.5.1-c, 6455-5.5.1-e, 6455-5.5.1-g, 6455-5.5.1-h, 6455-5.5.1-j, 6455-6.2-b, 6455-7.1.5-a, 6455-7.1.5-b, 6455-7.1.6-a, 6455-7.4-a, 6455-7.4.1-a
 #[test]
-fn section_5_5_1_a_close_frame_is_answered_with_its_code() {
+fn section_5_5_1_close_frame_is_answered_with_its_code() {
     let longest = "r".repeat(123);
     type Said<'a> = Option<(u16, &'a str)>;
     let rows: [(&[u8], Said<'_>, &[u8]); 6] = [
@@ -46,7 +46,7 @@ fn section_5_5_1_a_close_frame_is_answered_with_its_code() {
 
 // req: 6455-7.4.1-b, 6455-7.4.2-a, 6455-7.4.2-b, 6455-7.4.2-c
 #[test]
-fn section_7_4_codes_that_may_not_be_on_the_wire_are_an_error() {
+fn section_7_4_close_frame_with_a_forbidden_code_fails_the_connection() {
     for code in [0u16, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65_535] {
         let error = ProtocolError::InvalidCloseCode;
         let answer = close_body(1002, error.as_str());
@@ -57,7 +57,7 @@ fn section_7_4_codes_that_may_not_be_on_the_wire_are_an_error() {
 // attack: close-2
 // req: 6455-7.1.1-a, 6455-7.1.5-a, 6455-7.1.6-a
 #[test]
-fn section_5_5_1_what_follows_a_close_frame_is_ignored() {
+fn section_5_5_1_bytes_after_a_close_frame_are_ignored() {
     let rest: [Frame<'_>; 6] = [
         (TEXT, b"late"),
         (PING, b"late"),
@@ -74,13 +74,13 @@ fn section_5_5_1_what_follows_a_close_frame_is_ignored() {
     for role in ROLES {
         let mut end = after(role, &[(CLOSE, b"\x03\xe8bye"), (CLOSE, b"\x03\xe9another")]);
         assert_eq!(info(&end), (1000, "bye".into(), true, Some(1000)));
-        assert_eq!(end.receive_eof(), Ok(()));
+        assert_eq!(end.end_of_stream(), Ok(()));
     }
 }
 
 // req: 6455-7.1.2-a, 6455-7.1.2-b, 6455-7.1.3-a, 6455-7.1.4-a, 6455-7.3-a, 6455-7.3-c
 #[test]
-fn section_7_1_3_closing_from_either_side() {
+fn section_7_1_3_either_side_can_start_the_closing_handshake() {
     for (read_len, role) in [1, 3, usize::MAX].into_iter().flat_map(|len| ROLES.map(|role| (len, role))) {
         let mut pair = Pair::new(&Config::default());
         pair.read_len = read_len;
@@ -96,7 +96,7 @@ fn section_7_1_3_closing_from_either_side() {
         assert_eq!(info(&two.connection), (3999, "enough".into(), true, Some(3999)));
         for side in [one, two] {
             assert_eq!((side.connection.state(), side.error), (State::Closed, None));
-            assert_eq!(side.connection.receive_eof(), Ok(()));
+            assert_eq!(side.connection.end_of_stream(), Ok(()));
         }
     }
 }
@@ -112,7 +112,7 @@ fn sides(pair: &mut Pair, role: Role) -> (&mut Side, &mut Side) {
 // attack: close-3
 // req: 6455-5.5.1-o, 6455-7.1.5-a, 6455-7.1.6-a
 #[test]
-fn section_7_1_3_closing_from_both_sides_at_once() {
+fn section_7_1_3_both_sides_can_close_at_once() {
     let mut pair = Pair::new(&Config::default());
     pair.client.connection.close(CloseCode(3001), "client").unwrap();
     pair.server.connection.close(CloseCode(3002), "server").unwrap();
@@ -125,25 +125,34 @@ fn section_7_1_3_closing_from_both_sides_at_once() {
 
 // req: 6455-5.5.1-l, 6455-5.5.1-m, 6455-7.1.1-c, 6455-7.1.1-e, 6455-7.1.1-f, 6455-7.1.7-a, 6455-7.1.7-c
 #[test]
-fn section_7_1_1_the_server_ends_the_transport_first() {
+fn section_7_1_1_server_ends_the_transport_first() {
+    use ShutdownStep::{Discard, ShutdownWrite, Write};
     let mut pair = Pair::new(&Config::default());
     for side in [&pair.client, &pair.server] {
-        assert!(!side.connection.ends_transport());
+        assert_eq!(side.connection.shutdown_steps(), []);
     }
     pair.client.connection.close(CloseCode::NORMAL, "").unwrap();
-    assert!(!pair.client.connection.ends_transport());
+    assert_eq!(pair.client.connection.shutdown_steps(), [], "the server's Close frame is awaited");
     pair.pump();
-    assert!(pair.server.connection.ends_transport());
-    assert!(!pair.client.connection.ends_transport());
+    assert_eq!(pair.server.connection.shutdown_steps(), [Write, ShutdownWrite, Discard]);
+    assert_eq!(pair.client.connection.shutdown_steps(), [Write, Discard, ShutdownWrite]);
     for role in ROLES {
-        assert!(after(role, &[(ENDS, b"")]).ends_transport(), "after an error either end does");
+        let failed = after(role, &[(ENDS, b"")]);
+        assert_eq!(
+            failed.shutdown_steps(),
+            [Write, ShutdownWrite, Discard],
+            "after an error either end is first"
+        );
+        let mut lost = connection(role, &Config::default());
+        lost.end_of_stream().unwrap_err();
+        assert_eq!(lost.shutdown_steps(), [], "no transport is left");
     }
 }
 
 #[test]
-fn section_7_1_messages_that_were_on_their_way_arrive_while_closing() {
+fn section_7_1_messages_sent_before_the_close_frame_arrive_while_closing() {
     for role in ROLES {
-        let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+        let mut end = connection(role, &Config::default());
         let frames: [Frame<'_>; 6] = [
             (TEXT_BEGINS, b"half"),
             (GOES_ON, b" and"),
@@ -153,16 +162,16 @@ fn section_7_1_messages_that_were_on_their_way_arrive_while_closing() {
             (CLOSE, b"\x03\xe8"),
         ];
         let bytes = wire(role, &frames);
-        let first = feed(&mut end, &mut input, [&bytes[..9]]);
+        let first = feed(&mut end, [&bytes[..9]]);
         assert_eq!(first.events, []);
         end.close(CloseCode::GOING_AWAY, "").unwrap();
-        let rest = feed(&mut end, &mut input, bytes[9..].chunks(2));
+        let rest = feed(&mut end, bytes[9..].chunks(2));
         let close = Got::Close(Some((1000, String::new())));
         assert_eq!(
             rest.events,
             [text("half and half"), Got::Binary(b"b".to_vec()), Got::Pong(vec![]), close]
         );
-        assert_eq!(rest.output, wire(other(role), &[(CLOSE, b"\x03\xe9")]), "one Close frame, ours");
+        assert_eq!(rest.output, wire(other(role), &[(CLOSE, b"\x03\xe9")]), "one Close frame, with our code");
         assert_eq!(info(&end), (1000, String::new(), true, Some(1001)));
     }
 }
@@ -170,45 +179,44 @@ fn section_7_1_messages_that_were_on_their_way_arrive_while_closing() {
 // attack: close-3
 // req: 6455-7.1.4-a, 6455-7.1.5-c, 6455-7.2.1-b
 #[test]
-fn section_7_1_5_a_stream_that_ends_is_1006_unless_both_close_frames_passed() {
+fn section_7_1_5_stream_that_ends_without_a_closing_handshake_is_1006() {
     let lost = Err(ProtocolError::ConnectionLost);
     for role in ROLES {
         let mut open = connection(role, &Config::default());
-        assert_eq!(open.receive_eof(), lost);
+        assert_eq!(open.end_of_stream(), lost);
         assert_eq!(info(&open), (1006, String::new(), false, None));
-        assert!(open.output().is_empty(), "nobody is there to read a Close frame");
+        assert!(open.output().is_empty(), "no peer is there to read a Close frame");
 
         let mut inside_frame = connection(role, &Config::default());
-        let mut input = Buffer::new();
-        feed(&mut inside_frame, &mut input, [&wire(role, &[(TEXT, b"Hello")])[..4]]);
-        assert_eq!(inside_frame.receive_eof(), lost);
-        assert_eq!(inside_frame.next_event(&mut input), lost.map(|()| None));
+        feed(&mut inside_frame, [&wire(role, &[(TEXT, b"Hello")])[..4]]);
+        assert_eq!(inside_frame.end_of_stream(), lost);
+        assert_eq!(inside_frame.next_event(), lost.map(|()| None));
 
         let mut closing = connection(role, &Config::default());
         closing.close(CloseCode::NORMAL, "").unwrap();
-        assert_eq!(closing.receive_eof(), lost);
+        assert_eq!(closing.end_of_stream(), lost);
         assert_eq!(
             (closing.state(), info(&closing)),
             (State::Closed, (1006, String::new(), false, Some(1000)))
         );
 
         let mut closed = after(role, &[(CLOSE, b"")]);
-        assert_eq!(closed.receive_eof(), Ok(()));
-        assert_eq!(closed.receive_eof(), Ok(()));
+        assert_eq!(closed.end_of_stream(), Ok(()));
+        assert_eq!(closed.end_of_stream(), Ok(()));
         assert!(info(&closed).2);
 
         let mut failed = after(role, &[(ENDS, b"")]);
-        assert_eq!(failed.receive_eof(), Err(ProtocolError::NothingToContinue));
+        assert_eq!(failed.end_of_stream(), Err(ProtocolError::NothingToContinue));
     }
 }
 
 // req: 6455-6.1-b, 6455-6.1-c
 #[test]
-fn section_7_1_5_after_the_end_of_the_stream_nothing_is_sent() {
+fn section_7_1_5_nothing_is_sent_after_the_end_of_the_stream() {
     for role in ROLES {
         let mut end = connection(role, &Config::default());
-        end.receive_eof().unwrap_err();
-        assert_eq!(end.send_text("x"), Err(sansocket::SendError::Closed));
+        end.end_of_stream().unwrap_err();
+        assert_eq!(end.send("x"), Err(sansocket::SendError::Closed));
         assert_eq!(end.close(CloseCode::NORMAL, ""), Err(sansocket::SendError::Closed));
         assert_eq!(end.next_timeout(), None);
     }

@@ -1,13 +1,13 @@
-//! Connections that are fed with frames of the model, and two of them joined.
+//! Connections that receive frames of the model, and pairs of them with a wire between.
 
-use sansocket::{Buffer, Config, Connection, ProtocolError, Role};
+use sansocket::{Config, Connection, ProtocolError, Role};
 
 pub(crate) use crate::model::event::{Got, text};
-pub(crate) use crate::model::paths::{connection, written};
+pub(crate) use crate::model::paths::{connection, is_idle, written};
 pub(crate) use crate::model::wire::*;
 use crate::seeds;
 
-/// What became of some input.
+/// What some input leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) events: Vec<Got>,
@@ -15,18 +15,14 @@ pub(crate) struct Outcome {
     pub(crate) output: Vec<u8>,
 }
 
-/// Gives a connection what each read brought, and takes what comes of it. After an error it goes on, to see that
-/// nothing but the same error ever comes again.
-pub(crate) fn feed<'a>(
-    connection: &mut Connection,
-    input: &mut Buffer,
-    reads: impl IntoIterator<Item = &'a [u8]>,
-) -> Outcome {
+/// Gives a connection the reads in turn, and takes all events and the output. It goes on after an error: each later call
+/// must give the same error.
+pub(crate) fn feed<'a>(connection: &mut Connection, reads: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut outcome = Outcome::default();
     for read in reads {
-        input.extend_from_slice(read);
+        connection.receive(read);
         loop {
-            match connection.next_event(input) {
+            match connection.next_event() {
                 Ok(None) => break,
                 Ok(Some(event)) => {
                     assert_eq!(outcome.error, None, "an event after an error: {event:?}");
@@ -34,7 +30,7 @@ pub(crate) fn feed<'a>(
                 }
                 Err(error) => {
                     assert_eq!(*outcome.error.get_or_insert(error), error, "another error after an error");
-                    assert_eq!(connection.next_event(input), Err(error));
+                    assert_eq!(connection.next_event(), Err(error));
                     break;
                 }
             }
@@ -44,27 +40,28 @@ pub(crate) fn feed<'a>(
     outcome
 }
 
-/// Where bytes are cut in two: everywhere, or in long ones near the ends and every now and then between.
+/// Where bytes are cut in two: everywhere; if there are many, near the ends and at 40 places between.
 pub(crate) fn cuts(len: usize) -> impl Iterator<Item = usize> {
     (1..len).filter(move |at| len < 1000 || *at < 20 || len - at < 20 || at % (len / 40) == 0)
 }
 
-/// What becomes of `wire` at a connection that `make` makes: the same whole, byte by byte and at every cut.
+/// The outcome of `wire` at a connection that `make` makes. It must be the same for the whole, for single bytes and for
+/// every cut in two.
 pub(crate) fn at_every_split(make: impl Fn() -> Connection, wire: &[u8]) -> Outcome {
     seeds::keep_wire(make().role(), wire);
-    let whole = feed(&mut make(), &mut Buffer::new(), [wire]);
-    let bytewise = feed(&mut make(), &mut Buffer::new(), wire.chunks(1));
+    let whole = feed(&mut make(), [wire]);
+    let bytewise = feed(&mut make(), wire.chunks(1));
     assert_eq!(bytewise, whole, "byte by byte");
     for at in cuts(wire.len()) {
         let (front, back) = wire.split_at(at);
-        let split = feed(&mut make(), &mut Buffer::new(), [front, back]);
+        let split = feed(&mut make(), [front, back]);
         assert_eq!(split, whole, "cut at {at}");
     }
     whole
 }
 
-/// One row of a table: these frames, at either end and at every split, come to these events, this error and these
-/// frames in answer.
+/// One row of a table: these frames, at either end and at every split, give these events, this error and these answering
+/// frames.
 pub(crate) fn receives(
     config: &Config,
     frames: &[Frame<'_>],
@@ -87,7 +84,6 @@ pub(crate) fn receives(
 /// One end of a [`Pair`].
 pub(crate) struct Side {
     pub(crate) connection: Connection,
-    pub(crate) input: Buffer,
     pub(crate) events: Vec<Got>,
     pub(crate) error: Option<ProtocolError>,
 }
@@ -95,7 +91,7 @@ pub(crate) struct Side {
 impl Side {
     fn new(role: Role, config: &Config) -> Self {
         let connection = connection(role, config);
-        Self { connection, input: Buffer::new(), events: Vec::new(), error: None }
+        Self { connection, events: Vec::new(), error: None }
     }
 
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
@@ -104,12 +100,12 @@ impl Side {
         self.error = self.error.or(error);
     }
 
-    /// As `feed`, but the output stays.
+    /// As [`feed`], but the output stays.
     fn take(&mut self, bytes: &[u8]) -> Outcome {
         let mut outcome = Outcome::default();
-        self.input.extend_from_slice(bytes);
+        self.connection.receive(bytes);
         loop {
-            match self.connection.next_event(&mut self.input) {
+            match self.connection.next_event() {
                 Ok(Some(event)) => outcome.events.push(event.into()),
                 Ok(None) => return outcome,
                 Err(error) => return Outcome { error: Some(error), ..outcome },
@@ -122,7 +118,7 @@ impl Side {
 pub(crate) struct Pair {
     pub(crate) client: Side,
     pub(crate) server: Side,
-    /// How many bytes a read brings at most.
+    /// The most bytes of one read.
     pub(crate) read_len: usize,
 }
 
@@ -132,7 +128,7 @@ impl Pair {
         Self { client, server, read_len: usize::MAX }
     }
 
-    /// Carries bytes until neither side has any left to say.
+    /// Carries bytes until the output of both sides is empty.
     pub(crate) fn pump(&mut self) {
         while carry(&mut self.client, &mut self.server, self.read_len)
             | carry(&mut self.server, &mut self.client, self.read_len)
@@ -140,7 +136,7 @@ impl Pair {
     }
 }
 
-/// Carries what waits at one side to the other. Whether there was anything.
+/// Carries the output of one side to the other. Gives whether there was any.
 fn carry(from: &mut Side, to: &mut Side, read_len: usize) -> bool {
     let bytes = written(from.connection.output());
     bytes.chunks(read_len).for_each(|read| to.receive(read));

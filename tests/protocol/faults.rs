@@ -1,13 +1,11 @@
-//! "_Fail the WebSocket Connection_": section 7.1.7, for everything that a peer can do wrong.
+//! "_Fail the WebSocket Connection_": section 7.1.7, for each rule that a peer can break.
 
-use sansocket::{Buffer, CloseCode, Config, Limits, ProtocolError, Role, SendError, State};
+use sansocket::{CloseCode, Config, Limits, ProtocolError, Role, SendError, ShutdownStep, State};
 
 use crate::common::*;
 use crate::model::answers::close_code;
 
-const LIMITS: Limits = Limits { max_frame_len: 100, max_message_len: 150, max_fragments: 3 };
-
-/// Each rule that frames can break, at either end; the last frame of each row breaks it.
+/// The rules that frames can break. The last frame of each row breaks the rule.
 fn faults() -> Vec<(ProtocolError, Vec<Frame<'static>>)> {
     use ProtocolError::*;
     vec![
@@ -30,15 +28,18 @@ fn faults() -> Vec<(ProtocolError, Vec<Frame<'static>>)> {
         (InvalidUtf8, vec![(CLOSE, b"\x03\xe8\xc0\x80")]),
         (TruncatedCloseCode, vec![(CLOSE, b"\x03")]),
         (InvalidCloseCode, vec![(CLOSE, b"\x03\xed")]),
-        (FrameTooLong, vec![(BINARY, &[0; 101])]),
-        (MessageTooLong, vec![(BINARY_BEGINS, &[0; 100]), (ENDS, &[0; 51])]),
-        (TooManyFragments, vec![(BINARY_BEGINS, b""), (GOES_ON, b""), (GOES_ON, b""), (GOES_ON, b"")]),
+        (FrameTooLong { len: 101, limit: 100 }, vec![(BINARY, &[0; 101])]),
+        (MessageTooLong { len: 151, limit: 150 }, vec![(BINARY_BEGINS, &[0; 100]), (ENDS, &[0; 51])]),
+        (
+            TooManyFragments { limit: 3 },
+            vec![(BINARY_BEGINS, b""), (GOES_ON, b""), (GOES_ON, b""), (GOES_ON, b"")],
+        ),
     ]
 }
 
 // req: 6455-7.1.5-c
 #[test]
-fn section_7_1_5_a_lost_connection_has_a_code_that_is_never_sent() {
+fn section_7_1_5_code_of_a_lost_connection_is_never_sent() {
     let lost = ProtocolError::ConnectionLost;
     assert_eq!((lost.close_code(), lost.close_code().is_sendable()), (CloseCode::ABNORMAL, false));
     assert_eq!(
@@ -47,14 +48,33 @@ fn section_7_1_5_a_lost_connection_has_a_code_that_is_never_sent() {
     );
 }
 
+#[test]
+fn errors_about_limits_show_length_and_limit() {
+    use ProtocolError::*;
+    let rows = [
+        (FrameTooLong { len: 101, limit: 100 }, "frame too long: 101 bytes, the limit is 100"),
+        (MessageTooLong { len: 151, limit: 150 }, "message too long: 151 bytes, the limit is 150"),
+        (TooManyFragments { limit: 3 }, "too many fragments: the limit is 3"),
+    ];
+    for (error, text) in rows {
+        assert_eq!(error.to_string(), text);
+        assert!(
+            text.starts_with(error.as_str()) && !error.as_str().contains(':'),
+            "the text of the Close frame is fixed"
+        );
+    }
+    let error = SendError::MessageTooLong { len: 201, limit: 200 };
+    assert_eq!(error.to_string(), "a message of 201 bytes with its header, the limit for the output is 200");
+}
+
 fn config() -> Config {
-    Config { limits: LIMITS, ..Config::default() }
+    Config::default().limits(Limits::default().max_frame_len(100).max_message_len(150).max_fragments(3))
 }
 
 // attack: framing-4, framing-6, close-4
 // req: 6455-5.2-c, 6455-5.2-d, 6455-5.4-f, 6455-5.5-b, 6455-5.5-c, 6455-5.5.1-b, 6455-5.6-a, 6455-7.1.7-e, 6455-7.1.7-g, 6455-7.4.1-f, 6455-8.1-a, 6455-10.4-a, 6455-10.7-a, 6455-10.7-c
 #[test]
-fn section_7_1_7_events_before_the_fault_then_the_error_and_the_right_close_frame() {
+fn section_7_1_7_events_before_the_fault_come_first_then_the_error() {
     for (error, fault) in faults() {
         let before: [Frame<'_>; 3] = [(TEXT, b"before"), (BINARY_BEGINS, b"be"), (ENDS, b"fore")];
         let frames = [&before[..], &fault, &[(TEXT, b"after"), (PING, b"after")]].concat();
@@ -72,26 +92,27 @@ fn section_7_1_7_events_before_the_fault_then_the_error_and_the_right_close_fram
 // attack: framing-9
 // req: 6455-7.1.7-a, 6455-7.1.7-b, 6455-7.1.7-c, 6455-7.1.7-g, 6455-10.4-a
 #[test]
-fn section_7_1_7_a_failed_connection_is_closed_and_says_why() {
+fn section_7_1_7_failed_connection_is_closed_and_gives_the_same_error_again() {
     for (error, fault) in faults() {
         for role in ROLES {
-            let (mut end, mut input) = (connection(role, &config()), Buffer::new());
-            let outcome = feed(&mut end, &mut input, [&wire(role, &fault)[..]]);
+            let mut end = connection(role, &config());
+            let outcome = feed(&mut end, [&wire(role, &fault)[..]]);
             assert_eq!((outcome.error, end.state()), (Some(error), State::Closed));
             let info = end.close_info().unwrap();
             assert_eq!((info.code, info.was_clean, info.fault), (CloseCode::ABNORMAL, false, Some(error)));
             assert_eq!(info.sent, Some(CloseCode(close_code(error))));
-            assert_eq!(end.send_text("x"), Err(SendError::Closed));
+            assert_eq!(end.send("x"), Err(SendError::Closed));
             assert_eq!(end.next_timeout(), None);
-            assert!(end.ends_transport());
+            use ShutdownStep::{Discard, ShutdownWrite, Write};
+            assert_eq!(end.shutdown_steps(), [Write, ShutdownWrite, Discard]);
 
-            input.extend_from_slice(&wire(role, &[(TEXT, b"x"), (CLOSE, b"\x03\xe8")]));
-            assert_eq!(end.next_event(&mut input), Err(error));
-            assert_eq!(end.next_message(&mut input), Err(error));
-            assert_eq!(end.next_piece(&mut input), Err(error));
-            assert_eq!(end.receive_eof(), Err(error));
-            assert!(input.is_idle(), "what came after the fault is discarded");
-            assert!(end.output().is_empty(), "one Close frame is enough");
+            end.receive(&wire(role, &[(TEXT, b"x"), (CLOSE, b"\x03\xe8")]));
+            assert_eq!(end.next_event(), Err(error));
+            assert_eq!(end.next_message(), Err(error));
+            assert_eq!(end.next_chunk(), Err(error));
+            assert_eq!(end.end_of_stream(), Err(error));
+            assert!(is_idle(&mut end), "bytes after the fault are discarded");
+            assert!(end.output().is_empty(), "only one Close frame");
             assert_eq!(end.close_info().unwrap().code, CloseCode::ABNORMAL);
         }
     }
@@ -100,7 +121,7 @@ fn section_7_1_7_a_failed_connection_is_closed_and_says_why() {
 // attack: framing-5
 // req: 6455-5.1-b, 6455-5.1-c, 6455-5.1-e, 6455-5.1-f
 #[test]
-fn section_5_1_a_frame_masked_the_wrong_way_fails_the_connection() {
+fn section_5_1_wrong_masking_fails_the_connection() {
     for role in ROLES {
         let error = match role {
             Role::Client => ProtocolError::Masked,
@@ -118,15 +139,18 @@ fn section_5_1_a_frame_masked_the_wrong_way_fails_the_connection() {
 // attack: framing-2, framing-3
 // req: 6455-5.2-h, 6455-5.2-j, 6455-10.4-a, 6455-10.4-b
 #[test]
-fn section_5_2_lengths_that_may_not_be() {
+fn section_5_2_invalid_length_fails_the_connection() {
     use ProtocolError::*;
     let rows: [(&[u8], ProtocolError); 6] = [
         (&[126, 0, 125], NonMinimalLength),
         (&[127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], NonMinimalLength),
         (&[127, 0x80, 0, 0, 0, 0, 0, 0, 0], LengthOverflow),
-        (&[127, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], FrameTooLong),
-        (&[127, 0, 0, 0, 1, 0, 0, 0, 5], FrameTooLong),
-        (&[126, 0, 126], FrameTooLong),
+        (
+            &[127, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
+            FrameTooLong { len: u64::MAX >> 1, limit: 100 },
+        ),
+        (&[127, 0, 0, 0, 1, 0, 0, 0, 5], FrameTooLong { len: (1 << 32) + 5, limit: 100 }),
+        (&[126, 0, 126], FrameTooLong { len: 126, limit: 100 }),
     ];
     for role in ROLES {
         for (length, error) in rows {
@@ -135,7 +159,7 @@ fn section_5_2_lengths_that_may_not_be() {
                 bytes[1] |= 0x80;
                 bytes.extend(KEY);
             }
-            // The shortest of them are all there.
+            // The shortest of the frames arrive whole.
             bytes.extend([0; 126]);
             let outcome = at_every_split(|| connection(role, &config()), &bytes);
             let output = wire(other(role), &[(CLOSE, &close_body(close_code(error), error.as_str()))]);
@@ -147,27 +171,27 @@ fn section_5_2_lengths_that_may_not_be() {
 // attack: utf8-2
 // req: 6455-8.1-a
 #[test]
-fn section_8_1_text_fails_before_its_frame_is_complete() {
+fn section_8_1_invalid_text_fails_before_its_frame_is_complete() {
     for role in ROLES {
         let bytes = wire(role, &[(TEXT, b"0123456789\xff and more that never comes")]);
         let header_len = if role == Role::Server { 6 } else { 2 };
         let up_to_fault = header_len + 10;
-        let (mut end, mut input) = (connection(role, &config()), Buffer::new());
-        let possible = feed(&mut end, &mut input, bytes[..up_to_fault].chunks(1));
+        let mut end = connection(role, &config());
+        let possible = feed(&mut end, bytes[..up_to_fault].chunks(1));
         assert_eq!(possible.error, None);
-        let fault = feed(&mut end, &mut input, [&bytes[up_to_fault..=up_to_fault]]);
+        let fault = feed(&mut end, [&bytes[up_to_fault..=up_to_fault]]);
         assert_eq!(fault.error, Some(ProtocolError::InvalidUtf8));
     }
 }
 
 // req: 6455-7.1.7-g
 #[test]
-fn section_7_1_7_a_fault_while_closing_is_not_followed_by_a_second_close_frame() {
+fn section_7_1_7_fault_while_closing_sends_no_second_close_frame() {
     for (error, fault) in faults() {
         for role in ROLES {
-            let (mut end, mut input) = (connection(role, &config()), Buffer::new());
+            let mut end = connection(role, &config());
             end.close(CloseCode::GOING_AWAY, "").unwrap();
-            let outcome = feed(&mut end, &mut input, [&wire(role, &fault)[..]]);
+            let outcome = feed(&mut end, [&wire(role, &fault)[..]]);
             assert_eq!(outcome.error, Some(error));
             let mut expected = vec![(CLOSE, &b"\x03\xe9"[..])];
             let (_, before) = fault.split_last().unwrap();
@@ -182,13 +206,13 @@ fn section_7_1_7_a_fault_while_closing_is_not_followed_by_a_second_close_frame()
 // attack: close-4
 // req: 6455-7.1.7-e
 #[test]
-fn section_7_1_7_the_close_frame_of_a_fault_fits_into_a_full_output() {
+fn section_7_1_7_close_frame_of_a_fault_is_queued_although_the_output_is_full() {
     for role in ROLES {
-        let config = Config { max_output_len: 20, ..config() };
-        let (mut end, mut input) = (connection(role, &config), Buffer::new());
-        end.send_text("full").unwrap();
-        assert_eq!(end.send_text("full"), Err(SendError::OutputFull));
-        let outcome = feed(&mut end, &mut input, [&wire(role, &[(ENDS, b"")])[..]]);
+        let config = config().max_output_len(20);
+        let mut end = connection(role, &config);
+        end.send("full").unwrap();
+        assert_eq!(end.send("full"), Err(SendError::OutputFull));
+        let outcome = feed(&mut end, [&wire(role, &[(ENDS, b"")])[..]]);
         let body = close_body(1002, "continuation of no message");
         assert_eq!(outcome.output, wire(other(role), &[(TEXT, b"full"), (CLOSE, &body)]));
     }

@@ -1,12 +1,11 @@
-//! Every beginning that a frame can have, against the rules of section 5 one by one.
+//! Each possible pair of first bytes of a frame, against the rules of section 5 one by one.
 
 use sansocket::frame::{Decoder, Limits};
-use sansocket::{Buffer, Config, ProtocolError, Role};
+use sansocket::{Config, ProtocolError, Role};
 
 use crate::common::*;
 
-/// What a frame that begins with these two bytes breaks: nothing, or one rule or more. Which of several a decoder
-/// names is its own affair.
+/// The rules that a frame with these first two bytes breaks. A decoder may name any of them.
 fn broken_rules(first: u8, second: u8, to: Role, in_message: bool) -> Vec<ProtocolError> {
     let (fin, reserved, opcode) = (first & 0x80 != 0, first & 0x70 != 0, first & 0x0F);
     let (is_masked, len) = (second & 0x80 != 0, second & 0x7F);
@@ -33,7 +32,7 @@ fn broken_rules(first: u8, second: u8, to: Role, in_message: bool) -> Vec<Protoc
     rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| rule).collect()
 }
 
-/// A frame that begins so, with the shortest length that fits and a payload that offends nobody.
+/// A frame with these first bytes, the shortest length of that form and a valid payload.
 fn frame(first: u8, second: u8) -> Vec<u8> {
     let (length, len) = match second & 0x7F {
         126 => (126u16.to_be_bytes().to_vec(), 126),
@@ -54,7 +53,7 @@ fn frame(first: u8, second: u8) -> Vec<u8> {
 // attack: framing-1, framing-4, framing-5, framing-6
 // req: 6455-5.1-b, 6455-5.1-e, 6455-5.2-a, 6455-5.2-c, 6455-5.2-d, 6455-5.2-e, 6455-5.4-f, 6455-5.5-a, 6455-5.5-b, 6455-5.5-c, 6455-5.5.1-b
 #[test]
-fn section_5_every_pair_of_first_bytes() {
+fn section_5_each_pair_of_first_bytes_is_decoded_or_refused() {
     for to in ROLES {
         let idle = Decoder::new(to, Limits::default());
         let mut in_message = idle.clone();
@@ -71,7 +70,7 @@ fn section_5_every_pair_of_first_bytes() {
 
 fn check(mut decoder: Decoder, first: u8, second: u8, broken: &[ProtocolError]) {
     let mut bytes = frame(first, second);
-    // The long ones show what they are in their header.
+    // The header of the long ones is enough.
     let len = bytes.len().min(300);
     let outcome = decoder.decode(&mut &mut bytes[..len]);
     match outcome {
@@ -85,7 +84,7 @@ fn check(mut decoder: Decoder, first: u8, second: u8, broken: &[ProtocolError]) 
 
 // attack: framing-1, framing-4, framing-5, framing-6, framing-9
 #[test]
-fn section_5_every_pair_of_first_bytes_at_a_connection() {
+fn section_5_each_pair_of_first_bytes_is_received_or_fails_the_connection() {
     let config = Config::default();
     for to in ROLES {
         for inside in [false, true] {
@@ -95,7 +94,7 @@ fn section_5_every_pair_of_first_bytes_at_a_connection() {
                     let bytes = frame(first, second);
                     let is_whole = bytes.len() <= 300;
                     let reads = [&begun[..], &bytes[..bytes.len().min(300)]];
-                    let outcome = feed(&mut connection(to, &config), &mut Buffer::new(), reads);
+                    let outcome = feed(&mut connection(to, &config), reads);
                     let broken = broken_rules(first, second, to, inside);
                     let what = format!("{to:?} {first:02x} {second:02x}: {outcome:02x?}, not {broken:?}");
                     match outcome.error {

@@ -6,7 +6,7 @@ use sansocket::{ProtocolError, Role};
 use crate::common::*;
 use crate::seeds;
 
-/// The frames that came whole, and the error.
+/// The frames that arrived whole, and the error.
 type Decoded = (Vec<(FrameHeader, Vec<u8>)>, Option<ProtocolError>);
 
 fn decode<'a>(mut decoder: Decoder, reads: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
@@ -27,7 +27,7 @@ fn decode<'a>(mut decoder: Decoder, reads: impl IntoIterator<Item = &'a [u8]>) -
                     }
                 }
                 Err(error) => {
-                    assert_eq!(decoder.decode(&mut input), Err(error), "not the same error again");
+                    assert_eq!(decoder.decode(&mut input), Err(error), "a different error the second time");
                     return (frames, Some(error));
                 }
             }
@@ -50,7 +50,7 @@ fn decode_at_every_split(role: Role, limits: Limits, wire: &[u8]) -> Decoded {
     whole
 }
 
-/// These frames are let through at either end, up to `error`.
+/// Checks that these frames are decoded at either end, up to `error`.
 fn check(limits: Limits, frames: &[Frame<'_>], error: Option<ProtocolError>) {
     for role in ROLES {
         let (decoded, found) = decode_at_every_split(role, limits, &wire(role, frames));
@@ -67,7 +67,7 @@ fn first_byte(header: &FrameHeader) -> u8 {
 
 // req: 6455-5.7-a, 6455-5.2-e, 6455-5.2-f, 6455-5.2-i, 6455-5.2-k, 6455-5.2-l, 6455-5.3-e, 6455-5.3-f, 6455-5.4-a, 6455-5.4-b
 #[test]
-fn section_5_7_examples_in_both_directions() {
+fn section_5_7_examples_are_decoded_and_encoded() {
     let (medium, long) = ([7; 256], [7; 65_536]);
     let rows: [(Role, &[u8], &[Frame<'_>]); 8] = [
         (Role::Client, b"\x81\x05\x48\x65\x6c\x6c\x6f", &[(TEXT, b"Hello")]),
@@ -107,7 +107,7 @@ fn encode(frames: &[(FrameHeader, Vec<u8>)]) -> Vec<u8> {
 
 // req: 6455-5.1-b, 6455-5.1-e
 #[test]
-fn section_5_1_masking_is_the_clients_duty_alone() {
+fn section_5_1_only_frames_of_a_client_are_masked() {
     for first in [TEXT, BINARY, CLOSE, PING, PONG, TEXT_BEGINS] {
         for (to, error) in [(Role::Client, ProtocolError::Masked), (Role::Server, ProtocolError::NotMasked)] {
             let wrong = wire(other(to), &[(first, b"")]);
@@ -120,7 +120,7 @@ fn section_5_1_masking_is_the_clients_duty_alone() {
 // attack: framing-2
 // req: 6455-5.2-h, 6455-5.2-j
 #[test]
-fn section_5_2_lengths_take_their_shortest_form() {
+fn section_5_2_length_not_in_its_shortest_form_is_refused() {
     use ProtocolError::{LengthOverflow, NonMinimalLength};
     let rows: [(&[u8], ProtocolError); 8] = [
         (&[126, 0, 0], NonMinimalLength),
@@ -155,7 +155,7 @@ fn with_length(first: u8, length: &[u8]) -> (Vec<u8>, Vec<u8>) {
 // attack: framing-6
 // req: 6455-5.2-c, 6455-5.4-b, 6455-5.4-f, 6455-5.4-g, 7692-6.1-d
 #[test]
-fn section_5_4_the_order_of_frames() {
+fn section_5_4_frames_out_of_order_are_refused() {
     use ProtocolError::{InterleavedMessage, NothingToContinue, ReservedBits};
     let rows: [(&[Frame<'_>], Option<ProtocolError>); 14] = [
         (&[(TEXT, b"a"), (BINARY, b"b"), (TEXT, b"")], None),
@@ -180,7 +180,7 @@ fn section_5_4_the_order_of_frames() {
 
 // req: 6455-5.5.1-a, 6455-5.5.1-b, 6455-5.5.1-c, 6455-8.1-a
 #[test]
-fn section_5_5_1_close_bodies() {
+fn section_5_5_1_close_payloads_are_checked() {
     use ProtocolError::{InvalidCloseCode, InvalidUtf8, TruncatedCloseCode};
     let longest = close_body(1000, &"x".repeat(123));
     let rows: [(&[u8], Option<ProtocolError>); 7] = [
@@ -199,7 +199,7 @@ fn section_5_5_1_close_bodies() {
 
 // req: 6455-5.6-a, 6455-5.6-b, 6455-5.6-c, 6455-8.1-a
 #[test]
-fn section_8_1_text_is_utf_8_over_all_its_frames() {
+fn section_8_1_text_is_validated_over_all_its_frames() {
     use ProtocolError::InvalidUtf8;
     let rows: [(&[Frame<'_>], Option<ProtocolError>); 9] = [
         (&[(TEXT, "κόσμε 🦀".as_bytes())], None),
@@ -223,7 +223,7 @@ fn section_8_1_text_is_utf_8_over_all_its_frames() {
 // attack: utf8-2
 // req: 6455-8.1-a
 #[test]
-fn section_8_1_the_first_impossible_byte_fails_in_the_middle_of_a_frame() {
+fn section_8_1_first_invalid_byte_fails_in_the_middle_of_a_frame() {
     for role in ROLES {
         let bytes = wire(role, &[(TEXT, b"abcdef\xf4\x90\x80\x80 and the rest of it")]);
         let header_len = if role == Role::Server { 6 } else { 2 };
@@ -237,24 +237,24 @@ fn section_8_1_the_first_impossible_byte_fails_in_the_middle_of_a_frame() {
 // attack: framing-3
 // req: 6455-10.4-a, 6455-10.4-b, 6455-10.4-c
 #[test]
-fn section_10_4_limits_are_seen_in_the_header() {
+fn section_10_4_limits_are_applied_to_the_header() {
     use ProtocolError::{FrameTooLong, MessageTooLong};
-    let limits = Limits { max_frame_len: 1000, max_message_len: 1500, ..Limits::default() };
+    let limits = Limits::default().max_frame_len(1000).max_message_len(1500);
     let rows: [(&[u64], Option<ProtocolError>); 7] = [
         (&[1000], None),
-        (&[1001], Some(FrameTooLong)),
-        (&[(1 << 32) + 5], Some(FrameTooLong)),
-        (&[i64::MAX as u64], Some(FrameTooLong)),
+        (&[1001], Some(FrameTooLong { len: 1001, limit: 1000 })),
+        (&[(1 << 32) + 5], Some(FrameTooLong { len: (1 << 32) + 5, limit: 1000 })),
+        (&[i64::MAX as u64], Some(FrameTooLong { len: i64::MAX as u64, limit: 1000 })),
         (&[1000, 500], None),
-        (&[1000, 501], Some(MessageTooLong)),
-        (&[1000, i64::MAX as u64], Some(FrameTooLong)),
+        (&[1000, 501], Some(MessageTooLong { len: 1501, limit: 1500 })),
+        (&[1000, i64::MAX as u64], Some(FrameTooLong { len: i64::MAX as u64, limit: 1000 })),
     ];
     for (lens, error) in rows {
         let mut decoder = Decoder::new(Role::Client, limits);
         let mut outcome = Ok(None);
         for (i, &payload_len) in lens.iter().enumerate() {
             let opcode = if i == 0 { Opcode::Binary } else { Opcode::Continuation };
-            let header = FrameHeader { fin: false, rsv1: false, opcode, mask: None, payload_len };
+            let header = FrameHeader::new(opcode, payload_len).fin(false);
             let mut start = [0; FrameHeader::MAX_LEN];
             let len = header.encode(&mut start);
             outcome = decoder.decode(&mut &mut start[..len]).map(|chunk| chunk.map(|chunk| chunk.header));
@@ -271,15 +271,18 @@ fn section_10_4_limits_are_seen_in_the_header() {
 #[test]
 fn section_10_4_limits_are_inclusive_and_empty_fragments_count() {
     use ProtocolError::{MessageTooLong, TooManyFragments};
-    let limits = Limits { max_frame_len: 10, max_message_len: 12, max_fragments: 3 };
-    let none = Limits { max_fragments: 0, ..Limits::default() };
-    check(none, &[(PING, b""), (BINARY, b"")], Some(TooManyFragments));
+    let limits = Limits::default().max_frame_len(10).max_message_len(12).max_fragments(3);
+    let none = Limits::default().max_fragments(0);
+    check(none, &[(PING, b""), (BINARY, b"")], Some(TooManyFragments { limit: 0 }));
     let rows: [(&[Frame<'_>], Option<ProtocolError>); 6] = [
         (&[(BINARY, &[0; 10]), (BINARY, &[0; 10])], None),
         (&[(TEXT_BEGINS, b"123456"), (ENDS, b"123456"), (TEXT, b"123456")], None),
-        (&[(TEXT_BEGINS, b"123456"), (ENDS, b"1234567")], Some(MessageTooLong)),
+        (&[(TEXT_BEGINS, b"123456"), (ENDS, b"1234567")], Some(MessageTooLong { len: 13, limit: 12 })),
         (&[(TEXT_BEGINS, b""), (GOES_ON, b""), (ENDS, b"")], None),
-        (&[(TEXT_BEGINS, b""), (GOES_ON, b""), (GOES_ON, b""), (GOES_ON, b"")], Some(TooManyFragments)),
+        (
+            &[(TEXT_BEGINS, b""), (GOES_ON, b""), (GOES_ON, b""), (GOES_ON, b"")],
+            Some(TooManyFragments { limit: 3 }),
+        ),
         (&[(PING, &[0; 125])], None),
     ];
     for (frames, error) in rows {
@@ -289,9 +292,9 @@ fn section_10_4_limits_are_inclusive_and_empty_fragments_count() {
 
 // req: 6455-5.4-p
 #[test]
-fn section_5_4_a_payload_larger_than_memory_streams_through() {
+fn section_5_4_payload_of_one_gibibyte_is_decoded_in_chunks() {
     const LEN: u64 = 1 << 30;
-    let limits = Limits { max_frame_len: LEN, max_message_len: LEN, ..Limits::default() };
+    let limits = Limits::default().max_frame_len(LEN).max_message_len(LEN);
     let mut decoder = Decoder::new(Role::Client, limits);
     assert_eq!(decoder.decode(&mut &mut [&[BINARY, 127][..], &LEN.to_be_bytes()].concat()[..]), Ok(None));
     let mut read = vec![0; 64 << 10];
@@ -303,7 +306,7 @@ fn section_5_4_a_payload_larger_than_memory_streams_through() {
 }
 
 #[test]
-fn section_5_5_control_frames_come_whole() {
+fn section_5_5_control_frame_is_one_chunk() {
     let bytes = masked(PING, KEY, &[b'x'; 125]);
     for at in 1..bytes.len() {
         let mut decoder = Decoder::new(Role::Server, Limits::default());

@@ -1,29 +1,30 @@
 //! The protocol from outside: tables of wire bytes in the order of RFC 6455.
 //!
-//! The frames of these tables are built by [`common`], which is written from the RFC and knows nothing of the crate's
-//! own encoder.
+//! The frames of these tables are built by the model, from the RFC, without the crate's own encoder.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "a test that meets what it did not expect is to end there"
+    reason = "a test panics if it meets something unexpected"
 )]
 
-mod common;
-
+mod arrivals;
+mod chunks;
 mod closing;
+mod common;
 mod control;
 mod faults;
+mod found;
 mod frame_pairs;
 mod frames;
 mod handshake;
 mod masking;
+mod misuse;
 #[path = "../model/mod.rs"]
 mod model;
 mod output;
-mod pieces;
 mod properties;
 mod reads;
 mod receiving;
@@ -32,4 +33,5 @@ mod receiving;
 mod script;
 mod seeds;
 mod sending;
+mod storage;
 mod timers;

@@ -1,4 +1,4 @@
-//! What a client masks with, and that nobody reaches it meanwhile: sections 5.3 and 10.3.
+//! Masking keys, and frames that wait: sections 5.3 and 10.3.
 
 use sansocket::{Config, Connection, Message};
 
@@ -6,33 +6,33 @@ use crate::common::*;
 
 // req: 6455-10.3-b, 6455-10.3-c
 #[test]
-fn section_10_3_a_frame_under_way_is_out_of_the_applications_reach() {
-    let mut client = Connection::client(Config::default(), SameKey);
+fn section_10_3_queued_frame_does_not_change_with_the_callers_data() {
+    let mut client = Connection::client_with_keys(Config::default(), SameKey);
     let mut data = vec![b'a'; 5000];
     let shared = Message::from(data.clone());
-    client.send_binary(&data).unwrap();
+    client.send(&data).unwrap();
     client.send(&shared).unwrap();
     let expected = masked(BINARY, KEY, &data);
     let mut out: Vec<u8> = client.output().chunks().flatten().copied().take(100).collect();
     client.output().advance(100);
     data.fill(b'b');
     drop(shared);
-    client.send_binary(&data).unwrap();
+    client.send(&data).unwrap();
     out.extend(written(client.output()));
     assert_eq!(out, [&expected[..], &expected, &masked(BINARY, KEY, &data)].concat());
 }
 
 #[cfg(feature = "std")]
 mod from_the_operating_system {
-    use sansocket::{Config, Connection, Role};
+    use sansocket::{Config, Connection};
 
     use crate::common::written;
 
-    /// The keys of so many frames of a client.
+    /// The keys of `frames` frames of a client.
     fn keys(frames: usize) -> Vec<u32> {
-        let mut client = Connection::new(Role::Client, Config::default());
+        let mut client = Connection::client(Config::default());
         let keys = (0..frames).map(|_| {
-            client.send_binary(b"").unwrap();
+            client.send(b"").unwrap();
             u32::from_be_bytes(written(client.output())[2..].try_into().unwrap())
         });
         keys.collect()
@@ -40,17 +40,17 @@ mod from_the_operating_system {
 
     // req: 6455-5.3-c, 6455-10.3-a
     #[test]
-    fn section_5_3_no_two_threads_begin_with_the_same_keys() {
+    fn section_5_3_threads_have_different_keys() {
         let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(|| keys(100))).collect();
         let keys: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         let distinct: std::collections::HashSet<_> = keys.iter().collect();
-        // Of 400 keys out of 2^32, two are the same once in 50,000 runs; four never are.
+        // Of 400 keys out of 2^32, two are equal once in 50,000 runs. Four never are.
         assert!(distinct.len() > keys.len() - 4, "{} distinct keys", distinct.len());
     }
 
     // req: 6455-5.3-d, 6455-10.3-a
     #[test]
-    fn section_5_3_no_bit_of_a_key_tells_a_bit_of_the_next() {
+    fn section_5_3_bits_of_a_key_do_not_predict_bits_of_the_next() {
         const FRAMES: usize = 20_000;
         // Seven standard deviations: a fair coin is that far off once in 400 thousand million turns.
         const OFF: usize = 500;

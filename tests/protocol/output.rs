@@ -1,17 +1,17 @@
-//! `Output`: what waits, in pieces, and the ways to write it.
+//! `Output`: the bytes that wait, in chunks, and the ways to write them.
 
 use bytes::Buf;
-use sansocket::{Bytes, Config, Connection, Message};
+use sansocket::{Bytes, Config, Connection, Message, Storage};
 
 use crate::common::*;
 
-/// A server with so many small and large messages in turn, each of which is two pieces; and all their bytes.
+/// A server whose output holds `pairs` pairs of a small and a large message; and all their bytes. A pair is two chunks.
 fn filled(pairs: u8) -> (Connection, Vec<u8>) {
     let mut server = Connection::server(Config::default());
     let mut expected = Vec::new();
     for i in 0..pairs {
         let large = vec![i; 4096];
-        server.send_text("small").unwrap();
+        server.send("small").unwrap();
         server.send(&Message::from(Bytes::from(large.clone()))).unwrap();
         expected.extend([unmasked(TEXT, b"small"), unmasked(BINARY, &large)].concat());
     }
@@ -19,7 +19,7 @@ fn filled(pairs: u8) -> (Connection, Vec<u8>) {
 }
 
 #[test]
-fn it_is_a_buf_of_what_waits() {
+fn output_is_a_buf_of_the_bytes_that_wait() {
     let (mut server, expected) = filled(3);
     let output = server.output();
     let mut read = Vec::new();
@@ -36,7 +36,7 @@ fn it_is_a_buf_of_what_waits() {
 
 #[cfg(feature = "std")]
 #[test]
-fn a_buf_gives_as_many_pieces_as_there_are_and_as_there_is_room_for() {
+fn chunks_vectored_gives_as_many_chunks_as_fit() {
     use std::io::IoSlice;
 
     let (mut server, _) = filled(3);
@@ -49,36 +49,55 @@ fn a_buf_gives_as_many_pieces_as_there_are_and_as_there_is_room_for() {
 }
 
 #[test]
-fn more_than_waits_is_all_of_it() {
-    for n in [0, 1] {
-        let (mut server, expected) = filled(1);
-        server.output().advance(expected.len() + n);
-        assert_eq!((server.output().len(), server.output().chunks().count()), (0, 0));
-        server.send_text("next").unwrap();
-        assert_eq!(written(server.output()), unmasked(TEXT, b"next"));
-    }
-}
-
-#[test]
-fn storage_is_given_away_while_nothing_waits_and_taken_where_there_is_none() {
+fn advancing_by_all_that_waits_empties_the_output() {
     let (mut server, expected) = filled(1);
-    assert!(server.output().reclaim().is_empty(), "something waits");
-    assert_eq!(written(server.output()), expected);
-    let storage = server.output().reclaim();
-    assert!(!storage.is_empty());
-    assert!(server.output().reclaim().is_empty(), "it is given away once");
+    server.output().advance(expected.len());
+    assert_eq!((server.output().len(), server.output().chunks().count()), (0, 0));
+    server.send("next").unwrap();
+    assert_eq!(written(server.output()), unmasked(TEXT, b"next"));
+}
 
-    let place = storage.as_ptr();
-    server.output().reuse(storage);
-    server.output().reuse(vec![0; 1000]);
-    server.send_text("here").unwrap();
-    assert_eq!(server.output().chunks().map(<[u8]>::as_ptr).next(), Some(place));
-    server.output().reuse(vec![0; 1000]);
-    assert_eq!(written(server.output()), unmasked(TEXT, b"here"));
+/// Where the output keeps a short frame, which is then written.
+fn place(end: &mut Connection) -> *const u8 {
+    end.send("here").unwrap();
+    let place = end.output().chunk().as_ptr();
+    assert_eq!(written(end.output()), unmasked(TEXT, b"here"));
+    place
 }
 
 #[test]
-fn what_is_printed_of_it_is_its_length() {
+fn output_gives_storage_its_memory_only_while_nothing_waits() {
+    let (mut server, expected) = filled(1);
+    let mut storage = Storage::new();
+    let waiting = server.output().chunk().as_ptr();
+    server.output().reclaim(&mut storage);
+    assert_eq!(server.output().chunk().as_ptr(), waiting, "something waits");
+    assert_eq!(written(server.output()), expected);
+    let memory = place(&mut server);
+    server.output().reclaim(&mut storage);
+
+    let (mut second, mut third) = (filled(0).0, filled(0).0);
+    second.output().reuse(&mut storage);
+    assert_eq!(place(&mut second), memory);
+    third.output().reuse(&mut storage);
+    assert_ne!(place(&mut third), memory, "the memory is given away once");
+}
+
+#[test]
+fn output_takes_memory_from_storage_only_without_memory_of_its_own() {
+    let (mut server, mut other) = (filled(0).0, filled(0).0);
+    let (own, others) = (place(&mut server), place(&mut other));
+    let mut storage = Storage::new();
+    other.output().reclaim(&mut storage);
+    server.output().reuse(&mut storage);
+    assert_eq!(place(&mut server), own);
+    server.output().reclaim(&mut storage);
+    server.output().reuse(&mut storage);
+    assert_eq!(place(&mut server), others, "storage keeps the memory that it has");
+}
+
+#[test]
+fn debug_shows_the_length() {
     let (mut server, expected) = filled(1);
     let printed = format!("{:?}", server.output());
     assert_eq!(printed, format!("Output {{ len: {}, .. }}", expected.len()));
@@ -94,7 +113,7 @@ mod streams {
     use crate::script::{Script, Step};
 
     #[test]
-    fn a_write_takes_what_the_stream_does() {
+    fn write_to_drops_the_bytes_that_the_stream_took() {
         let (mut server, expected) = filled(3);
         let interrupted = Step::Error(ErrorKind::Interrupted);
         let steps = [Step::Bytes(1), interrupted, interrupted, Step::Bytes(5000), Step::Bytes(4096)];
@@ -106,11 +125,11 @@ mod streams {
         }
         assert_eq!(stream.write_calls, 6);
         assert_eq!(server.output().write_to(&mut stream).unwrap(), 0);
-        assert_eq!(stream.write_calls, 6, "nothing waits, so the stream is left alone");
+        assert_eq!(stream.write_calls, 6, "nothing waits, so nothing is written");
     }
 
     #[test]
-    fn a_write_that_fails_loses_nothing() {
+    fn failed_write_loses_nothing() {
         let (mut server, expected) = filled(2);
         let failures = [
             (Step::Error(ErrorKind::BrokenPipe), ErrorKind::BrokenPipe),
@@ -132,8 +151,8 @@ mod streams {
     }
 
     #[test]
-    fn everything_is_written_in_as_few_writes_as_the_system_allows_and_then_flushed() {
-        // 32 pieces go into one `writev`, and a pair of messages is two.
+    fn write_all_to_writes_32_chunks_at_a_time_and_flushes() {
+        // 32 chunks go into one `writev`, and a pair of messages is two chunks.
         for (pairs, writes) in [(0, 0), (1, 1), (16, 1), (17, 2), (40, 3)] {
             let (mut server, expected) = filled(pairs);
             let mut stream = Script::default();
@@ -147,12 +166,12 @@ mod streams {
         assert_eq!(
             flushed.unwrap_err().kind(),
             ErrorKind::WouldBlock,
-            "the stream's own, though nothing was written"
+            "the error of the flush, although nothing was written"
         );
     }
 
     #[test]
-    fn a_message_sent_through_follows_what_waits_whatever_the_stream_takes() {
+    fn send_and_write_keeps_the_order_after_a_write_of_any_length() {
         let payload: Vec<u8> = (0..=255).cycle().take(70_000).collect();
         for pairs in [0, 1, 20] {
             let waiting = filled(pairs).1.len();
@@ -168,14 +187,14 @@ mod streams {
                 expected.extend(unmasked(BINARY, &payload));
                 let steps = [Step::Error(ErrorKind::Interrupted), Step::Bytes(n)];
                 let mut stream = Script { writes: steps.into(), ..Script::default() };
-                server.send_binary_through(&payload, &mut stream).unwrap();
+                server.send_and_write(&payload, &mut stream).unwrap();
                 assert_eq!(stream.write_calls, 2);
                 assert_eq!(stream.written, expected[..stream.written.len()], "{pairs} pairs, {n}");
                 if pairs < 16 {
                     assert_eq!(stream.written.len(), n.min(all), "in one write");
                 }
                 assert_eq!(server.buffered_amount(), all - stream.written.len());
-                server.send_text_through("next", &mut stream).unwrap();
+                server.send_and_write("next", &mut stream).unwrap();
                 server.output().write_all_to(&mut stream).unwrap();
                 expected.extend(unmasked(TEXT, b"next"));
                 assert_eq!(stream.written, expected, "{pairs} pairs, {n}");
@@ -184,7 +203,7 @@ mod streams {
     }
 
     #[test]
-    fn a_message_sent_through_a_stream_that_fails_waits() {
+    fn send_and_write_queues_the_message_if_the_stream_fails() {
         for step in [ErrorKind::WouldBlock, ErrorKind::BrokenPipe]
             .map(Step::Error)
             .into_iter()
@@ -192,24 +211,24 @@ mod streams {
         {
             let (mut server, mut expected) = filled(2);
             let mut stream = Script { writes: [step].into(), ..Script::default() };
-            assert!(matches!(server.send_text_through("waits", &mut stream), Err(Error::Io(_))));
+            assert!(matches!(server.send_and_write("waits", &mut stream), Err(Error::Io(_))));
             expected.extend(unmasked(TEXT, b"waits"));
             assert_eq!(written(server.output()), expected);
         }
     }
 
     #[test]
-    fn a_client_masks_what_it_sends_through_and_what_may_not_be_sent_leaves_the_stream_alone() {
-        let config = Config { max_output_len: 100, ..Config::default() };
+    fn send_and_write_masks_for_a_client_and_writes_nothing_on_a_send_error() {
+        let config = Config::default().max_output_len(100);
         let mut client = connection(Role::Client, &config);
         let mut stream = Script::default();
-        client.send_text_through("Hello", &mut stream).unwrap();
+        client.send_and_write("Hello", &mut stream).unwrap();
         assert_eq!(stream.written, masked(TEXT, KEY, b"Hello"));
         for role in ROLES {
             let mut end = connection(role, &config);
             let mut stream = Script::default();
-            let refused = end.send_binary_through(&[0; 100], &mut stream);
-            assert!(matches!(refused, Err(Error::Send(SendError::MessageTooLong))));
+            let refused = end.send_and_write(&[0; 100], &mut stream);
+            assert!(matches!(refused, Err(Error::Send(SendError::MessageTooLong { len: 114, limit: 100 }))));
             assert_eq!((stream.write_calls, end.buffered_amount()), (0, 0));
         }
     }

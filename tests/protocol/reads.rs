@@ -1,13 +1,13 @@
-//! What reads bring, and where they are read to.
+//! Reads: how much each asks for, and where its bytes go.
 
-use sansocket::{Buffer, Config, Limits, Role};
+use sansocket::{Chunk, Config, Connection, Event, Limits, Message, Role};
 
 use crate::common::*;
-use crate::model::paths::{check_connection, take_in};
+use crate::model::paths::{check_connection, fill};
 
-/// A binary frame that fits into one read of 17 KiB is waited for; all else that comes in parts is put together.
+/// A binary frame that fits into one read of 17 KiB is waited for. Other messages that come in parts are assembled.
 #[test]
-fn what_is_put_together_is_known_before_it_is_taken() {
+fn message_is_lent_where_it_was_received_or_assembled() {
     let (fits, longer) = (vec![0; (17 << 10) - 4], vec![0; (17 << 10) - 3]);
     let rows: [(&[Frame<'_>], Option<usize>, bool); 8] = [
         (&[(BINARY, b"whole")], None, false),
@@ -20,39 +20,50 @@ fn what_is_put_together_is_known_before_it_is_taken() {
         (&[(BINARY, &longer)], Some(100), true),
     ];
     for (frames, cut, is_assembled) in rows {
-        let (mut end, mut input) = (connection(Role::Client, &Config::default()), Buffer::new());
+        let mut end = connection(Role::Client, &Config::default());
         let bytes = wire(Role::Client, frames);
         let (front, back) = bytes.split_at(cut.unwrap_or(bytes.len()));
-        input.extend_from_slice(front);
-        let mut found = end.advance(&mut input).unwrap();
+        end.receive(front);
         if cut.is_some() {
-            assert!(found.is_none());
-            input.extend_from_slice(back);
-            found = end.advance(&mut input).unwrap();
+            assert_eq!(end.has_event(), Ok(false));
+            end.receive(back);
         }
-        let found = found.unwrap();
-        assert_eq!(
-            (found.is_data(), found.is_assembled()),
-            (true, is_assembled),
-            "{cut:?} {:02x?}",
-            &bytes[..2]
-        );
+        let what = format!("{cut:?} {:02x?}", &bytes[..2]);
+        assert_eq!(lent_from_assembly(&mut end), is_assembled, "{what}");
     }
 }
 
+/// Takes the next message. Gives whether it is lent from elsewhere than the bytes received.
+fn lent_from_assembly(end: &mut Connection) -> bool {
+    let received = end.unread().as_ptr_range();
+    let data = match end.next_event().unwrap().unwrap() {
+        Event::Text(text) => text.as_bytes(),
+        Event::Binary(data) => data,
+        event => panic!("{event:?}"),
+    };
+    !received.contains(&data.as_ptr())
+}
+
 #[test]
-fn control_frames_are_known_before_they_are_lent() {
+fn control_frame_that_has_event_found_is_neither_chunk_nor_message() {
     for first in [PING, PONG, CLOSE] {
-        let (mut end, mut input) = (connection(Role::Client, &Config::default()), Buffer::new());
-        input.extend_from_slice(&unmasked(first, b""));
-        let found = end.advance(&mut input).unwrap().unwrap();
-        assert!(!found.is_data() && !found.is_assembled());
+        for by_chunk in [false, true] {
+            let mut end = connection(Role::Client, &Config::default());
+            end.receive(&unmasked(first, b""));
+            assert_eq!(end.has_event(), Ok(true));
+            if by_chunk {
+                assert_eq!((end.has_chunk(), end.next_chunk()), (Ok(false), Ok(None)));
+            } else {
+                assert_eq!(end.next_message(), Ok(None));
+            }
+            assert_eq!(end.next_event(), Ok(None));
+        }
     }
 }
 
-/// What is long is read to where it is put together, by whichever call it is taken.
+/// Long binary messages are read to where they are assembled, by each way to receive.
 #[test]
-fn long_messages_arrive_whatever_a_read_brings() {
+fn long_messages_arrive_in_reads_of_any_length() {
     let data: Vec<u8> = (0..=250).cycle().take(100_000).collect();
     let frames: [Frame<'_>; 6] = [
         (BINARY, &data),
@@ -71,45 +82,104 @@ fn long_messages_arrive_whatever_a_read_brings() {
     }
 }
 
-/// So that the next frame begins at the front of what is read next.
+/// A program whose system writes to the room while it works, as with DMA or io_uring, takes chunks between `unfilled` and
+/// `filled`.
 #[test]
-fn the_rest_of_a_large_binary_frame_is_read_by_itself() {
+fn chunks_are_right_although_they_are_found_and_taken_between_unfilled_and_filled() {
+    let data: Vec<u8> = (0..=250).cycle().take(200_000).collect();
+    for role in ROLES {
+        let bytes = wire(role, &[(BINARY, &data), (TEXT, b"next")]);
+        // How many reads are filled at once, the first of them before `next_event`, so that long messages are read to where
+        // they are assembled; and what is called before the others are filled.
+        for (at_once, calls) in
+            [(0, "t"), (2, "t"), (2, "tt"), (2, "f"), (2, "ff"), (2, "ft"), (2, "m"), (2, "tm")]
+        {
+            let mut end = connection(role, &Config::default());
+            let (mut rest, mut binary, mut messages) = (&bytes[..], Vec::new(), Vec::new());
+            for read in 0.. {
+                let room = end.unfilled();
+                let n = room.len().min(rest.len());
+                let (read_now, behind) = rest.split_at(n);
+                room[..n].copy_from_slice(read_now);
+                rest = behind;
+                for call in calls.chars().filter(|_| read >= at_once) {
+                    match call {
+                        't' => take_chunk(&mut end, &mut binary, &mut messages),
+                        'f' => _ = end.has_chunk().unwrap(),
+                        _ => match end.next_message().unwrap() {
+                            Some(Message::Binary(data)) => binary.extend(data),
+                            Some(Message::Text(text)) => messages.push(Got::Text(text.into())),
+                            None => {}
+                        },
+                    }
+                }
+                end.filled(n);
+                match read {
+                    0 if at_once > 0 => assert_eq!(end.next_event(), Ok(None)),
+                    _ if n == 0 => break,
+                    _ => {}
+                }
+            }
+            while end.has_chunk().unwrap() {
+                take_chunk(&mut end, &mut binary, &mut messages);
+            }
+            let is_abandoned = calls == "tm";
+            assert_eq!(messages.pop(), Some(text("next")), "{role:?} {at_once} {calls}");
+            assert!(
+                binary == data || is_abandoned && data.starts_with(&binary),
+                "{role:?} {at_once} {calls}"
+            );
+        }
+    }
+}
+
+fn take_chunk(end: &mut Connection, binary: &mut Vec<u8>, messages: &mut Vec<Got>) {
+    match end.next_chunk().unwrap() {
+        Some(Chunk::Binary { data, .. }) => binary.extend(data),
+        Some(Chunk::Text { text, .. }) => messages.push(Got::Text(text.into())),
+        None => {}
+    }
+}
+
+/// The next frame then begins at the front of the next read.
+#[test]
+fn rest_of_a_large_binary_frame_is_read_by_itself() {
     const READS: [usize; 2] = [17 << 10, 32 << 10];
     for role in ROLES {
         let header_len = if role == Role::Server { 8 } else { 4 };
         let data = vec![b'l'; READS[0] + READS[1] - header_len];
         let bytes = wire(role, &[(BINARY, &data), (TEXT, b"next")]);
-        let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+        let mut end = connection(role, &Config::default());
         let mut rest = &bytes[..];
         for read in READS {
-            assert_eq!(end.next_event(&mut input), Ok(None));
+            assert_eq!(end.next_event(), Ok(None));
             let before = rest.len();
-            rest = take_in(&mut input, rest);
+            rest = fill(&mut end, rest);
             assert_eq!(before - rest.len(), read, "{role:?}");
         }
-        assert_eq!(end.next_event(&mut input).unwrap().map(Got::from), Some(Got::Binary(data)));
+        assert_eq!(end.next_event().unwrap().map(Got::from), Some(Got::Binary(data)));
         assert_eq!(rest, wire(role, &[(TEXT, b"next")]));
     }
 }
 
 #[test]
-fn what_has_arrived_of_a_frame_longer_than_a_read_is_taken_at_once() {
+fn parts_of_a_frame_longer_than_a_read_are_consumed_at_once() {
     for role in ROLES {
         let bytes = wire(role, &[(BINARY, &[0; 30 << 10])]);
-        let (mut end, mut input) = (connection(role, &Config::default()), Buffer::new());
+        let mut end = connection(role, &Config::default());
         let mut arrived = 0;
         for read in bytes.chunks(5 << 10) {
-            input.extend_from_slice(read);
+            end.receive(read);
             arrived += read.len();
-            assert_eq!(end.next_event(&mut input).unwrap().is_some(), arrived == bytes.len());
-            assert_eq!(input.unread(), b"");
+            assert_eq!(end.next_event().unwrap().is_some(), arrived == bytes.len());
+            assert_eq!(end.unread(), b"");
         }
     }
 }
 
 #[cfg(feature = "std")]
 #[test]
-fn a_stream_is_read_once_and_not_believed() {
+fn read_from_reads_once_and_checks_the_length_that_the_stream_claims() {
     use std::io::ErrorKind::{Interrupted, InvalidData, WouldBlock};
 
     use crate::script::{Script, Step};
@@ -117,11 +187,11 @@ fn a_stream_is_read_once_and_not_believed() {
     let steps =
         [Step::Error(Interrupted), Step::Error(WouldBlock), Step::Bytes(2), Step::Lie, Step::Bytes(1)];
     let mut stream = Script { reads: steps.into(), ..Script::new(b"abc") };
-    let mut input = Buffer::new();
+    let mut end = connection(Role::Server, &Config::default());
     let rows: [(Result<usize, _>, &[u8]); 5] =
         [(Err(WouldBlock), b""), (Ok(2), b"ab"), (Err(InvalidData), b"ab"), (Ok(1), b"abc"), (Ok(0), b"abc")];
     for (outcome, unread) in rows {
-        assert_eq!(input.read_from(&mut stream).map_err(|error| error.kind()), outcome);
-        assert_eq!(input.unread(), unread);
+        assert_eq!(end.read_from(&mut stream).map_err(|error| error.kind()), outcome);
+        assert_eq!(end.unread(), unread);
     }
 }

@@ -1,13 +1,13 @@
 //! Messages in: sections 5.4, 5.6 and 6.2.
 
-use sansocket::{Buffer, Bytes, Config, Event, Limits, Message, ProtocolError, Role, State};
+use sansocket::{Bytes, Config, Event, Limits, Message, ProtocolError, Role, State, Storage};
 
 use crate::common::*;
-use crate::model::paths::take_in;
+use crate::model::paths::fill;
 
 // req: 6455-5.2-g, 6455-5.4-a, 6455-5.4-i, 6455-6.2-a, 6455-6.2-c, 6455-6.2-g
 #[test]
-fn section_5_6_messages_in_one_frame() {
+fn section_5_6_message_in_one_frame_is_received() {
     let config = Config::default();
     for len in [0, 1, 125, 126, 127, 65_535, 65_536] {
         let data = vec![b'd'; len];
@@ -19,7 +19,7 @@ fn section_5_6_messages_in_one_frame() {
 
 // req: 6455-5.4-b, 6455-5.4-e, 6455-5.4-i, 6455-5.4-n, 6455-5.6-b, 6455-5.6-c, 6455-6.2-c, 6455-6.2-d
 #[test]
-fn section_5_4_messages_in_fragments() {
+fn section_5_4_message_in_fragments_is_received() {
     let config = Config::default();
     let (euro, crab) = ("€".as_bytes(), "🦀".as_bytes());
     let rows: [(&[Frame<'_>], Got); 9] = [
@@ -41,7 +41,7 @@ fn section_5_4_messages_in_fragments() {
 // attack: framing-7
 // req: 6455-5.4-c, 6455-5.4-g, 6455-6.2-b
 #[test]
-fn section_5_4_control_frames_between_fragments_leave_the_message_whole() {
+fn section_5_4_message_is_whole_despite_control_frames_between_its_fragments() {
     let euro = "€".as_bytes();
     receives(
         &Config::default(),
@@ -71,7 +71,7 @@ fn section_5_4_control_frames_between_fragments_leave_the_message_whole() {
 
 // req: 6455-5.4-g
 #[test]
-fn section_5_4_a_close_between_fragments_ends_the_message_under_way() {
+fn section_5_4_close_between_fragments_drops_the_message() {
     let events = [text("whole"), Got::Close(Some((1001, "bye".into())))];
     let body = close_body(1001, "bye");
     let frames = [(TEXT, &b"whole"[..]), (BINARY_BEGINS, b"half"), (CLOSE, &body), (ENDS, b"half")];
@@ -80,7 +80,7 @@ fn section_5_4_a_close_between_fragments_ends_the_message_under_way() {
 
 // req: 6455-6.2-e
 #[test]
-fn section_6_2_messages_follow_each_other_in_one_read() {
+fn section_6_2_several_messages_in_one_read_are_received() {
     let frames: [Frame<'_>; 6] =
         [(TEXT, b"1"), (BINARY, b""), (TEXT_BEGINS, b"2"), (ENDS, b"3"), (BINARY, b"\xff"), (TEXT, b"")];
     let events = [text("1"), Got::Binary(vec![]), text("23"), Got::Binary(vec![0xFF]), text("")];
@@ -90,23 +90,31 @@ fn section_6_2_messages_follow_each_other_in_one_read() {
 // attack: floods-3
 // req: 6455-10.4-a, 6455-10.4-b, 6455-10.4-c
 #[test]
-fn section_10_4_limits_hold_over_all_fragments() {
+fn section_10_4_limits_hold_for_all_fragments_together() {
     use ProtocolError::{FrameTooLong, MessageTooLong, TooManyFragments};
-    let limits = Limits { max_frame_len: 10, max_message_len: 15, max_fragments: 4 };
-    let config = Config { limits, ..Config::default() };
+    let limits = Limits::default().max_frame_len(10).max_message_len(15).max_fragments(4);
+    let config = Config::default().limits(limits);
     let rows: [(&[Frame<'_>], &[Got], ProtocolError); 6] = [
-        (&[(TEXT, b"ten bytes."), (TEXT, b"11 bytes...")], &[text("ten bytes.")], FrameTooLong),
-        (&[(BINARY_BEGINS, &[0; 10]), (GOES_ON, &[0; 5]), (ENDS, &[0; 1])], &[], MessageTooLong),
-        (&[(TEXT_BEGINS, &[b'x'; 8]), (ENDS, &[b'x'; 8])], &[], MessageTooLong),
+        (
+            &[(TEXT, b"ten bytes."), (TEXT, b"11 bytes...")],
+            &[text("ten bytes.")],
+            FrameTooLong { len: 11, limit: 10 },
+        ),
+        (
+            &[(BINARY_BEGINS, &[0; 10]), (GOES_ON, &[0; 5]), (ENDS, &[0; 1])],
+            &[],
+            MessageTooLong { len: 16, limit: 15 },
+        ),
+        (&[(TEXT_BEGINS, &[b'x'; 8]), (ENDS, &[b'x'; 8])], &[], MessageTooLong { len: 16, limit: 15 }),
         (
             &[(TEXT_BEGINS, b""), (GOES_ON, b""), (GOES_ON, b""), (GOES_ON, b""), (ENDS, b"")],
             &[],
-            TooManyFragments,
+            TooManyFragments { limit: 4 },
         ),
         (
             &[(BINARY_BEGINS, b"1"), (GOES_ON, b"2"), (GOES_ON, b"3"), (GOES_ON, b"4"), (ENDS, b"5")],
             &[],
-            TooManyFragments,
+            TooManyFragments { limit: 4 },
         ),
         (
             &[(BINARY_BEGINS, b""), (PING, b"p"), (BINARY, &[0; 11])],
@@ -128,17 +136,17 @@ fn section_10_4_limits_hold_over_all_fragments() {
     receives(&config, &fits, &[text("123456789012345"), Got::Binary(vec![0; 10])], None, &[]);
 }
 
-/// Messages and the end as `next_message` tells them.
+/// The messages and the error that `next_message` gives.
 fn messages<'a>(
     role: Role,
     reads: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Vec<Message>, Option<ProtocolError>) {
-    let (mut connection, mut input) = (connection(role, &Config::default()), Buffer::new());
+    let mut connection = connection(role, &Config::default());
     let mut messages = Vec::new();
     for read in reads {
-        input.extend_from_slice(read);
+        connection.receive(read);
         loop {
-            match connection.next_message(&mut input) {
+            match connection.next_message() {
                 Ok(Some(message)) => messages.push(message),
                 Ok(None) => break,
                 Err(error) => return (messages, Some(error)),
@@ -149,7 +157,7 @@ fn messages<'a>(
 }
 
 #[test]
-fn section_6_2_owned_messages_are_those_of_the_events() {
+fn section_6_2_next_message_gives_the_messages_of_next_event() {
     let rows: [(&[Frame<'_>], Option<ProtocolError>); 3] = [
         (&[(TEXT, b"a"), (PING, b""), (BINARY, b"b"), (TEXT_BEGINS, b"c"), (PONG, b""), (ENDS, b"d")], None),
         (
@@ -168,7 +176,7 @@ fn section_6_2_owned_messages_are_those_of_the_events() {
     for (frames, error) in rows {
         for role in ROLES {
             let bytes = wire(role, frames);
-            let outcome = feed(&mut connection(role, &Config::default()), &mut Buffer::new(), [&bytes[..]]);
+            let outcome = feed(&mut connection(role, &Config::default()), [&bytes[..]]);
             assert_eq!(outcome.error, error);
             let expected: Vec<_> = outcome.events.into_iter().filter_map(owned).collect();
             for at in 0..bytes.len() {
@@ -188,13 +196,13 @@ fn owned(event: Got) -> Option<Message> {
 }
 
 #[test]
-fn a_buffer_with_nothing_in_it_serves_every_connection_in_turn() {
+fn one_storage_serves_all_connections_in_turn() {
     let config = Config::default();
     let mut room: Vec<_> = ROLES.iter().cycle().take(6).map(|role| connection(*role, &config)).collect();
-    let mut shared = Buffer::new();
+    let mut storage = Storage::new();
+    let mut memory = None;
     for turn in 0..20 {
         for (i, connection) in room.iter_mut().enumerate() {
-            assert!(shared.is_idle());
             let message = format!("message {turn} of {i}");
             let role = connection.role();
             let bytes = if turn % 2 == 0 {
@@ -203,82 +211,91 @@ fn a_buffer_with_nothing_in_it_serves_every_connection_in_turn() {
                 let (front, back) = message.as_bytes().split_at(i);
                 wire(role, &[(TEXT_BEGINS, front), (ENDS, back)])
             };
-            let outcome = feed(connection, &mut shared, bytes.chunks(turn + 1));
+            connection.reuse(&mut storage);
+            let outcome = feed(connection, bytes.chunks(turn + 1));
             assert_eq!(outcome.events, [text(&message)]);
+            let place = connection.unfilled().as_ptr();
+            assert_eq!(*memory.get_or_insert(place), place, "all of them use the same memory");
+            connection.reclaim(&mut storage);
         }
     }
 }
 
 #[test]
-fn a_buffer_is_not_idle_while_part_of_a_message_is_in_it() {
+fn memory_is_kept_while_part_of_a_message_waits_in_it() {
     for role in ROLES {
-        let (mut connection, mut input) = (connection(role, &Config::default()), Buffer::new());
+        let mut end = connection(role, &Config::default());
         let bytes = wire(role, &[(TEXT_BEGINS, b"Hel"), (ENDS, b"lo")]);
         for (i, byte) in bytes.iter().enumerate() {
-            assert_eq!(connection.next_event(&mut input), Ok(None));
+            assert_eq!(end.next_event(), Ok(None));
             let arrived = &bytes[..i];
             let first_len = wire(role, &[(TEXT_BEGINS, b"Hel")]).len();
             if arrived.is_empty() {
-                assert!(input.is_idle());
+                assert_eq!(end.unread(), b"");
             } else if arrived.len() >= first_len {
-                assert!(!input.is_idle(), "{} bytes", arrived.len());
+                assert!(!is_idle(&mut end), "{} bytes", arrived.len());
             }
-            input.extend_from_slice(&[*byte]);
+            end.receive(&[*byte]);
         }
-        assert!(connection.next_event(&mut input).unwrap().is_some());
-        assert!(input.is_idle());
+        assert!(end.next_event().unwrap().is_some());
+        assert!(is_idle(&mut end));
     }
 }
 
 #[test]
-fn a_frame_whose_header_alone_has_arrived_may_go_on_in_another_buffer() {
+fn frame_whose_header_has_arrived_goes_on_in_other_memory() {
     for role in ROLES {
-        let mut connection = connection(role, &Config::default());
+        let mut end = connection(role, &Config::default());
         let bytes = wire(role, &[(TEXT, b"Hello")]);
         let (header, payload) = bytes.split_at(bytes.len() - 5);
-        let mut first = Buffer::new();
-        assert_eq!(feed(&mut connection, &mut first, [header]).events, []);
-        assert!(first.is_idle());
-        assert_eq!(feed(&mut connection, &mut Buffer::new(), [payload]).events, [text("Hello")]);
+        assert_eq!(feed(&mut end, [header]).events, []);
+        assert!(is_idle(&mut end));
+        end.reclaim(&mut Storage::new());
+        assert_eq!(feed(&mut end, [payload]).events, [text("Hello")]);
     }
 }
 
 #[test]
-fn an_event_is_found_once_and_lent_as_often_as_is_wanted() {
+fn event_that_was_found_is_lent_once_and_sending_is_possible_meanwhile() {
     let mut connection = connection(Role::Client, &Config::default());
-    let mut input = Buffer::new();
-    input.extend_from_slice(&wire(Role::Client, &[(TEXT_BEGINS, b"a"), (ENDS, b"b"), (BINARY, b"c")]));
+    connection.receive(&wire(Role::Client, &[(TEXT_BEGINS, b"a"), (ENDS, b"b"), (BINARY, b"c")]));
+    let (receiver, sender) = connection.split_mut();
     for expected in [text("ab"), Got::Binary(b"c".to_vec())] {
-        let found = connection.advance(&mut input).unwrap().unwrap();
         for _ in 0..3 {
-            let event = connection.lend(&mut input, found).unwrap();
-            assert_eq!(Got::from(event), expected);
-            connection.send_text("while the event is at hand").unwrap();
+            assert_eq!(receiver.has_event(sender), Ok(true));
         }
+        let event = receiver.next_event(sender).unwrap().unwrap();
+        for _ in 0..3 {
+            sender.send("while the event is alive").unwrap();
+        }
+        assert_eq!(Got::from(event), expected);
     }
-    assert!(connection.advance(&mut input).unwrap().is_none());
+    assert_eq!(receiver.has_event(sender), Ok(false));
+    assert_eq!(receiver.next_event(sender), Ok(None));
 }
 
 #[test]
-fn what_is_printed_is_how_things_stand_and_no_content() {
-    let (mut end, mut input) = (connection(Role::Server, &Config::default()), Buffer::new());
-    end.send_text("secret").unwrap();
-    input.extend_from_slice(b"secret");
+fn debug_shows_state_and_lengths_without_content() {
+    let mut end = connection(Role::Server, &Config::default());
+    end.send("secret").unwrap();
+    end.receive(b"secret");
     assert_eq!(format!("{end:?}"), "Connection { role: Server, state: Open, buffered_amount: 8, .. }");
-    assert_eq!(format!("{input:?}"), "Buffer { unread: 6, idle: false }");
+    let (receiver, sender) = end.split_mut();
+    assert_eq!(format!("{receiver:?}"), "Receiver { unread: 6, .. }");
+    assert_eq!(format!("{sender:?}"), "Sender { role: Server, state: Open, buffered_amount: 8, .. }");
 }
 
 #[test]
-fn a_connection_knows_what_it_was_made_with() {
+fn connection_reports_role_config_and_subprotocol() {
     for role in ROLES {
-        let config = Config { max_output_len: 12_345, ..Config::default() };
+        let config = Config::default().max_output_len(12_345);
         let end = connection(role, &config);
         assert_eq!((end.role(), end.config().max_output_len, end.subprotocol()), (role, 12_345, None));
     }
 }
 
 #[test]
-fn messages_of_every_kind_cross_in_reads_of_any_length() {
+fn messages_of_each_kind_cross_in_reads_of_any_length() {
     let mut pair = Pair::new(&Config::default());
     for read_len in [1, 7, usize::MAX] {
         pair.read_len = read_len;
@@ -300,14 +317,12 @@ fn messages_of_every_kind_cross_in_reads_of_any_length() {
 }
 
 #[test]
-fn a_frame_no_longer_than_a_read_is_lent_from_where_it_was_read_to() {
-    for (mut input, read_len) in [
-        (Buffer::new(), 17 << 10),
-        (Buffer::with_read_len(0), 1 << 10),
-        (Buffer::with_read_len(5000), 5000),
-        (Buffer::with_read_len(64 << 10), 64 << 10),
-    ] {
-        let mut connection = connection(Role::Client, &Config::default());
+fn frame_no_longer_than_a_read_is_lent_where_it_was_received() {
+    let rows = [(None, 17 << 10), (Some(0), 1 << 10), (Some(5000), 5000), (Some(64 << 10), 64 << 10)];
+    for (configured, read_len) in rows {
+        let default = Config::default();
+        let config = configured.map_or(default.clone(), |read_len| default.read_len(read_len));
+        let mut end = connection(Role::Client, &config);
         // The header has four bytes.
         for (len, assembled, most_reads) in
             [(read_len - 4, false, 1), (read_len - 3, true, 2), (10 * read_len, true, 11)]
@@ -316,18 +331,21 @@ fn a_frame_no_longer_than_a_read_is_lent_from_where_it_was_read_to() {
             let bytes = wire(Role::Client, &[(BINARY, &payload)]);
             let mut socket = &bytes[..];
             let mut reads = 0;
-            let found = loop {
-                if let Some(found) = connection.advance(&mut input).unwrap() {
-                    break found;
+            let received = loop {
+                let received = end.unread().as_ptr_range();
+                if end.has_event().unwrap() {
+                    break received;
                 }
                 let before = socket.len();
-                socket = take_in(&mut input, socket);
+                socket = fill(&mut end, socket);
                 assert!(before - socket.len() <= 2 * read_len);
                 reads += 1;
             };
-            assert_eq!(found.is_assembled(), assembled, "{len} in {read_len}");
             assert!(reads <= most_reads, "{reads} reads: {len} in {read_len}");
-            assert_eq!(connection.lend(&mut input, found).unwrap(), Event::Binary(&payload));
+            let event = end.next_event().unwrap();
+            assert_eq!(event, Some(Event::Binary(&payload)));
+            let Some(Event::Binary(data)) = event else { panic!() };
+            assert_eq!(!received.contains(&data.as_ptr()), assembled, "{len} in {read_len}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The bytes of these tests are seeds for the fuzz targets: `fuzz/seed` has them kept.
+//! Keeps the bytes of these tests as seeds for the fuzz targets: `fuzz/seed` calls for it.
 
 use sansocket::Role;
 
@@ -9,7 +9,7 @@ pub(crate) fn keep_wire(to: Role, bytes: &[u8]) {
     keep(if to == Role::Client { "to_client" } else { "to_server" }, bytes);
 }
 
-/// Frames to either end, in the notation of the fuzz targets: first byte, length, payload.
+/// Frames to either end, in the form of the fuzz targets: first byte, length, payload.
 pub(crate) fn keep_frames(frames: &[Frame<'_>]) {
     if frames.iter().all(|(_, payload)| payload.len() <= 125) {
         let frame = |(first, payload): &Frame<'_>| [&[*first, payload.len() as u8], *payload].concat();
@@ -17,7 +17,7 @@ pub(crate) fn keep_frames(frames: &[Frame<'_>]) {
     }
 }
 
-/// Keeps bytes of that kind in the folder that `SANSOCKET_SEEDS` names, where it names one.
+/// Keeps bytes of that kind in the folder that `SANSOCKET_SEEDS` names, if that is set.
 pub(crate) fn keep(kind: &str, bytes: &[u8]) {
     use std::hash::{DefaultHasher, Hash, Hasher};
 

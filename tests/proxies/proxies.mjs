@@ -1,8 +1,8 @@
-// Drives the examples through nginx and HAProxy. Started by ./run, which makes what it needs:
+// Drives the examples through nginx and HAProxy. ./run prepares the arguments and starts it:
 //
 //   node proxies.mjs DIRECTORY_WITH_CERTIFICATES TARGET_RELEASE [SCREENSHOT_DIR]
 //
-// Prints a line for each check, then "N passed, N failed"; the exit code is 1 if any failed.
+// Prints a line for each check, then "N passed, N failed". The exit code is 1 if a check failed.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -22,7 +22,7 @@ const [directory, programs, screenshots] = process.argv.slice(2);
 if (screenshots) mkdirSync(screenshots, { recursive: true });
 const ca = readFileSync(join(directory, "authority.crt"));
 
-/** In seconds. A Ping and its Pong pass every two of KEEPALIVE, so nothing is cut after SHORT. */
+/** In seconds. A Ping and its Pong pass every two KEEPALIVE, so no proxy cuts a connection after SHORT. */
 const KEEPALIVE = 1;
 const SHORT = 5;
 const NEVER = 1_000_000;
@@ -40,12 +40,12 @@ async function open(url, options = {}) {
 
 const next = (socket, event) => within(once(socket, event), `"${event}" on ${socket.url}`);
 
-/** Code and reason of a connection's end, however it comes. */
+/** The code and reason with which a connection ends. */
 const closed = (socket) => within(new Promise((done) => {
   socket.on("error", () => {}).once("close", (code, reason) => done([code, String(reason)]));
 }), `the end of ${socket.url}`);
 
-/** The status and the words with which a server refuses a connection, or 101. */
+/** The status and the text with which a server refuses a connection, or 101. */
 function answer(url, options) {
   const socket = new WebSocket(url, { ca, ...options });
   return within(new Promise((done, fail) => {
@@ -66,7 +66,7 @@ async function echoes(socket, data, send = () => socket.send(data)) {
   assert.ok(Buffer.from(data).equals(echo), `${echo.length} bytes that are not those sent`);
 }
 
-/** Echoes in a page of the echo server's own origin: the browser's own WebSocket. */
+/** Echoes with the browser's WebSocket, in a page of the echo server's origin. */
 const echoesInPage = (page, url) => page.evaluate((address) => new Promise((done, fail) => {
   const socket = new WebSocket(address);
   socket.binaryType = "arraybuffer";
@@ -81,15 +81,15 @@ const echoesInPage = (page, url) => page.evaluate((address) => new Promise((done
   });
 }), url);
 
-/** The open descriptors of a program. */
+/** The number of open file descriptors of a program. */
 const descriptors = (program) => readdirSync(`/proc/${program.child.pid}/fd`).length;
 
-/** Waits until a program holds as few descriptors as it once did. */
+/** Waits until a program holds at most `few` file descriptors. */
 const released = (program, few) =>
   eventually(`${program.child.spawnfile} drops its connections`, () => descriptors(program) <= few)
     .catch((error) => { throw new Error(`${error.message}: ${descriptors(program)} descriptors where ${few} were`); });
 
-/** Resolves when the window has reconnected by itself: its back-off may have reached 30 s. */
+/** Resolves when the window has reconnected by itself. Its back-off may have reached 30 s. */
 async function comesBack(page) {
   page.setDefaultTimeout(4 * TIMEOUT);
   await connectionId(page);
@@ -98,7 +98,7 @@ async function comesBack(page) {
 
 const closes = (page) => page.evaluate(() => window.seen.closes);
 
-/** What the chat's own page asks for: address, and options of a client. */
+/** The address and the client options that the chat's page uses. */
 const chatSocket = (proxy, scheme) =>
   [proxy.url(scheme, "/chat"), { origin: proxy.url(scheme === "ws" ? "http" : "https", "") }];
 
@@ -114,7 +114,7 @@ async function run(browser) {
     echo: await startEcho("127.0.0.1:0", KEEPALIVE),
     chat: await startChat(`127.0.0.1:${await freePort()}`, KEEPALIVE),
   };
-  // These sit there while everything else happens.
+  // These connections are idle during all other checks.
   const idle = {};
   for (const kind of KINDS) idle[kind] = await sitIdle(browser, kind);
   for (const kind of KINDS) await behind(browser, kind, servers);

@@ -1,4 +1,4 @@
-//! How pairs end: both connections, and for a reason that both are told.
+//! The end of a pair: both connections end, and both peers get a Close frame with the reason.
 
 use std::io::ErrorKind;
 use std::net::Shutdown;
@@ -12,7 +12,7 @@ use crate::example_server::PATIENCE;
 use crate::peers::{KEY, Relay, header};
 
 #[test]
-fn the_closing_handshake_of_either_side_with_code_and_reason() {
+fn section_7_1_closing_handshake_is_passed_on_with_code_and_reason() {
     for client_first in [true, false] {
         let relay = Relay::start();
         let (client, upstream) = relay.sockets();
@@ -30,14 +30,14 @@ fn the_closing_handshake_of_either_side_with_code_and_reason() {
     }
 }
 
-/// Section 7.1.1: the server ends the stream first, and the relay does so when the server has.
+/// The relay ends the client's stream when the server has ended its own.
 #[test]
-fn section_7_1_1_the_end_of_the_stream_is_passed_on_in_its_order() {
+fn section_7_1_1_server_ends_the_stream_first() {
     let relay = Relay::start();
     let (mut client, mut upstream) = relay.pair();
     client.send(Close, true, b"");
     assert_eq!(upstream.frame().unwrap().payload, b"");
-    // What a server still has to say may be said before it closes.
+    // A server may send messages before it answers the Close frame.
     upstream.send(Text, true, b"wait");
     upstream.send(Close, true, b"\x03\xe8");
     assert_eq!(client.frame().unwrap().payload, b"wait");
@@ -55,7 +55,7 @@ fn section_7_1_1_the_end_of_the_stream_is_passed_on_in_its_order() {
     relay.wait_for_end();
 }
 
-/// A fault, the code for it, and what is wrong.
+/// Bytes that break a rule, and the close code for them.
 fn client_faults() -> Vec<(Vec<u8>, CloseCode)> {
     vec![
         (b"\x81\x01a".to_vec(), CloseCode::PROTOCOL_ERROR), // not masked
@@ -68,7 +68,7 @@ fn client_faults() -> Vec<(Vec<u8>, CloseCode)> {
 }
 
 #[test]
-fn a_client_that_breaks_a_rule_is_told_which_and_the_server_is_told_that_it_goes() {
+fn fault_of_the_client_sends_it_the_code_and_the_server_1001() {
     let relay = Relay::start();
     for (fault, code) in client_faults() {
         let (mut client, mut upstream) = relay.pair();
@@ -78,7 +78,7 @@ fn a_client_that_breaks_a_rule_is_told_which_and_the_server_is_told_that_it_goes
         assert_eq!(upstream.frame().unwrap().payload, b"before");
         upstream.expect_close(CloseCode::GOING_AWAY);
         upstream.expect_end();
-        // The server says what it had to say, then answers; the client gets the one and its own Close frame.
+        // The server sends a message and answers. The client gets the message and the Close frame for its fault.
         upstream.send(Text, true, b"an answer");
         upstream.send(Close, true, b"\x03\xe9");
         drop(upstream);
@@ -91,11 +91,11 @@ fn a_client_that_breaks_a_rule_is_told_which_and_the_server_is_told_that_it_goes
 }
 
 #[test]
-fn a_server_that_breaks_a_rule_is_told_which_and_the_client_gets_a_bad_gateway() {
+fn fault_of_the_server_sends_it_the_code_and_the_client_1014() {
     let relay = Relay::start();
     let rows: [(&[u8], CloseCode); 3] = [
         (b"\x81\x81\0\0\0\0a", CloseCode::PROTOCOL_ERROR), // masked
-        (b"\x83\x00", CloseCode::PROTOCOL_ERROR),          // an opcode that there is not
+        (b"\x83\x00", CloseCode::PROTOCOL_ERROR),          // unknown opcode
         (b"\x81\x01\xff", CloseCode::INVALID_DATA),
     ];
     for (fault, code) in rows {
@@ -112,10 +112,9 @@ fn a_server_that_breaks_a_rule_is_told_which_and_the_client_gets_a_bad_gateway()
     }
 }
 
-/// In the middle of a frame there is no place for a Close frame: the stream ends, and its reader knows that it was not
-/// all. The one at fault is told all the same.
+/// No Close frame can be sent inside a frame, so the server's stream just ends. The client still gets its Close frame.
 #[test]
-fn a_fault_in_the_middle_of_a_frame() {
+fn fault_inside_a_frame_ends_the_receivers_stream() {
     let relay = Relay::start();
     let (mut client, mut upstream) = relay.pair();
     client.write(&header(Text, true, Some(KEY), 100));
@@ -130,9 +129,9 @@ fn a_fault_in_the_middle_of_a_frame() {
     relay.wait_for_end();
 }
 
-/// The Close frame for a fault waits for the end of the frame that is going the other way.
+/// The Close frame for a fault waits for the end of the frame that is being sent to the faulty peer.
 #[test]
-fn a_fault_while_a_frame_comes_the_other_way() {
+fn close_frame_for_a_fault_waits_for_the_end_of_a_frame() {
     let relay = Relay::start();
     let (mut client, mut upstream) = relay.pair();
     let frame = upstream.encode(Binary, true, &[7; 1000]);
@@ -152,9 +151,9 @@ fn a_fault_while_a_frame_comes_the_other_way() {
     relay.wait_for_end();
 }
 
-/// One that is gone: by the end of its stream, or by a reset, which is what unread bytes make of it.
+/// A peer goes by the end of its stream, or by a reset (a socket that is closed with unread bytes).
 #[test]
-fn when_one_end_vanishes_the_other_is_told() {
+fn loss_of_one_end_sends_1001_or_1014_to_the_other() {
     let relay = Relay::start();
     for reset in [false, true] {
         for client_first in [true, false] {
@@ -178,7 +177,7 @@ fn when_one_end_vanishes_the_other_is_told() {
 }
 
 #[test]
-fn one_that_vanishes_in_the_middle_of_a_frame_ends_the_other_there() {
+fn loss_of_one_end_inside_a_frame_ends_the_other_stream() {
     let relay = Relay::start();
     let (mut client, mut upstream) = relay.pair();
     upstream.write(b"\x82\x7e\xff\xffabc");
@@ -189,9 +188,9 @@ fn one_that_vanishes_in_the_middle_of_a_frame_ends_the_other_there() {
     relay.wait_for_end();
 }
 
-/// Neither of them ends its stream: the pair ends all the same, after its patience.
+/// Neither peer ends its stream. The pair ends at its deadline.
 #[test]
-fn peers_that_never_hang_up_do_not_keep_the_pair() {
+fn pair_ends_although_the_peers_keep_their_streams_open() {
     let relay = Relay::start();
     let (mut client, mut upstream) = relay.pair();
     client.send(Close, true, b"\x03\xe8");
@@ -203,10 +202,9 @@ fn peers_that_never_hang_up_do_not_keep_the_pair() {
     relay.wait_for_end();
 }
 
-/// Nothing stays behind in the process.
 #[cfg(target_os = "linux")]
 #[test]
-fn ended_pairs_leave_neither_threads_nor_sockets() {
+fn ended_pairs_leave_no_threads_and_no_sockets() {
     use crate::example_server::eventually;
 
     let relay = Relay::start();
@@ -216,7 +214,7 @@ fn ended_pairs_leave_neither_threads_nor_sockets() {
     let (threads, sockets) = counts();
     let pairs: Vec<_> = (0..20).map(|_| relay.pair()).collect();
     let during = (threads + 40, sockets + 40);
-    eventually("two of either for each pair", || (counts() == during).then_some(()));
+    eventually("two threads and two sockets for each pair", || (counts() == during).then_some(()));
     for (i, (client, upstream)) in pairs.into_iter().enumerate() {
         if i % 2 == 0 {
             drop(client);

@@ -1,4 +1,4 @@
-//! The relay example as a process, between peers that look at every frame.
+//! The relay example as a process, between peers that check every frame.
 
 #![cfg(feature = "std")]
 #![allow(
@@ -6,7 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "a test that meets what it did not expect is to end there"
+    reason = "this is how a test fails"
 )]
 
 mod ending;

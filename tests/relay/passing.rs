@@ -1,4 +1,4 @@
-//! What goes through, and in which form.
+//! Frames are passed on unchanged.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use crate::example_server::Server;
 use crate::peers::{Frame, KEY, Peer, Relay, header};
 
 #[test]
-fn messages_of_every_length_come_back() {
+fn messages_of_every_length_are_echoed() {
     let echo = Server::start("echo", &["--plain"]);
     let relay = Server::start("relay", &["--upstream", &echo.address]);
     let mut socket = blocking::connect(&relay.url("/")).unwrap();
@@ -23,7 +23,7 @@ fn messages_of_every_length_come_back() {
         socket.send(message).unwrap();
         assert!(socket.read().unwrap().unwrap() == *message, "a message of {} bytes", message.len());
     }
-    // Many in one read, and many reads.
+    // Many messages, several per read.
     let many: Vec<_> = (0..5000_u32).map(|i| Message::from(i.to_string())).collect();
     for message in &many {
         socket.feed(message).unwrap();
@@ -33,10 +33,10 @@ fn messages_of_every_length_come_back() {
     }
 }
 
-/// "An intermediary MUST NOT change the fragmentation of a message if any reserved bit values are used …": this one never
-/// does. Control frames stand where they stood, and nobody answers them.
+/// "An intermediary MUST NOT change the fragmentation of a message if any reserved bit values are used …": the relay
+/// never changes it. Control frames stay at their place, and the relay does not answer them.
 #[test]
-fn section_5_4_every_frame_goes_through_as_it_is() {
+fn section_5_4_frames_are_passed_on_unchanged() {
     let relay = Relay::start();
     let (mut client, mut upstream) = relay.pair();
     let frames: [(_, _, &[u8]); 11] = [
@@ -69,7 +69,7 @@ fn section_5_4_every_frame_goes_through_as_it_is() {
 
 type Plain<'a> = (sansocket::frame::Opcode, bool, &'a [u8]);
 
-/// Sends the frames, all at once, and finds them at the other end. Gives the keys that they were masked with there.
+/// Sends the frames in one write, and checks them at the other end. Gives their masking keys there.
 fn relayed(from: &mut Peer, to: &mut Peer, frames: &[Plain<'_>]) -> Vec<Option<MaskKey>> {
     let bytes: Vec<u8> =
         frames.iter().flat_map(|(opcode, fin, payload)| from.encode(*opcode, *fin, payload)).collect();
@@ -84,7 +84,7 @@ fn relayed(from: &mut Peer, to: &mut Peer, frames: &[Plain<'_>]) -> Vec<Option<M
 }
 
 #[test]
-fn a_frame_goes_on_before_it_is_whole() {
+fn parts_of_a_frame_are_passed_on_as_they_arrive() {
     let relay = Relay::start();
     let (mut client, mut upstream) = relay.pair();
     passes_in_parts(&mut client, &mut upstream, Some(KEY));
@@ -107,9 +107,9 @@ fn passes_in_parts(from: &mut Peer, to: &mut Peer, mask: Option<MaskKey>) {
     }
 }
 
-/// A frame before it, written along with its first bytes, tells when these have been looked at.
+/// Each frame is cut in two. The Ping before its first part shows when the relay has read that part.
 #[test]
-fn frames_that_arrive_in_two_parts() {
+fn frames_that_arrive_in_two_parts_are_passed_on() {
     let relay = Relay::start();
     let (mut client, mut upstream) = relay.pair();
     for (opcode, payload) in [(Text, "世界".as_bytes()), (Ping, b"?"), (Binary, &[5; 200]), (Pong, &[6; 125])]
@@ -128,9 +128,8 @@ fn frames_that_arrive_in_two_parts() {
     }
 }
 
-/// What a client sends before it has been answered is not lost either.
 #[test]
-fn frames_right_behind_the_request() {
+fn frames_right_behind_the_request_are_passed_on() {
     let echo = Server::start("echo", &["--plain"]);
     let relay = Server::start("relay", &["--upstream", &echo.address]);
     let mut stream = TcpStream::connect(&relay.address).unwrap();

@@ -1,4 +1,4 @@
-//! A relay with a peer at either end, both of them in the hands of the test.
+//! A relay between two peers that the test controls.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,10 +10,11 @@ use sansocket::{CloseCode, CloseFrame, Role};
 
 use crate::example_server::{PATIENCE, Server};
 
-pub(crate) const UNLIMITED: Limits =
-    Limits { max_frame_len: u64::MAX, max_message_len: u64::MAX, max_fragments: u32::MAX };
+pub(crate) fn unlimited() -> Limits {
+    Limits::default().max_frame_len(u64::MAX).max_message_len(u64::MAX).max_fragments(u32::MAX)
+}
 
-/// What the peer at the client's end masks with.
+/// The masking key of the client.
 pub(crate) const KEY: MaskKey = MaskKey([0x11, 0x22, 0x33, 0x44]);
 
 pub(crate) struct Relay {
@@ -22,14 +23,14 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// A relay before a server that the test is.
+    /// A relay in front of a server that the test plays.
     pub(crate) fn start() -> Self {
         let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = upstream.local_addr().unwrap().to_string();
         Self { server: Server::start("relay", &["--upstream", &address]), upstream }
     }
 
-    /// The two sockets that it connects, whatever they are used for.
+    /// The two ends of a pair as connections, client first.
     pub(crate) fn sockets(&self) -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
         let upstream = &self.upstream;
         thread::scope(|scope| {
@@ -38,13 +39,13 @@ impl Relay {
         })
     }
 
-    /// The two ends of a pair, client first.
+    /// The two ends of a pair as frames, client first.
     pub(crate) fn pair(&self) -> (Peer, Peer) {
         let (client, upstream) = self.sockets();
         (Peer::new(client, Role::Client), Peer::new(upstream, Role::Server))
     }
 
-    /// The pair has ended, both of its threads and both of its sockets.
+    /// Waits until both threads of the pair have ended.
     pub(crate) fn wait_for_end(&self) {
         let line = self.server.line();
         assert!(line.ends_with(" ended"), "{line}");
@@ -70,12 +71,12 @@ pub(crate) struct Frame {
 
 impl Peer {
     fn new(socket: WebSocket<TcpStream>, role: Role) -> Self {
-        let (stream, _, input) = socket.into_parts();
+        let (stream, connection) = socket.into_parts();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { stream, role, decoder: Decoder::new(role, UNLIMITED), unread: input.unread().to_vec() }
+        Self { stream, role, decoder: Decoder::new(role, unlimited()), unread: connection.unread().to_vec() }
     }
 
-    /// The bytes of a frame from here.
+    /// A frame of this end as bytes.
     pub(crate) fn encode(&self, opcode: Opcode, fin: bool, payload: &[u8]) -> Vec<u8> {
         let mask = (self.role == Role::Client).then_some(KEY);
         let mut frame = header(opcode, fin, mask, payload.len() as u64);
@@ -121,7 +122,7 @@ impl Peer {
         }
     }
 
-    /// The next frame, whole. `None` at the end of the stream, in the middle of a frame, too.
+    /// The next whole frame. `None` if the stream ends before that.
     pub(crate) fn frame(&mut self) -> Option<Frame> {
         let mut whole = Vec::new();
         loop {
@@ -134,7 +135,7 @@ impl Peer {
         }
     }
 
-    /// The next frame is a Close frame, with this code.
+    /// Checks that the next frame is a Close frame with this code.
     pub(crate) fn expect_close(&mut self, code: CloseCode) {
         let frame = self.frame().expect("a Close frame");
         let close = CloseFrame::decode(&frame.payload).unwrap().map(|close| close.code);
@@ -148,6 +149,6 @@ impl Peer {
 
 pub(crate) fn header(opcode: Opcode, fin: bool, mask: Option<MaskKey>, payload_len: u64) -> Vec<u8> {
     let mut bytes = [0; FrameHeader::MAX_LEN];
-    let len = FrameHeader { fin, rsv1: false, opcode, mask, payload_len }.encode(&mut bytes);
+    let len = FrameHeader::new(opcode, payload_len).fin(fin).mask(mask).encode(&mut bytes);
     bytes[..len].to_vec()
 }

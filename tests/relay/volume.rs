@@ -1,4 +1,4 @@
-//! More than memory should hold.
+//! Messages that are larger than the relay's memory.
 //!
 //! ```text
 //! cargo build --release --example relay
@@ -17,19 +17,19 @@ use sansocket::frame::Opcode::{Binary, Continuation};
 use sansocket::frame::{Decoder, MaskKey};
 
 use crate::example_server::Server;
-use crate::peers::{Peer, Relay, UNLIMITED, header};
+use crate::peers::{Peer, Relay, header, unlimited};
 
-/// The most that the process may ever have used.
+/// The limit for the peak memory of the process, in bytes.
 const MEMORY: u64 = 16 << 20;
 
-/// What the payloads repeat. Its length has no factor in common with those of buffers.
+/// The payloads repeat this. Its length has no factor in common with the lengths of buffers.
 static PATTERN: LazyLock<Vec<u8>> =
     LazyLock::new(|| (0..64_007_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect());
 
-/// Masks nothing, so that the sender has less to do.
+/// Masking with zeros saves the sender the work.
 const NO_MASK: MaskKey = MaskKey([0; 4]);
 
-/// Sends a message in so many frames of so many bytes, and counts what the system has taken.
+/// Sends a message in `frames` frames of `len` bytes each. `taken` counts the bytes that the socket has taken.
 fn send(mut stream: &TcpStream, mask: Option<MaskKey>, frames: u64, len: u64, taken: &AtomicU64) {
     let mut tail: &[u8] = &[];
     for i in 0..frames {
@@ -54,9 +54,9 @@ fn send(mut stream: &TcpStream, mask: Option<MaskKey>, frames: u64, len: u64, ta
     }
 }
 
-/// Receives that message, and compares it.
+/// Receives the message of [`send`], and compares it.
 fn receive(mut stream: &TcpStream, role: Role, frames: u64, len: u64) {
-    let mut decoder = Decoder::new(role, UNLIMITED);
+    let mut decoder = Decoder::new(role, unlimited());
     let mut buffer = vec![0; 256 << 10];
     let mut held = 0;
     let (mut frame, mut total) = (0, 0);
@@ -85,7 +85,7 @@ fn receive(mut stream: &TcpStream, role: Role, frames: u64, len: u64) {
     assert_eq!((frame, total), (frames, frames * len));
 }
 
-/// Passes the message on in both directions at once.
+/// Sends the message in both directions at once.
 fn both_ways(relay: &Relay, frames: u64, len: u64) {
     let (client, upstream) = relay.pair();
     let began = Instant::now();
@@ -104,7 +104,7 @@ fn both_ways(relay: &Relay, frames: u64, len: u64) {
     );
 }
 
-/// The most memory that the relay has used, where the system says so; checked.
+/// Checks the peak memory of the relay, if the system reports it, and describes it.
 fn peak(server: &Server) -> String {
     let Some(peak) = server.peak_memory() else { return String::new() };
     assert!(peak < MEMORY, "{peak} bytes");
@@ -112,7 +112,7 @@ fn peak(server: &Server) -> String {
 }
 
 #[test]
-fn megabytes_in_one_frame_and_in_many() {
+fn megabytes_in_one_frame_and_in_many_are_passed_on() {
     let relay = Relay::start();
     both_ways(&relay, 1, 24 << 20);
     both_ways(&relay, 3 << 10, 1 << 10);
@@ -120,19 +120,19 @@ fn megabytes_in_one_frame_and_in_many() {
 
 #[test]
 #[ignore = "moves four gigabytes"]
-fn a_gigabyte_in_one_frame() {
+fn gigabyte_in_one_frame_is_passed_on() {
     both_ways(&Relay::start(), 1, 1 << 30);
 }
 
 #[test]
 #[ignore = "moves four gigabytes"]
-fn a_gigabyte_in_a_million_fragments() {
+fn gigabyte_in_a_million_fragments_is_passed_on() {
     both_ways(&Relay::start(), 1 << 20, 1 << 10);
 }
 
-/// A peer that does not read: the relay stops reading at the other end, and forgets nothing.
+/// One peer does not read, so the relay stops reading from the other. Nothing is lost.
 #[test]
-fn a_stalled_reader_stops_the_sender() {
+fn stalled_reader_stops_the_sender() {
     const LEN: u64 = 64 << 20;
     for client_sends in [true, false] {
         let relay = Relay::start();
@@ -146,7 +146,7 @@ fn a_stalled_reader_stops_the_sender() {
         thread::scope(|scope| {
             scope.spawn(|| send(&from.stream, mask, 1, LEN, &taken));
             let stopped = until_it_stops(&taken);
-            println!("{} KiB were taken while nobody read{}", stopped >> 10, peak(&relay.server));
+            println!("{} KiB were taken before the receiver read{}", stopped >> 10, peak(&relay.server));
             assert!(stopped < LEN / 2, "{stopped} bytes were taken");
             receive(&to.stream, role, 1, LEN);
         });
@@ -154,8 +154,7 @@ fn a_stalled_reader_stops_the_sender() {
     }
 }
 
-/// The count when it has not changed for a while: at the end at the latest. Of a machine so slow that it was going to
-/// change, it is too low, which no test here takes amiss.
+/// The count once it has not changed for 300 ms. On a slow machine it may be too low, which does not fail the test.
 fn until_it_stops(count: &AtomicU64) -> u64 {
     let mut before = 0;
     loop {

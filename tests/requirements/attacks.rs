@@ -17,7 +17,7 @@ fn is_id(id: &str) -> bool {
     })
 }
 
-/// The ids of a list and what they stand for, in the list's order.
+/// The ids of a list and their attacks, in the order of the list.
 pub(crate) fn list(text: &str) -> Result<Vec<(String, String)>, String> {
     let mut attacks: Vec<(String, String)> = Vec::new();
     for cells in all_rows(text).filter(|cells| cells[0] != "id") {
@@ -26,14 +26,14 @@ pub(crate) fn list(text: &str) -> Result<Vec<(String, String)>, String> {
             return Err(format!("not an attack: {cells:?}"));
         }
         if attacks.iter().any(|(known, _)| known == id) {
-            return Err(format!("{id} is there twice"));
+            return Err(format!("{id} is in the list twice"));
         }
         attacks.push((id.into(), attack.into()));
     }
     Ok(attacks)
 }
 
-/// Where each attack is tried.
+/// The places of the tests of each attack.
 pub(crate) fn places(tags: &[Tag]) -> BTreeMap<&str, Vec<&str>> {
     let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for tag in tags {
@@ -44,7 +44,7 @@ pub(crate) fn places(tags: &[Tag]) -> BTreeMap<&str, Vec<&str>> {
     places
 }
 
-/// Attacks that nobody tries, and tags that name none.
+/// Attacks without a test, and tags without an attack.
 pub(crate) fn faults(attacks: &[(String, String)], tags: &[Tag]) -> Vec<String> {
     let places = places(tags);
     let untried = attacks.iter().filter(|(id, _)| !places.contains_key(id.as_str()));
@@ -56,7 +56,7 @@ pub(crate) fn faults(attacks: &[(String, String)], tags: &[Tag]) -> Vec<String> 
 }
 
 #[test]
-fn an_attack_without_a_test_and_a_tag_without_an_attack_are_found_out() {
+fn attack_without_a_test_and_tag_without_an_attack_are_reported() {
     let row = |id: &str| format!("| {id} | a | b | c |\n");
     let head = "| id | attack | who | what |\n|---|---|---|---|\n";
     let attacks = list(&[head, &row("io-1"), &row("utf8-2")].concat()).unwrap();

@@ -1,4 +1,4 @@
-//! The checklists and the exceptions, out of the tables in their documents.
+//! Reads the checklists and the exceptions from the tables in their documents.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ const KINDS: [&str; 5] = [
 ];
 const WHO: [&str; 5] = ["client", "server", "both", "intermediary", "spec"];
 
-/// What an RFC says, and to whom.
+/// A requirement of an RFC, and whom it binds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Requirement {
     /// `6455-5.5.1-b`: the RFC, the section, a letter or two.
@@ -30,7 +30,7 @@ impl Requirement {
         self.id.rsplit_once('-').map_or("", |(section, _)| section)
     }
 
-    /// Whether a client or a server breaks it by not doing as it says.
+    /// Whether it is a MUST or MUST NOT for a client or a server.
     pub(crate) fn is_rule(&self) -> bool {
         self.level.starts_with("MUST") && self.binds_endpoint()
     }
@@ -66,7 +66,7 @@ impl FromStr for Checklist {
                 return Err(format!("not a requirement: {cells:?}"));
             }
             if !ids.insert(id) {
-                return Err(format!("{id} is there twice"));
+                return Err(format!("{id} is in the list twice"));
             }
             requirements.push(Requirement { id: id.into(), level: keyword.into(), who: who.into() });
         }
@@ -74,7 +74,7 @@ impl FromStr for Checklist {
     }
 }
 
-/// What has no test: an id, or a whole section.
+/// A requirement without a test: an id, or a whole section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exception {
     pub(crate) what: String,
@@ -102,7 +102,7 @@ pub(crate) fn exceptions(text: &str) -> Result<Vec<Exception>, String> {
     Ok(exceptions)
 }
 
-/// The cells of the rows whose first one begins with a number; the others are headings.
+/// The cells of the rows whose first cell begins with a number. Other rows are headings.
 fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     all_rows(text).filter(|cells| cells[0].starts_with(|first: char| first.is_ascii_digit()))
 }
@@ -125,7 +125,7 @@ pub(crate) fn is_id(id: &str) -> bool {
 }
 
 #[test]
-fn a_checklist_is_read() {
+fn valid_checklist_is_read() {
     let text = "| id | level | who | requirement |\n|---|---|---|---|\n\
         | 1-2.3-a | MUST(i) | both | Do |\n| 1-2.3-ab | MUST NOT | spec | Not |\n| 1-4-a | MAY | server | May |\n";
     let Checklist(read) = text.parse().unwrap();
@@ -140,7 +140,7 @@ fn a_checklist_is_read() {
 }
 
 #[test]
-fn a_checklist_that_is_wrong_is_not_read() {
+fn invalid_checklist_is_refused() {
     let rows = [
         "| 1-2-a | MUST | both |",
         "| 1-2-a | MUST | both | |",
@@ -157,7 +157,7 @@ fn a_checklist_that_is_wrong_is_not_read() {
 }
 
 #[test]
-fn exceptions_have_reasons() {
+fn exception_without_a_reason_is_refused() {
     let one = Exception { what: "1-2-a".into() };
     assert_eq!(exceptions("| 1-2-a | browser only | no page here |"), Ok(vec![one]));
     for row in [

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::checklist::{Checklist, Exception, Requirement};
 use crate::tags::Tag;
 
-/// What does not fit together, a line each.
+/// One line for each contradiction between the three.
 pub(crate) fn faults(checklist: &Checklist, exceptions: &[Exception], tags: &[Tag]) -> Vec<String> {
     let mut faults = Vec::new();
     for tag in tags {
@@ -16,7 +16,7 @@ pub(crate) fn faults(checklist: &Checklist, exceptions: &[Exception], tags: &[Ta
     }
     for Exception { what } in exceptions {
         if !checklist.has(what) && !checklist.has_section(what) {
-            faults.push(format!("there is nothing to except at {what}"));
+            faults.push(format!("there is no requirement {what} to except"));
         }
     }
     for requirement in &checklist.0 {
@@ -34,7 +34,7 @@ pub(crate) fn faults(checklist: &Checklist, exceptions: &[Exception], tags: &[Ta
     faults
 }
 
-/// How many there are, how many a test names, how many are excepted.
+/// The number of requirements, of those with a test, and of those excepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) all: usize,
@@ -59,7 +59,7 @@ impl<'a> Coverage<'a> {
         Self { requirements: binding.map(count).collect() }
     }
 
-    /// Every MUST and MUST NOT of an RFC.
+    /// All MUST and MUST NOT of an RFC.
     pub(crate) fn rules(&self, rfc: &str) -> Count {
         self.sum(|requirement| requirement.id.split('-').next() == Some(rfc) && requirement.is_rule())
     }
@@ -117,7 +117,7 @@ impl fmt::Display for Coverage<'_> {
 const ROWS: &str = "| 1-1-a | MUST | both | Do |\n| 1-1-b | MUST NOT | client | Not |\n\
     | 1-1-c | MUST | intermediary | Do |\n| 1-2-a | SHOULD | server | Should |\n| 1-3-a | MUST | both | Do |\n";
 
-/// What is wrong with these exceptions and these tags.
+/// The faults of these exceptions and these tags.
 #[cfg(test)]
 fn check(exceptions: &[&str], ids: &[&str]) -> Vec<String> {
     let exceptions: Vec<_> = exceptions.iter().map(|what| Exception { what: (*what).into() }).collect();
@@ -126,18 +126,18 @@ fn check(exceptions: &[&str], ids: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn what_is_tested_or_excepted_is_well() {
+fn requirement_with_a_test_or_an_exception_has_no_fault() {
     assert_eq!(check(&[], &["1-1-a", "1-1-b", "1-3-a"]), [""; 0]);
     assert_eq!(check(&["1-1-b", "1-3"], &["1-1-a", "1-2-a"]), [""; 0]);
 }
 
 #[test]
-fn what_does_not_fit_together_is_found_out() {
+fn contradictions_are_reported() {
     let missing = "1-1-b (MUST NOT) has neither a test nor an exception";
     assert_eq!(check(&[], &["1-1-a", "1-3-a"]), [missing]);
     assert_eq!(check(&["1-3"], &["1-1-a"]), [missing]);
     assert_eq!(check(&["1-1"], &["1-3-a", "1-4-a"]), ["x.rs:1: there is no requirement 1-4-a"]);
-    assert_eq!(check(&["1-1", "1-4"], &["1-3-a"]), ["there is nothing to except at 1-4"]);
+    assert_eq!(check(&["1-1", "1-4"], &["1-3-a"]), ["there is no requirement 1-4 to except"]);
     let twice = "1-1-a is excepted, and tested at x.rs:1";
     assert_eq!(check(&["1-1"], &["1-1-a", "1-3-a"]), [twice]);
     assert_eq!(check(&["1-1-a", "1-1-b"], &["1-1-a", "1-3-a"]), [twice]);

@@ -1,8 +1,8 @@
-//! The comments that say which requirements a test proves, and which attacks it tries.
+//! Reads the comments that name the requirements a test proves, and the attacks it tries.
 
 use crate::checklist::is_id;
 
-/// A comment, and where it stands.
+/// A comment and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tag {
     /// `tests/protocol/frames.rs:67`.
@@ -10,7 +10,7 @@ pub(crate) struct Tag {
     pub(crate) ids: Vec<String>,
 }
 
-/// What a comment begins with, and what stands behind that.
+/// The start of a comment, and the form of its ids.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
     pub(crate) mark: &'static str,
@@ -20,8 +20,7 @@ pub(crate) struct Kind {
 /// `// req: 6455-5.1-b`.
 pub(crate) const REQUIREMENT: Kind = Kind { mark: "// req:", is_id };
 
-/// The tags of that kind in a source. One that does not stand above a test, or a row of a test's table, is an error, as is one above a
-/// test that is not run.
+/// The tags of that kind in a source. A tag must be above a test that runs, or above a row of a test's table.
 pub(crate) fn tags(kind: Kind, file: &str, source: &str) -> Result<Vec<Tag>, String> {
     let lines: Vec<_> = source.lines().map(str::trim).collect();
     let mut tags = Vec::new();
@@ -30,7 +29,7 @@ pub(crate) fn tags(kind: Kind, file: &str, source: &str) -> Result<Vec<Tag>, Str
         let place = format!("{file}:{}", at + 1);
         let ids: Vec<_> = list.split(',').map(|id| id.trim().to_string()).collect();
         if let Some(id) = ids.iter().find(|id| !(kind.is_id)(id)) {
-            return Err(format!("{place}: {id:?} is no id"));
+            return Err(format!("{place}: {id:?} is not an id"));
         }
         check_place(&lines, at).map_err(|fault| format!("{place}: {fault}"))?;
         tags.push(Tag { place, ids });
@@ -46,7 +45,7 @@ fn check_place(lines: &[&str], tag: usize) -> Result<(), String> {
     let attributes: Vec<&str> = above.chain(below).filter(attribute).copied().collect();
     let target = lines[tag..].iter().find(|line| !passed(line)).copied().unwrap_or_default();
     if attributes.iter().any(|attribute| attribute.starts_with("#[ignore")) {
-        return Err("a test that is not run proves nothing".into());
+        return Err("an ignored test proves nothing".into());
     }
     let is_test = attributes.iter().any(|one| *one == "#[test]" || one.starts_with("#[tokio::test"));
     match function(target) {
@@ -64,7 +63,7 @@ fn function(line: &str) -> Option<&str> {
     rest.split(['(', '<']).next()
 }
 
-/// Whether `over_each!`, in the tests of the async shells, makes tests of it.
+/// Whether `over_each!`, in the tests of the async shells, turns it into tests.
 fn is_listed(lines: &[&str], name: &str) -> bool {
     let list = lines.iter().skip_while(|line| !line.starts_with("over_each!")).skip(1);
     list.take_while(|line| **line != "}").any(|line| line.split(',').any(|listed| listed.trim() == name))
@@ -76,7 +75,7 @@ fn ids(source: &str) -> Option<Vec<String>> {
 }
 
 #[test]
-fn a_tag_stands_above_a_test_or_a_row() {
+fn tag_above_a_test_or_a_row_is_read() {
     for below in [
         "#[test]\nfn x() {",
         "#[cfg(unix)]\n#[test]\n    fn x() {",
@@ -98,7 +97,7 @@ fn a_tag_stands_above_a_test_or_a_row() {
 }
 
 #[test]
-fn a_tag_that_stands_elsewhere_is_found_out() {
+fn tag_in_another_place_is_refused() {
     for source in [
         "// req: 1-2-a\nfn not_a_test() {",
         "#[test]\nfn x() {\n    // req: 1-2-a\n    let row = 1;\n}",

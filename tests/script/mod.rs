@@ -1,7 +1,7 @@
-//! A stream that plays a script, and a recorded session for it: for the blocking shell and the async ones alike.
+//! A stream that follows a script, and a recorded session for it. The tests of all shells use it.
 
-// Each shell's tests use what they need of it.
 #![allow(dead_code, reason = "shared by several test binaries")]
+#![allow(clippy::panic, reason = "a script may say so")]
 
 pub(crate) mod wire;
 
@@ -12,26 +12,28 @@ use std::rc::Rc;
 
 use sansocket::Message;
 
-/// What a read or a write comes to.
+/// The result of one read or write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
-    /// So many bytes, at most.
+    /// At most this many bytes.
     Bytes(usize),
-    /// An error; for a stream that is polled, `WouldBlock` is `Pending`, and woken at once.
+    /// An error. A polled stream returns `Pending` for `WouldBlock` and wakes the task at once.
     Error(ErrorKind),
-    /// The stream claims a byte more than there was room for.
+    /// The stream claims more bytes than it was given, or than there was room for.
     Lie,
+    Panic,
 }
 
-/// Steps in turn, whole reads and writes when there are none left.
+/// Follows its steps in order. When no steps are left, it reads and writes as much as it can.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     pub(crate) incoming: VecDeque<u8>,
     pub(crate) reads: VecDeque<Step>,
     pub(crate) writes: VecDeque<Step>,
-    /// Errors of flushes, until there are none left.
+    /// One error for each of the next flushes.
     pub(crate) flushes: VecDeque<ErrorKind>,
     pub(crate) written: Vec<u8>,
+    pub(crate) read_calls: usize,
     pub(crate) write_calls: usize,
 }
 
@@ -43,11 +45,13 @@ impl Script {
 
 impl Read for Script {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.read_calls += 1;
         match self.reads.pop_front() {
             None => self.incoming.read(to),
             Some(Step::Bytes(n)) => (&mut self.incoming).take(n as u64).read(to),
             Some(Step::Error(kind)) => Err(kind.into()),
             Some(Step::Lie) => Ok(to.len() + 1),
+            Some(Step::Panic) => panic!("as the script says"),
         }
     }
 }
@@ -64,7 +68,8 @@ impl Write for Script {
             None => usize::MAX,
             Some(Step::Bytes(n)) => n,
             Some(Step::Error(kind)) => return Err(kind.into()),
-            Some(Step::Lie) => return Ok(usize::MAX),
+            Some(Step::Lie) => return Ok(all.count() + 1),
+            Some(Step::Panic) => panic!("as the script says"),
         };
         let before = self.written.len();
         self.written.extend(all.take(n));
@@ -76,7 +81,7 @@ impl Write for Script {
     }
 }
 
-/// A script in the hands of a connection and of the test that looks at it afterwards.
+/// A script that a connection and a test share. The test reads what was written after the connection is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared(Rc<RefCell<Script>>);
 
@@ -117,7 +122,7 @@ pub(crate) const REQUEST: &[u8] =
 pub(crate) const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-/// Requests that are refused, and with which status. Something that could be another request lies in the body of some.
+/// Requests that a server refuses, each with the status of the response. Some bodies look like another request.
 pub(crate) const REFUSED: [(&[u8], u16); 6] = [
     (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 426),
     (b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 426),
@@ -131,19 +136,24 @@ pub(crate) const REFUSED: [(&[u8], u16); 6] = [
     (b"\x16\x03\x01\x00\xff\r\n\r\n", 400),
 ];
 
-/// A fragmented message around a Ping, a whole message, the closing handshake; then what comes back.
+/// A client sends a text message in two fragments with a Ping between them, a binary message, and a Close frame.
 pub(crate) const FRAMES: &[u8] =
     b"\x01\x83\0\0\0\0Hel\x89\x81\0\0\0\0?\x80\x82\0\0\0\0lo\x82\x82\0\0\0\0\x01\x02\x88\x82\0\0\0\0\x03\xe8";
+
+/// What an echo server sends back for [`FRAMES`].
 pub(crate) const ANSWERS: &[u8] = b"\x8a\x01?\x81\x05Hello\x82\x02\x01\x02\x88\x02\x03\xe8";
 
+/// What the client sends in the whole session.
 pub(crate) fn session() -> Vec<u8> {
     [REQUEST, FRAMES].concat()
 }
 
+/// What an echo server sends in the whole session.
 pub(crate) fn expected() -> Vec<u8> {
     [RESPONSE, ANSWERS].concat()
 }
 
+/// The messages in [`FRAMES`].
 pub(crate) fn messages() -> Vec<Message> {
     vec![Message::from("Hello"), Message::from(vec![1, 2])]
 }

@@ -1,28 +1,32 @@
-//! The script for those who poll.
+//! A scripted stream that is polled.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use super::Script;
+use super::{Script, Step};
 
-/// A script in the hands of a connection and of the test that watches it.
+/// A scripted stream that a connection and a test share.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wire(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) script: Script,
-    /// At the end of the script more may come: reading waits instead of ending.
+    /// At the end of the script a read waits for more bytes. Otherwise it is the end of the stream.
     pub(crate) stays_open: bool,
-    /// What was read begins anew, without end.
+    /// The bytes that arrive again and again, without end.
     pub(crate) repeats: Option<Vec<u8>>,
-    /// Takes nothing: writing waits.
+    /// The stream takes no bytes: a write waits.
     pub(crate) stuck: bool,
+    /// How many bytes the stream takes before a write waits; `None` for no limit.
+    pub(crate) room: Option<usize>,
+    /// A waker that is replaced by another one is woken, as sockets of async-io do it.
+    pub(crate) wakes_replaced: bool,
     pub(crate) shut: bool,
     pub(crate) read_calls: usize,
     pub(crate) reader: Option<Waker>,
-    /// As with a socket, one waker is remembered for writing: that of the last who wanted to.
+    /// As a socket does, the stream remembers one waker for writing: that of the last write that waited.
     pub(crate) writer: Option<Waker>,
 }
 
@@ -31,7 +35,7 @@ impl Wire {
         Self(Arc::new(Mutex::new(State { script, ..State::default() })))
     }
 
-    /// One that stays open behind `incoming`.
+    /// A stream that stays open after `incoming`.
     pub(crate) fn open(incoming: &[u8]) -> Self {
         let wire = Self::new(Script::new(incoming));
         wire.state().stays_open = true;
@@ -46,16 +50,22 @@ impl Wire {
         self.state().script.written.clone()
     }
 
-    /// More has arrived.
+    /// More bytes arrive.
     pub(crate) fn arrive(&self, bytes: &[u8]) {
         self.state().script.incoming.extend(bytes);
         let reader = self.state().reader.take();
         reader.into_iter().for_each(Waker::wake);
     }
 
-    /// Writing goes on.
+    /// The stream takes bytes again.
     pub(crate) fn unstick(&self) {
         self.state().stuck = false;
+        self.wake_writer();
+    }
+
+    /// The peer reads: the stream takes `n` more bytes.
+    pub(crate) fn make_room(&self, n: usize) {
+        *self.state().room.get_or_insert_default() += n;
         self.wake_writer();
     }
 
@@ -71,7 +81,10 @@ impl Wire {
             state.script.incoming.extend(again);
         }
         if state.stays_open && state.script.incoming.is_empty() && state.script.reads.is_empty() {
-            state.reader = Some(cx.waker().clone());
+            let wakes_replaced = state.wakes_replaced;
+            let replaced = remember(&mut state.reader, cx.waker());
+            drop(state);
+            replaced.filter(|_| wakes_replaced).into_iter().for_each(Waker::wake);
             return Poll::Pending;
         }
         pending(cx, state.script.read(to))
@@ -79,11 +92,21 @@ impl Wire {
 
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let mut state = self.state();
-        if state.stuck {
-            state.writer = Some(cx.waker().clone());
+        if state.stuck || state.room == Some(0) {
+            let wakes_replaced = state.wakes_replaced;
+            let replaced = remember(&mut state.writer, cx.waker());
+            drop(state);
+            replaced.filter(|_| wakes_replaced).into_iter().for_each(Waker::wake);
             return Poll::Pending;
         }
-        pending(cx, state.script.write_vectored(from))
+        if let (Some(room), true) = (state.room, state.script.writes.is_empty()) {
+            state.script.writes.push_front(Step::Bytes(room));
+        }
+        let written = state.script.write_vectored(from);
+        if let (Some(room), Ok(n)) = (&mut state.room, &written) {
+            *room = room.saturating_sub(*n);
+        }
+        pending(cx, written)
     }
 
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -96,7 +119,12 @@ impl Wire {
     }
 }
 
-/// `WouldBlock`, as a poll says it; with a wake at once.
+/// Remembers a waker. Gives the one that it replaces, if that wakes another task.
+fn remember(known: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
+    known.replace(waker.clone()).filter(|replaced| !replaced.will_wake(waker))
+}
+
+/// Turns `WouldBlock` into `Pending` and wakes the task at once.
 fn pending<T>(cx: &Context<'_>, result: io::Result<T>) -> Poll<io::Result<T>> {
     match result {
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -116,7 +144,7 @@ mod over_tokio {
     use super::*;
 
     impl AsyncRead for Wire {
-        /// A lie about the length is nothing that a `ReadBuf` could say.
+        /// A `ReadBuf` cannot express [`Step::Lie`] of a read.
         fn poll_read(
             self: Pin<&mut Self>,
             cx: &mut Context<'_>,
@@ -153,8 +181,8 @@ mod over_tokio {
     }
 }
 
-#[cfg(feature = "futures-io")]
-mod over_futures_io {
+#[cfg(feature = "smol")]
+mod over_smol {
     use std::pin::Pin;
 
     use smol::io::{AsyncRead, AsyncWrite};

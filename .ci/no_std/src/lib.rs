@@ -1,14 +1,15 @@
-//! Links the crate without `std`. A panic handler can be defined once in a program: if any dependency brought `std`
-//! along, the one here would be a "duplicate lang item" and this would not compile.
+//! Links the crate without `std`. A program has one panic handler. If a dependency linked `std`, the handler here would
+//! be a "duplicate lang item", and this would not compile.
 
 #![no_std]
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 use core::ptr::null_mut;
+use core::time::Duration;
 
-use sansocket::frame::{MaskKey, MaskKeys};
-use sansocket::{Buffer, Config, Connection};
+use sansocket::frame::{MaskKey, MaskKeySource};
+use sansocket::{Config, Connection};
 
 #[panic_handler]
 fn on_panic(_: &PanicInfo<'_>) -> ! {
@@ -31,17 +32,18 @@ static ALLOCATOR: NoMemory = NoMemory;
 
 struct NoKeys;
 
-impl MaskKeys for NoKeys {
+impl MaskKeySource for NoKeys {
     fn next_key(&mut self) -> MaskKey {
         MaskKey::default()
     }
 }
 
-/// Whatever a device would do with both roles.
+/// Receives, sends and keeps time with both roles, as a device does.
 pub fn use_both_roles(bytes: &[u8]) -> bool {
-    let mut input = Buffer::new();
-    input.extend_from_slice(bytes);
-    let mut client = Connection::client(Config::default(), NoKeys);
-    let mut server = Connection::server(Config::default());
-    client.next_event(&mut input).is_ok() && server.next_event(&mut input).is_ok()
+    let client = Connection::client_with_keys(Config::default(), NoKeys);
+    [client, Connection::server(Config::default())].iter_mut().all(|connection| {
+        connection.receive(bytes);
+        connection.handle_timeout(Duration::ZERO);
+        connection.next_event().is_ok() && connection.send("text").is_ok()
+    })
 }

@@ -1,4 +1,4 @@
-//! What is measured: how long the messages are, on how many connections, how many at a time.
+//! The cells: message length, number of connections, messages in flight.
 
 use std::fmt::{self, Display};
 
@@ -7,19 +7,19 @@ use crate::wire::size;
 const SIZES: [usize; 4] = [16, 1 << 10, 64 << 10, 1 << 20];
 const CONNECTIONS: [usize; 3] = [1, 32, 500];
 
-/// In flight on one connection when pipelined: so many messages, or so many bytes if these are less; two at least.
+/// The most messages and the most bytes in flight on one pipelined connection; at least two messages.
 const PIPELINED: usize = 64;
 const PIPELINED_BYTES: usize = 256 << 10;
 
-/// In flight on all connections together; a cell with more is left out.
+/// The most bytes in flight on all connections. Cells with more are left out.
 const MOST_BYTES: usize = 64 << 20;
 
-/// How many messages are on their way.
+/// How many messages are in flight.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// One on each connection.
+    /// One message on each connection.
     PingPong,
-    /// As many as [`Cell::in_flight`] says, sent together once all of the last ones are back.
+    /// [`Cell::in_flight`] messages, sent together once all echoes of the last batch are back.
     Pipelined,
 }
 
@@ -48,7 +48,7 @@ impl Cell {
         cells.filter(|cell| cell.size * cell.connections * cell.in_flight() <= MOST_BYTES)
     }
 
-    /// Messages on one connection.
+    /// The number of messages in flight on one connection.
     pub fn in_flight(&self) -> usize {
         match self.mode {
             Mode::PingPong => 1,
@@ -56,7 +56,7 @@ impl Cell {
         }
     }
 
-    /// The table that it belongs to.
+    /// The table of the cell.
     pub fn table(&self) -> String {
         let plural = if self.connections == 1 { "" } else { "s" };
         format!("{}, {} connection{plural}", size(self.size), self.connections)

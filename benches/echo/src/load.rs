@@ -10,10 +10,10 @@ use crate::Outcome;
 use crate::running::Running;
 use crate::traffic::{Batch, Traffic};
 
-/// A server that says nothing for so long has lost something.
+/// A server that is silent for this long has lost a message.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much is read at a time.
+/// The length of a read in bytes.
 const READ: usize = 256 << 10;
 
 pub struct Load {
@@ -23,18 +23,18 @@ pub struct Load {
     room: Vec<u8>,
 }
 
-/// What a turn has brought.
+/// The result of a turn.
 #[derive(Default)]
 pub struct Exchanged {
     pub messages: u64,
     pub elapsed: Duration,
-    /// Of each batch, from the first write to the last read.
+    /// The time of each batch, from the first write to the last read.
     pub latencies: Vec<Duration>,
 }
 
 struct Connection {
     stream: TcpStream,
-    /// How many batches there were before, and how much of this one has been sent and come back.
+    /// The number of batches before, and how many bytes of this one have been sent and have come back.
     batch: usize,
     sent: usize,
     received: usize,
@@ -53,7 +53,7 @@ impl Load {
         Ok(Self { poll, events: Events::with_capacity(1024), connections: all, room: vec![0; READ] })
     }
 
-    /// Sends batch after batch on every connection, for so long at least; all of them have come back in the end.
+    /// Sends batches on every connection for at least `duration`. At the end all of them have come back.
     pub fn run(&mut self, traffic: &Traffic, duration: Duration) -> Outcome<Exchanged> {
         let mut exchanged = Exchanged::default();
         let start = Instant::now();
@@ -111,7 +111,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether the batch is back.
+    /// Reads. Returns whether the batch is back.
     fn read(&mut self, traffic: &Traffic, room: &mut [u8]) -> Outcome<bool> {
         let Batch { expected, .. } = traffic.batch(self.batch);
         loop {
@@ -129,7 +129,7 @@ impl Connection {
             if self.received == expected.len() {
                 return Ok(true);
             }
-            // A read that leaves room has emptied the socket.
+            // A read that does not fill the room has emptied the socket.
             if n < room.len() {
                 return Ok(false);
             }

@@ -1,4 +1,4 @@
-//! The cores, the descriptors, and what a process has used of the machine.
+//! Cores, file descriptors, and the CPU time and memory of a process.
 
 use std::fs;
 use std::io;
@@ -9,14 +9,14 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::Outcome;
 
-/// Where the servers run, and where the load comes from.
+/// The core of the servers and that of the load.
 pub struct Cores {
     pub servers: usize,
     pub load: usize,
 }
 
 impl Cores {
-    /// The first and the last of those that this process may use.
+    /// The first and the last core that this process may use.
     pub fn of_this_machine() -> Outcome<Self> {
         let allowed = sched_getaffinity(None)?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
@@ -24,7 +24,7 @@ impl Cores {
         Ok(Self { servers, load: cores.next_back().unwrap_or(servers) })
     }
 
-    /// This thread, and the processes that it starts from now on.
+    /// Moves this thread, and the processes that it starts from now on.
     pub fn move_to(&self, core: usize) -> io::Result<()> {
         let mut only = CpuSet::new();
         only.set(core);
@@ -32,17 +32,17 @@ impl Cores {
     }
 }
 
-/// As many as the system grants; the servers inherit it.
+/// Raises the limit on file descriptors to the maximum. The servers inherit it.
 pub fn raise_descriptors() -> io::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }
 
-/// What a process has used so far, with all the threads that it has.
+/// The CPU time that a process has used so far, with all its threads.
 #[derive(Clone, Copy, Default)]
 pub struct Usage {
     pub cpu: Duration,
-    /// In ticks, a sample of which is in user space.
+    /// In ticks, each a sample of the time in user space.
     pub user_ticks: u64,
     pub system_ticks: u64,
 }
@@ -54,7 +54,7 @@ impl Usage {
             let path = thread?.path();
             usage.cpu += Duration::from_nanos(number(&fs::read_to_string(path.join("schedstat"))?, 0));
             let stat = fs::read_to_string(path.join("stat"))?;
-            // Fields 14 and 15; the second is the name in parentheses, which may have anything in it.
+            // Fields 14 and 15. The second field is the name in parentheses, which may contain any character.
             let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
             usage.user_ticks += number(behind_name, 11);
             usage.system_ticks += number(behind_name, 12);

@@ -1,5 +1,5 @@
-//! Echo servers over loopback: our examples, other crates' documented echo servers, and a loop that only reads and
-//! writes back, which is the least that can be done.
+//! Echo servers over loopback: the examples of this crate, the documented echo servers of other crates, and a loop that
+//! only reads and writes back, which is the least possible work.
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/echo/Cargo.toml
@@ -8,9 +8,9 @@
 //! cargo run --release --manifest-path benches/echo/Cargo.toml -- --idle 5000
 //! ```
 //!
-//! On Linux. It builds our examples (release), starts all servers on one core and loads them from another, one at a time:
-//! they take short turns in random order, so that what disturbs the machine disturbs all alike. Every byte that comes
-//! back is compared with what was sent. The figures are medians over the turns; compare only those of one run.
+//! Linux only. The program builds the examples in release mode, starts all servers on one core and loads them from another
+//! core. The servers take short turns in random order, so that a disturbance of the machine affects all alike. Every byte
+//! that comes back is compared with the bytes sent. The figures are medians over the turns. Compare only figures of one run.
 
 mod cells;
 mod load;
@@ -43,15 +43,15 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 const USAGE: &str = "\
 Options:
   --cells TEXT[;TEXT…]        only cells whose names contain one of these, such as \"16 B, 1 connection\"
-  --servers NAME[,NAME…]      only these, beside raw
-  --server NAME=PROGRAM       one more of our servers; PROGRAM --bind ADDRESS says ws://ADDRESS/ in its first line
-  --examples DIRECTORY        where our examples are already built, such as target/release
-  --quick                     check what everybody sends back, and measure only roughly
-  --idle N                    instead: the memory of N connections on which nothing happens
-  --markdown FILE             write the tables there, too
-  --json FILE                 write the numbers there, for programs
-  --help                      show this
-Or: serve NAME --bind ADDRESS  be one of the servers";
+  --servers NAME[,NAME…]      only these servers, and raw
+  --server NAME=PROGRAM       another server; PROGRAM --bind ADDRESS prints ws://ADDRESS/ in its first line
+  --examples DIRECTORY        the directory of the built examples, such as target/release
+  --quick                     check what every server sends back, and measure roughly
+  --idle N                    measure instead the memory of N idle connections
+  --markdown FILE             also write the tables to FILE
+  --json FILE                 write the numbers to FILE
+  --help                      show this help
+Or: serve NAME --bind ADDRESS  run one of the servers";
 
 struct Options {
     cells: Vec<String>,
@@ -98,7 +98,7 @@ fn main() -> Outcome<()> {
     }
 }
 
-/// Whether somebody wants this to end, with what has been measured so far; the servers end, too.
+/// Set by Ctrl-C: the run ends with the results so far, and the servers end.
 fn stopped() -> Result<Arc<AtomicBool>, ctrlc::Error> {
     let stopped = Arc::new(AtomicBool::new(false));
     let handler = Arc::clone(&stopped);
@@ -110,7 +110,7 @@ fn wanted(name: &str, filters: &[String]) -> bool {
     filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
 }
 
-/// `None`: there is nothing left to do.
+/// `None` if the help was shown.
 fn options(arguments: &mut lexopt::Parser) -> Outcome<Option<Options>> {
     use lexopt::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Whose turn it is, and what the turns have brought.
+//! The turns of the servers, and their results.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,7 +12,7 @@ use crate::running::Running;
 use crate::servers::Protocol;
 use crate::traffic::Traffic;
 
-/// How long it is measured.
+/// How long to measure.
 #[derive(Clone, Copy)]
 pub struct Effort {
     pub rounds: usize,
@@ -28,22 +28,22 @@ impl Effort {
     }
 }
 
-/// With fewer samples a share of them says nothing.
+/// The least number of samples for a meaningful share.
 const ENOUGH_TICKS: u64 = 20;
 
 /// A server in a cell: medians over its turns, in nanoseconds.
 pub struct Figures {
-    /// CPU time of the server for a message; half of the turns are between the outer two.
+    /// CPU time of the server per message: quartiles over the turns.
     pub cpu: [f64; 3],
-    /// The part of it in user space, from 0 to 1; `None` where the samples are too few.
+    /// The share of it in user space, from 0 to 1. `None` if there are too few samples.
     pub user: Option<f64>,
     pub messages_a_second: f64,
-    /// Of a batch: with one message in flight, the time until it is back.
+    /// The time of a batch. With one message in flight, the time until its echo is back.
     pub median_latency: f64,
     pub p99_latency: f64,
 }
 
-/// By server; what went wrong instead, where something did.
+/// By server: the figures, or the failure.
 pub type Row = Vec<Result<Figures, String>>;
 
 #[derive(Default)]
@@ -57,8 +57,8 @@ struct Turns {
     failure: Option<String>,
 }
 
-/// The servers take turns, in another order each round. Each turn has connections of its own, and has all the modes of
-/// the cells, which are those of one table, on them. `None`: it was stopped.
+/// The servers take turns, in a new order each round. Each turn has new connections, and runs all modes of the cells on
+/// them. The cells are those of one table. `None` if the run was stopped.
 pub fn measure(
     cells: &[Cell],
     servers: &[Running],
@@ -130,7 +130,7 @@ impl Turns {
     }
 }
 
-/// What a server has used when it has come to rest: the books of a process that runs are a little behind.
+/// The usage of a server at rest. The numbers of a running process lag behind.
 fn settled(server: &Running) -> Outcome<Usage> {
     thread::sleep(Duration::from_millis(1));
     Ok(server.usage()?)
@@ -146,7 +146,7 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
 }
 
-/// By server: resident memory for each connection on which one message was echoed, in bytes.
+/// By server: resident memory in bytes per connection, after one echoed message on each.
 pub fn idle(servers: &[Running], connections: usize) -> Outcome<Vec<u64>> {
     let cell = Cell { size: 16, connections, mode: Mode::PingPong };
     let mut all = Vec::new();

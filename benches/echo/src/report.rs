@@ -11,7 +11,7 @@ use crate::servers::{FLOOR, Server};
 
 pub struct Report {
     pub cells: Vec<(Cell, Row)>,
-    /// By server, bytes for each connection; empty if that was not asked for.
+    /// Bytes per connection, by server. Empty if not measured.
     pub idle: Vec<u64>,
     servers: Vec<Server>,
     heading: String,
@@ -143,7 +143,7 @@ impl Report {
         Ok(())
     }
 
-    /// What the least that can be done took in the same cell.
+    /// The time of the least possible work in the same cell.
     fn floor(&self, row: &Row) -> Option<f64> {
         let place = self.servers.iter().position(|server| server.name == FLOOR)?;
         row.get(place)?.as_ref().ok().map(|figures| figures.cpu[1])

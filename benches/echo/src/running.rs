@@ -14,10 +14,10 @@ use crate::Outcome;
 use crate::machine::{self, Usage};
 use crate::servers::{Protocol, Server};
 
-/// No server needs so long to start.
+/// The longest time that a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// It ends with this value.
+/// A running server. It ends when this is dropped.
 pub struct Running {
     child: Child,
     address: SocketAddr,
@@ -25,7 +25,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// On a free port, which the server tells in its first line.
+    /// Starts a server on a free port, which it prints in its first line.
     pub fn start(server: &Server) -> Outcome<Self> {
         let mut command = server.command();
         command.args(["--bind", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -38,7 +38,7 @@ impl Running {
             let mut line = String::new();
             stdout.read_line(&mut line)?;
             sender.send(line).ok();
-            // Whatever else it says is not to fill the pipe.
+            // Further output must not fill the pipe.
             io::copy(&mut stdout, &mut io::sink()).map(drop)
         });
         let line = lines.recv_timeout(PATIENCE).unwrap_or_default();
@@ -49,14 +49,14 @@ impl Running {
         Ok(running)
     }
 
-    /// A connection that is open.
+    /// An open connection.
     pub fn connect(&self) -> Outcome<TcpStream> {
         let stream = match self.protocol {
             Protocol::WebSocket => blocking::connect(&format!("ws://{}/", self.address))?.into_parts().0,
             Protocol::Bytes => TcpStream::connect(self.address)?,
         };
         stream.set_nodelay(true)?;
-        // Reset at its end: tens of thousands of ports in TIME_WAIT would make each next connection slower.
+        // Reset at the end: tens of thousands of ports in TIME_WAIT would slow down new connections.
         set_socket_linger(&stream, Some(Duration::ZERO))?;
         stream.set_nonblocking(true)?;
         Ok(stream)

@@ -1,4 +1,4 @@
-//! Which servers there are, and how they are started.
+//! The servers, and how they are started.
 
 use std::collections::HashMap;
 use std::env;
@@ -10,15 +10,15 @@ use serde_json::Value;
 use crate::Outcome;
 use crate::serve;
 
-/// The least that can be done; the ratios are to it.
+/// The server with the least possible work. Ratios are relative to it.
 pub const FLOOR: &str = "raw";
 
-/// Those of the crate itself, with their options.
+/// The examples of this crate, with their options.
 const EXAMPLES: [(&str, &[&str], &str); 4] = [
-    ("embed", &[], "our example: the core in a readiness loop of one thread"),
-    ("echo", &["--plain"], "our example: the blocking shell, a thread for each connection"),
-    ("echo_tokio", &[], "our example: the tokio shell, a runtime of one thread"),
-    ("echo_smol", &[], "our example: the futures-io shell, on smol"),
+    ("embed", &[], "example of this crate: the core in a readiness loop of one thread"),
+    ("echo", &["--plain"], "example of this crate: the blocking shell, a thread for each connection"),
+    ("echo_tokio", &[], "example of this crate: the tokio shell, a runtime of one thread"),
+    ("echo_smol", &[], "example of this crate: the smol shell"),
 ];
 
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
@@ -26,7 +26,7 @@ const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     WebSocket,
-    /// What is written comes back, without a handshake.
+    /// Bytes come back as they are, without a handshake.
     Bytes,
 }
 
@@ -36,7 +36,7 @@ impl Protocol {
 
 pub struct Server {
     pub name: String,
-    /// In one line.
+    /// A description in one line.
     pub about: String,
     pub protocol: Protocol,
     program: PathBuf,
@@ -51,10 +51,10 @@ impl Server {
     }
 }
 
-/// What the command line says about them.
+/// The choice of servers on the command line.
 #[derive(Default)]
 pub struct Choice {
-    /// All, if there are none.
+    /// All servers if empty.
     pub names: Vec<String>,
     pub examples: Option<PathBuf>,
     more: Vec<Server>,
@@ -74,7 +74,7 @@ impl Choice {
         Ok(())
     }
 
-    /// Builds our examples, if they are among those chosen and no place of theirs was named.
+    /// Builds the examples, if they are chosen and `--examples` is not given.
     pub fn servers(self) -> Outcome<Vec<Server>> {
         let ours = EXAMPLES.iter().map(|(name, ..)| *name);
         let names: Vec<&str> = ours.chain(serve::ALL.iter().map(|server| server.name)).collect();
@@ -114,7 +114,7 @@ impl Choice {
     }
 }
 
-/// The programs in `directory`, and in the `examples` below it: where Cargo puts them in `target/release`.
+/// The programs in `directory` and in its subdirectory `examples`, as Cargo places them in `target/release`.
 fn built_examples(directory: &Path) -> HashMap<String, PathBuf> {
     let place = |name: &str| {
         let program = directory.join(name);
@@ -123,15 +123,15 @@ fn built_examples(directory: &Path) -> HashMap<String, PathBuf> {
     EXAMPLES.iter().map(|(name, ..)| ((*name).to_owned(), place(name))).collect()
 }
 
-/// In release, with the features that they need.
+/// Builds the examples in release mode, with the features that they need.
 fn build_examples() -> Outcome<HashMap<String, PathBuf>> {
     let mut programs = build(&["-p", "embed"])?;
     let examples = ["--example", "echo", "--example", "echo_tokio", "--example", "echo_smol"];
-    programs.extend(build(&[&["--features", "tokio,futures-io"][..], &examples].concat())?);
+    programs.extend(build(&[&["--features", "tokio,smol"][..], &examples].concat())?);
     Ok(programs)
 }
 
-/// Builds with Cargo. Gives the programs by name.
+/// Builds with Cargo. Returns the programs by name.
 fn build(what: &[&str]) -> Outcome<HashMap<String, PathBuf>> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--release", "--manifest-path", MANIFEST]).args(what);

@@ -1,4 +1,4 @@
-//! The bytes of a cell, prepared: what is sent, and what has to come back.
+//! The prepared bytes of a cell: what is sent, and what has to come back.
 
 use sansocket::frame::{MaskKey, Opcode};
 
@@ -6,17 +6,17 @@ use crate::cells::Cell;
 use crate::servers::Protocol;
 use crate::wire::push_frame;
 
-/// So many batches differ, as far as they fit into so many bytes: an answer to another one does not pass.
+/// The number of different batches, and the most bytes in all of them. The echo of another batch is an error.
 const BATCHES: usize = 8;
 const BYTES: usize = 4 << 20;
 
-/// Messages that are in flight together on one connection.
+/// The messages in flight together on one connection.
 pub struct Batch {
     pub sent: Vec<u8>,
     pub expected: Vec<u8>,
 }
 
-/// What a connection sends over and over, from wherever in it the connection begins.
+/// The batches that a connection sends in turn.
 pub struct Traffic {
     batches: Vec<Batch>,
     pub messages_a_batch: usize,

@@ -1,4 +1,4 @@
-//! What every library must hand out before its time counts.
+//! Checks the output of every library before it is measured.
 
 use sansocket::Role;
 use sansocket::frame::{FrameHeader, MaskKey, Opcode, copy_masked};
@@ -8,7 +8,7 @@ use crate::library::{Job, Masking, Message};
 use crate::rows::{Row, Task};
 use crate::wire::Stream;
 
-/// Panics where the library did something else than it was asked for.
+/// Panics if the library did not do the task.
 pub fn check(row: &Row, library: &str, job: &mut dyn Job) {
     let what = format!("{}, {library}", row.name);
     match &row.task {
@@ -19,20 +19,20 @@ pub fn check(row: &Row, library: &str, job: &mut dyn Job) {
     }
 }
 
-/// More than one pass over the stream, so that its end and its beginning meet.
+/// Takes more than one pass over the stream, so that its end and its beginning meet.
 fn decoded(stream: &Stream, job: &mut dyn Job, what: &str) {
     let messages = stream.messages + 3;
     let kept = job.keep(messages);
-    assert_eq!(kept.pieces.len() as u64, messages, "{what}: number of messages");
+    assert_eq!(kept.parts.len() as u64, messages, "{what}: number of messages");
     assert!(
-        kept.pieces.iter().all(|message| *message == stream.payload),
+        kept.parts.iter().all(|message| *message == stream.payload),
         "{what}: other bytes than were sent"
     );
 }
 
 fn encoded(message: &Message, job: &mut dyn Job, what: &str) {
     const MESSAGES: u64 = 5;
-    let wire = job.keep(MESSAGES).pieces.concat();
+    let wire = job.keep(MESSAGES).parts.concat();
     let mut rest = &wire[..];
     let mut keys = Vec::new();
     for _ in 0..MESSAGES {
@@ -59,12 +59,12 @@ fn masked(masking: &Masking, job: &mut dyn Job, what: &str) {
     let masked: Vec<u8> =
         plain.iter().zip(masking.key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
     let kept = job.keep(2);
-    assert!(kept.pieces == [masked, plain.to_vec()], "{what}: masked wrongly");
+    assert!(kept.parts == [masked, plain.to_vec()], "{what}: masked wrongly");
 }
 
 fn accepted(job: &mut dyn Job, what: &str) {
     const RESPONSES: u64 = 3;
-    let wire = job.keep(RESPONSES).pieces.concat();
+    let wire = job.keep(RESPONSES).parts.concat();
     let text = String::from_utf8(wire).expect("a head in ASCII");
     let responses: Vec<&str> = text.split_inclusive("\r\n\r\n").collect();
     assert_eq!(responses.len() as u64, RESPONSES, "{what}: number of responses");

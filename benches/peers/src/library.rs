@@ -1,4 +1,4 @@
-//! What a library is asked to do, and where its results go.
+//! The tasks of a library, and where its results go.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -7,29 +7,29 @@ use sansocket::{Bytes, Role};
 
 use crate::wire::Stream;
 
-/// One library. What it does not implement it does not offer.
+/// One library. A task that it does not implement it does not offer.
 pub trait Library {
     fn name(&self) -> &'static str;
 
-    /// What its numbers include, in one line.
+    /// One line that says what its numbers include.
     fn includes(&self) -> &'static str;
 
-    /// As a server: messages out of a stream.
+    /// A server receives the messages of a stream.
     fn decode(&self, _: &Arc<Stream>) -> Option<Box<dyn Job>> {
         None
     }
 
-    /// The same binary message over and over, each one written to a stream that takes everything.
+    /// Sends one binary message repeatedly, each time written to a stream that takes everything.
     fn encode(&self, _: &Message) -> Option<Box<dyn Job>> {
         None
     }
 
-    /// The bare masking function: a payload masked in place.
+    /// The masking function alone, in place.
     fn mask(&self, _: &Masking) -> Option<Box<dyn Job>> {
         None
     }
 
-    /// As a server: a request in, the 101 out.
+    /// A server receives a request and sends the 101.
     fn accept(&self, _: &'static [u8]) -> Option<Box<dyn Job>> {
         None
     }
@@ -42,7 +42,7 @@ pub struct Message {
     pub data: Bytes,
 }
 
-/// A payload at an address that is not aligned, the same way for everybody.
+/// A payload at an unaligned address, the same offset for every library.
 pub struct Masking {
     storage: Vec<u8>,
     begin: usize,
@@ -52,7 +52,7 @@ pub struct Masking {
 impl Masking {
     pub fn of(payload: &[u8], key: [u8; 4]) -> Self {
         let mut storage = vec![0; payload.len() + 64];
-        // One behind the beginning of a cache line.
+        // One byte behind the beginning of a cache line.
         let begin = storage.as_ptr().align_offset(64) + 1;
         storage[begin..][..payload.len()].copy_from_slice(payload);
         storage.truncate(begin + payload.len());
@@ -68,20 +68,20 @@ impl Masking {
     }
 }
 
-/// Some number of messages, from where the last call ended.
+/// Handles a number of messages, from where the last call ended.
 pub trait Work {
     fn run(&mut self, messages: u64, to: &mut impl Sink);
 }
 
-/// What a library hands out or writes.
+/// Takes what a library gives out or writes.
 pub trait Sink {
-    /// Whether what is taken is looked at.
+    /// Whether the bytes are kept.
     const KEEPS: bool;
 
     fn take(&mut self, bytes: &[u8]);
 }
 
-/// Where the time is taken: the bytes count as used, and no more.
+/// For measuring: the bytes count as used.
 pub struct Used;
 
 impl Sink for Used {
@@ -93,21 +93,21 @@ impl Sink for Used {
     }
 }
 
-/// Where the results are checked.
+/// For checking: the bytes are kept.
 #[derive(Default)]
 pub struct Kept {
-    pub pieces: Vec<Vec<u8>>,
+    pub parts: Vec<Vec<u8>>,
 }
 
 impl Sink for Kept {
     const KEEPS: bool = true;
 
     fn take(&mut self, bytes: &[u8]) {
-        self.pieces.push(bytes.to_vec());
+        self.parts.push(bytes.to_vec());
     }
 }
 
-/// [`Work`] behind a pointer; compiled once for each sink, so that nothing stands between the library and its caller.
+/// [`Work`] as a trait object. The code is compiled once for each sink, so that the library is called directly.
 pub trait Job {
     fn time(&mut self, messages: u64);
     fn keep(&mut self, messages: u64) -> Kept;

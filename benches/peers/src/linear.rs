@@ -1,9 +1,9 @@
-//! What a byte costs in messages of any size, however they arrive: it must be the same in all of them.
+//! The time per byte. It must be the same for messages of every size, in one frame or many, in long reads and short.
 
 use std::hint::black_box;
 
 use sansocket::frame::Opcode;
-use sansocket::{Buffer, Config, Connection, Event, Limits};
+use sansocket::{Config, Connection, Event, Limits};
 
 use crate::measure::{Effort, cpu_time_of};
 use crate::wire::{self, push_fragments, push_masked};
@@ -17,14 +17,14 @@ pub struct Line {
 }
 
 enum Arrival {
-    /// Frames made by a function, at most so many bytes at a time.
+    /// Frames made by `push`, in reads of at most `read_len` bytes.
     Frames { push: fn(&mut Vec<u8>, &[u8]), read_len: usize },
-    /// Nothing is received: memory is asked for and written, as much as the message has, which is what the
-    /// operating system takes for pages that it has to clear.
+    /// Nothing is received. Memory of the length of the message is allocated and written: the time that the operating
+    /// system takes to clear pages.
     MemoryAlone,
 }
 
-/// Nanoseconds a byte, for each length.
+/// Nanoseconds per byte, for each length.
 pub struct Times {
     pub name: &'static str,
     pub times: Vec<(usize, f64)>,
@@ -54,13 +54,13 @@ fn fragments(to: &mut Vec<u8>, payload: &[u8]) {
 
 impl Line {
     pub fn measure(&self, effort: Effort) -> Times {
-        // In a short run, the shortest two still show what grows.
+        // A quick run measures the two shortest lengths, which still show growth.
         let longest = if effort.is_quick() { 1 << 20 } else { self.longest };
         let lengths = LENGTHS.iter().filter(|&&len| len <= longest);
         Times { name: self.name, times: lengths.map(|&len| (len, self.per_byte(len, effort))).collect() }
     }
 
-    /// The best of some rounds with a fresh connection each; more of them where they are short.
+    /// The best of some rounds, each with a new connection. Short messages have more rounds.
     fn per_byte(&self, len: usize, effort: Effort) -> f64 {
         let payload = wire::binary(len);
         let mut bytes = Vec::new();
@@ -71,7 +71,7 @@ impl Line {
         let times = (0..rounds).map(|_| {
             let taken = cpu_time_of(|| match self.arrival {
                 Arrival::Frames { read_len, .. } => receive(&bytes, read_len, |data| {
-                    // A glance, which costs nothing.
+                    // A comparison that takes no time.
                     let same = (data.len(), data.last()) == (payload.len(), payload.last());
                     assert!(same, "{}: the message has not arrived as it was sent", self.name);
                 }),
@@ -83,18 +83,17 @@ impl Line {
     }
 }
 
-/// One message by a connection of its own.
+/// Receives one message with a new connection.
 fn receive(mut wire: &[u8], read_len: usize, mut on_message: impl FnMut(&[u8])) {
-    let limits = Limits { max_frame_len: u64::MAX, max_message_len: u64::MAX, max_fragments: u32::MAX };
-    let mut connection = Connection::server(Config { limits, ..Config::default() });
-    let mut input = Buffer::new();
+    let limits = Limits::default().max_frame_len(u64::MAX).max_message_len(u64::MAX).max_fragments(u32::MAX);
+    let mut connection = Connection::server(Config::default().limits(limits));
     let mut messages = 0;
     while !wire.is_empty() {
         let (mut part, rest) = wire.split_at(read_len.min(wire.len()));
         wire = rest;
         while !part.is_empty() {
-            input.read_from(&mut part).expect("a slice has no errors");
-            while let Some(event) = connection.next_event(&mut input).expect("the stream is valid") {
+            connection.read_from(&mut part).expect("a slice has no errors");
+            while let Some(event) = connection.next_event().expect("the stream is valid") {
                 if let Event::Binary(data) = event {
                     on_message(data);
                     messages += 1;

@@ -1,14 +1,14 @@
-//! sansocket beside other WebSocket crates: the same bytes through each of them, in one process and in memory.
+//! sansocket compared with other WebSocket crates: the same bytes through each, in one process and in memory.
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/peers/Cargo.toml
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- --rows decode --libraries tungstenite
 //! ```
 //!
-//! The profile is what a user has who changes nothing: `release`, no link-time optimisation, no `target-cpu`.
-//! The libraries take turns of a few milliseconds in random order; a time is the 10th percentile of the CPU time of
-//! this thread, in nanoseconds a message. What a library hands out is compared with what was sent before its time is
-//! taken. The bound of a row is a ratio to `limit`, which does the least that can be done in the same run.
+//! The profile is Cargo's default: `release`, no link-time optimisation, no `target-cpu`. The libraries take turns of a
+//! few milliseconds in random order. A time is the 10th percentile of the CPU time of this thread, in nanoseconds per
+//! message. Before a library is measured, its output is checked. The bound of a row is a ratio to `limit`, which does
+//! the least possible work in the same run.
 
 mod check;
 mod libraries;
@@ -32,11 +32,11 @@ use report::Report;
 const USAGE: &str = "\
 Options:
   --rows TEXT[,TEXT…]         only rows whose names contain one of these
-  --libraries NAME[,NAME…]    only these, beside sansocket and limit
-  --quick                     check what everybody hands out, and measure only roughly
-  --markdown FILE             write the tables there, too
-  --json FILE                 write the numbers there, for programs
-  --help                      show this";
+  --libraries NAME[,NAME…]    only these libraries, with sansocket and limit
+  --quick                     check the output of every library, and measure roughly
+  --markdown FILE             also write the tables to FILE
+  --json FILE                 write the numbers to FILE
+  --help                      show this help";
 
 struct Options {
     rows: Vec<String>,
@@ -81,7 +81,7 @@ fn wanted(name: &str, filters: &[String]) -> bool {
     filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
 }
 
-/// Those that were asked for; the ratios need two of them always.
+/// The libraries that were asked for, and the two that the ratios need.
 fn libraries(names: &[String]) -> Result<Vec<Box<dyn Library>>, String> {
     let mut all = libraries::all();
     if let Some(unknown) = names.iter().find(|name| !all.iter().any(|library| library.name() == **name)) {

@@ -1,4 +1,4 @@
-//! The clock, and whose turn it is.
+//! The clock, and the turns of the libraries.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::check::check;
 use crate::library::{Job, Library};
 use crate::rows::Row;
 
-/// How long it is measured.
+/// How long a row is measured.
 #[derive(Clone, Copy)]
 pub struct Effort {
     pub rounds: usize,
-    /// The CPU time of one turn, about.
+    /// The approximate CPU time of one turn.
     pub turn: Duration,
 }
 
@@ -25,7 +25,7 @@ impl Effort {
     }
 }
 
-/// A library's time in a row, in nanoseconds a message: the 10th percentile over all rounds.
+/// The time of a library in a row, in nanoseconds per message: the 10th percentile over all rounds.
 pub struct Time {
     pub name: &'static str,
     pub nanoseconds: f64,
@@ -34,12 +34,12 @@ pub struct Time {
 struct Runner {
     name: &'static str,
     job: Box<dyn Job>,
-    /// How many messages a turn has.
+    /// The number of messages in a turn.
     messages: u64,
     times: Vec<f64>,
 }
 
-/// The libraries take turns, in another order each round, so that what disturbs the machine disturbs all alike.
+/// The libraries take turns, in a new order each round, so that a disturbance of the machine affects all alike.
 pub fn measure(row: &Row, libraries: &[Box<dyn Library>], effort: Effort) -> Vec<Time> {
     let mut runners: Vec<Runner> = Vec::new();
     for library in libraries {
@@ -83,7 +83,7 @@ pub fn cpu_time_of(work: impl FnOnce()) -> Duration {
     cpu_time() - start
 }
 
-/// What this thread has used: neither other processes nor waiting for them count.
+/// The CPU time of this thread, without other processes and without waiting.
 fn cpu_time() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)

@@ -18,11 +18,11 @@ pub struct Report {
     effort: Effort,
 }
 
-/// What a row says about us.
+/// The result of this crate in a row.
 struct Verdict {
     ours: f64,
     limit: f64,
-    /// The most that we may take.
+    /// The most time that this crate may take.
     bound: f64,
     /// The fastest other library and its time.
     best_peer: Option<(&'static str, f64)>,
@@ -63,7 +63,7 @@ impl Report {
         let Effort { rounds, turn } = self.effort;
         writeln!(
             out,
-            "Nanoseconds a message: 10th percentile of {rounds} turns of {turn:?} CPU time each.\n"
+            "Nanoseconds per message: 10th percentile of {rounds} turns of {turn:?} CPU time each.\n"
         )?;
         let names: Vec<_> = self.libraries.iter().map(|library| library.name()).collect();
         write!(out, "| row |")?;
@@ -91,10 +91,10 @@ impl Report {
         let passed = verdicts.filter(Verdict::passes).count();
         writeln!(
             out,
-            "\n{passed} of {} rows within their bounds. The bound is a ratio to `{LIMIT}`; the last column is",
+            "\n{passed} of {} rows within their bounds. The bound is a ratio to `{LIMIT}`. The last column is the",
             self.rows.len()
         )?;
-        writeln!(out, "how long that took here, against where the bounds were set.\n")?;
+        writeln!(out, "time of `{LIMIT}` here, relative to the machine where the bounds were set.\n")?;
         writeln!(out, "| library | what its numbers include |\n|---|---|")?;
         for library in &self.libraries {
             writeln!(out, "| {} | {} |", library.name(), library.includes())?;
@@ -103,7 +103,7 @@ impl Report {
     }
 
     fn write_linear(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "{OURS} alone, limits raised, one message of each size: nanoseconds a byte.\n")?;
+        writeln!(out, "{OURS} alone, limits raised, one message of each size: nanoseconds per byte.\n")?;
         write!(out, "| received |")?;
         linear::LENGTHS.iter().try_for_each(|len| write!(out, " {} |", crate::wire::size(*len)))?;
         writeln!(out, "\n|---|{}", "---:|".repeat(linear::LENGTHS.len()))?;

@@ -1,4 +1,4 @@
-//! The rows of the table: what is measured, and what the bound of each is.
+//! The rows of the table: the tasks and their bounds.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ pub struct Row {
     pub task: Task,
 }
 
-/// What was measured on the machine where the bounds were set, in nanoseconds a message: the bound in a run is the
-/// ratio of the two times what `limit` takes in that run.
+/// Times on the machine where the bounds were set, in nanoseconds per message. The bound in a run is the ratio of the two,
+/// multiplied by the time of `limit` in that run.
 #[derive(Clone, Copy)]
 pub struct Bound {
     pub limit: f64,

@@ -1,4 +1,4 @@
-//! A stream in memory that never ends and takes whatever is written.
+//! A stream in memory that never ends and takes everything that is written.
 
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;
@@ -14,7 +14,7 @@ use tokio::io::ReadBuf;
 use crate::library::Sink;
 use crate::wire::Stream;
 
-/// Gives the same bytes over and over, as many at a time as are asked for.
+/// Gives the same bytes repeatedly, as many per read as there is room for.
 pub struct Transport {
     source: Source,
     position: usize,
@@ -26,7 +26,7 @@ enum Source {
     Request(&'static [u8]),
 }
 
-/// What was written, for whom it may concern.
+/// What was written.
 #[derive(Default)]
 pub struct Written {
     keeps: Cell<bool>,
@@ -34,7 +34,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// From here on what is written is kept if the sink keeps it.
+    /// Keeps what is written from now on, if the sink keeps bytes.
     pub fn keep_for<S: Sink>(&self, _: &S) {
         self.keeps.set(S::KEEPS);
     }
@@ -57,7 +57,7 @@ impl Transport {
         Self { source: Source::Request(request), position: 0, written: Rc::clone(written) }
     }
 
-    /// With nothing to read.
+    /// A transport with nothing to read.
     pub fn writing(written: &Rc<Written>) -> Self {
         Self::request(&[], written)
     }
@@ -179,7 +179,7 @@ impl futures_io::AsyncWrite for Transport {
     }
 }
 
-/// The outcome of a future that never waits: the stream under it is always ready.
+/// The result of a future that never waits, because its stream is always ready.
 pub fn now<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,

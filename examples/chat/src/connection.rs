@@ -1,7 +1,7 @@
 //! One connection, from its first byte to its last.
 //!
-//! Two threads: one reads from the client and speaks in the room, one takes what the room says from a queue and writes it.
-//! So a client that does not read holds up neither the room nor its own pings and messages.
+//! Two threads: one reads from the client and passes its messages to the room, one writes the messages of the room from
+//! a queue. A client that does not read delays neither the room nor its own messages and Pings.
 
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use chat::limits::Bucket;
 use chat::wire::{self, Incoming};
 use chat::{page, request};
 use sansocket::blocking::{self, Reader, Writer};
-use sansocket::handshake::server::Request;
+use sansocket::handshake::server::{HttpRequest, Request};
 use sansocket::{CloseCode, Error, Message, Prepared, SendError};
 
 use crate::room::{Joined, Membership, Outgoing};
 use crate::server::Server;
 
-/// The stack of each of the threads: enough, and what is not touched costs nothing.
+/// The stack of each thread, in bytes. Pages that are not touched cost no memory.
 pub(crate) const STACK: usize = 256 << 10;
 
-/// Why the server closes a connection.
+/// Close code and reason with which the server closes a connection.
 type Refusal = (CloseCode, &'static str);
 
-/// Serves a connection to its end. How it ended makes no difference to the others, and a chat keeps no records.
+/// Serves a connection to its end. Errors are ignored: they concern this connection only, and this chat keeps no log.
 pub(crate) fn run(stream: TcpStream, server: &Server) {
     serve(stream, server).ok();
 }
@@ -38,8 +38,12 @@ fn serve(stream: TcpStream, server: &Server) -> Result<(), Error> {
         }
         Err((status, why)) => request.reject(status).body(why),
     };
-    let Some(socket) = blocking::serve(stream, Arc::clone(&server.config), decide, page::answer)? else {
-        return Ok(()); // it wanted a page, and has it
+    let page = |request: &HttpRequest| match request.path() {
+        page::ROOMS => page::rooms(request, &server.rooms.open()),
+        _ => page::answer(request),
+    };
+    let Some(socket) = blocking::accept_or_respond(stream, Arc::clone(&server.config), decide, page)? else {
+        return Ok(()); // the request was for a page, and is answered
     };
     let (mut reader, writer) = socket.split();
     let registration = server.connections.register(writer.clone());
@@ -51,21 +55,21 @@ fn serve(stream: TcpStream, server: &Server) -> Result<(), Error> {
     let welcome = wire::status(&format!("Welcome to {room}."), id);
     let first: Vec<Prepared> = iter::once(welcome).chain(history).collect();
     thread::scope(|scope| {
-        // Each thread ends when the other does, be it by a panic: the reader takes its membership along, which ends the
-        // queue, and the transport, which ends a write that waits.
+        // Each thread ends when the other does, after a panic, too. The reader drops the membership, which ends the
+        // queue, and ends the transport, which ends a write that waits.
         let (membership, writer) = (membership, &writer);
         let _hang_up = HangUp(writer);
         thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || {
             let hang_up = HangUp(writer);
             if let Ok(()) | Err(Error::Send(SendError::Closed)) = deliver(writer, first, &queue) {
-                mem::forget(hang_up); // the closing handshake is the reader's
+                mem::forget(hang_up); // the reader completes the closing handshake
             }
         })?;
         converse(&mut reader, membership)
     })
 }
 
-/// Ends the transport, and with it every read and write that waits.
+/// Ends the transport when dropped. Reads and writes that wait return.
 struct HangUp<'a>(&'a Writer);
 
 impl Drop for HangUp<'_> {
@@ -74,7 +78,7 @@ impl Drop for HangUp<'_> {
     }
 }
 
-/// The reading thread: until the client closes, or sends something that it should not.
+/// The reading thread: runs until the client closes or sends something that is not allowed.
 fn converse(reader: &mut Reader, membership: Membership) -> Result<(), Error> {
     let mut speaker = Speaker { membership, nickname: None, bucket: Bucket::full() };
     while let Some(message) = reader.read()? {
@@ -86,7 +90,7 @@ fn converse(reader: &mut Reader, membership: Membership) -> Result<(), Error> {
     Ok(())
 }
 
-/// The closing handshake, started by the server: what still arrives before the answer is of no interest.
+/// Starts the closing handshake. Messages that arrive before the answer are discarded.
 fn close(reader: &mut Reader, (code, reason): Refusal) -> Result<(), Error> {
     reader.close(code, reason)
 }
@@ -100,12 +104,12 @@ struct Speaker {
 impl Speaker {
     fn receive(&mut self, message: &Message) -> Result<(), Refusal> {
         if !self.bucket.take() {
-            // There is no code for it, and 1008 is for what has none.
+            // 1008 is the code for violations that have no code of their own.
             return Err((CloseCode::POLICY_VIOLATION, "too many messages"));
         }
-        // "A type of data it cannot accept": 1003. For text that is not the JSON, or not the base64, that it should be:
-        // 1007, "data within a message that was not consistent with the type of the message" (section 7.4.1).
-        let text = message.as_text().ok_or((CloseCode::UNSUPPORTED, "only text is understood"))?;
+        // 1003: "a type of data it cannot accept". 1007, for invalid JSON or base64: "data within a message that was
+        // not consistent with the type of the message" (section 7.4.1).
+        let text = message.as_text().ok_or((CloseCode::UNSUPPORTED, "only text messages are accepted"))?;
         match Incoming::parse(text).ok_or((CloseCode::INVALID_DATA, "not a message of this chat"))? {
             Incoming::Name { user } => {
                 self.nickname = wire::clean_name(&user);
@@ -120,16 +124,16 @@ impl Speaker {
     }
 }
 
-/// The writing thread: takes all that waits, and writes it at once.
+/// The writing thread: writes everything that is in the queue in one go.
 fn deliver(writer: &Writer, first: Vec<Prepared>, queue: &Receiver<Outgoing>) -> Result<(), Error> {
     for message in first {
-        writer.feed_prepared(&message)?;
+        writer.feed(&message)?;
     }
     writer.flush()?;
     while let Ok(next) = queue.recv() {
         for outgoing in iter::once(next).chain(queue.try_iter()) {
             match outgoing {
-                Outgoing::Message(message) => writer.feed_prepared(&message)?,
+                Outgoing::Message(message) => writer.feed(&message)?,
                 Outgoing::Close(code, reason) => return writer.close(code, reason),
             }
         }

@@ -1,5 +1,5 @@
-//! All connections by their ID. Whoever has the ID of a connection can send on it or end it, from any thread, while the
-//! connection's own thread waits in a read.
+//! All open connections by ID. Any thread can send on a connection or end it by its ID, while the connection's own
+//! thread waits in a read.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,14 +15,14 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// Gives a connection its ID, and makes it known by it until the registration is dropped.
+    /// Gives a connection an ID. The ID is valid until the registration is dropped.
     pub(crate) fn register(self: &Arc<Self>, writer: Writer) -> Registration {
         let id = Id::new(self.opened.fetch_add(1, Ordering::Relaxed) + 1);
         self.lock().insert(id, writer);
         Registration { id, connections: Arc::clone(self) }
     }
 
-    /// The connection of that ID, while it is open.
+    /// The open connection with this ID.
     pub(crate) fn writer(&self, id: Id) -> Option<Writer> {
         self.lock().get(&id).cloned()
     }

@@ -3,22 +3,22 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
-/// The ID of one connection. No two connections have the same; the order is that in which they were opened.
+/// The ID of one connection. IDs are unique and in the order in which connections were opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
     number: u64,
-    /// Makes it hard to guess.
+    /// Makes the ID hard to guess.
     random: u64,
 }
 
 impl Id {
-    /// The ID of connection `number`. Connections are counted in the order in which they were opened.
+    /// The ID of the connection that was opened as `number`.
     pub fn new(number: u64) -> Self {
         // The standard library's hash is keyed by the operating system's randomness.
         Self { number, random: RandomState::new().hash_one(number) }
     }
 
-    /// The name of a user who has given none.
+    /// The name of a user who has not chosen one.
     pub fn guest_name(self) -> String {
         format!("guest-{:04x}", self.random & 0xffff)
     }

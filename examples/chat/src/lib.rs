@@ -1,5 +1,4 @@
-//! The parts of the chat that another server can share: the page, the messages, the IDs, the rules for requests, and the
-//! limits.
+//! The parts of the chat that another server can use: page, messages, IDs, rules for requests, limits.
 
 pub mod id;
 pub mod limits;

@@ -1,5 +1,5 @@
-//! What is limited by the application: how many connections there are, and how many messages come from each. Sizes and
-//! times are limited by the [`Config`](sansocket::Config).
+//! Limits of the application: the number of connections, and the rate of messages of each. The
+//! [`Config`](sansocket::Config) limits sizes and times.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Places for connections.
+/// A fixed number of slots for connections.
 pub struct Slots {
     free: Mutex<Free>,
     released: Condvar,
@@ -20,17 +20,17 @@ struct Free {
     closed: bool,
 }
 
-/// A place, given back when this is dropped.
+/// A slot. It becomes free when this is dropped.
 pub struct Slot(Arc<Slots>);
 
 impl Slots {
-    /// `total` places, all free.
+    /// `total` free slots.
     pub fn new(total: usize) -> Arc<Self> {
         let free = Mutex::new(Free { count: total, closed: false });
         Arc::new(Self { free, released: Condvar::new(), total })
     }
 
-    /// Takes a place. `None` if all are taken, and after [`Slots::close`].
+    /// Takes a slot. `None` if none is free, and after [`Slots::close`].
     pub fn take(self: &Arc<Self>) -> Option<Slot> {
         let mut free = self.lock();
         if free.closed || free.count == 0 {
@@ -40,12 +40,12 @@ impl Slots {
         Some(Slot(Arc::clone(self)))
     }
 
-    /// From now on none is to be had.
+    /// Gives out no more slots.
     pub fn close(&self) {
         self.lock().closed = true;
     }
 
-    /// Waits until all are free, or not that long.
+    /// Waits until all slots are free, or until `patience` is over.
     pub fn wait_until_free(&self, patience: Duration) {
         let is_taken = |free: &mut Free| free.count < self.total;
         drop(self.released.wait_timeout_while(self.lock(), patience, is_taken));
@@ -63,8 +63,8 @@ impl Drop for Slot {
     }
 }
 
-/// Runs a task in a thread of its own that holds the slot until the task has ended, by a panic too, and has dropped all
-/// that it had.
+/// Runs a task in a new thread that holds the slot. The slot becomes free after the task has ended and has dropped its
+/// values, after a panic, too.
 pub fn spawn(slot: Slot, stack: usize, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let holding_slot = move || {
         let _slot = slot;
@@ -73,8 +73,8 @@ pub fn spawn(slot: Slot, stack: usize, task: impl FnOnce() + Send + 'static) -> 
     thread::Builder::new().stack_size(stack).spawn(holding_slot).map(drop)
 }
 
-/// Tells clients that the server is full, in one thread for all of them. If they come faster than it can tell them, it
-/// just hangs up.
+/// Answers clients with 503 when the server is full, in one thread. If too many clients wait for that, it closes their
+/// streams without an answer.
 pub struct Refuser(SyncSender<TcpStream>);
 
 impl Refuser {
@@ -90,7 +90,7 @@ impl Refuser {
         Ok(Self(sender))
     }
 
-    /// Answers the client with status 503 if there is time for it, and closes the stream.
+    /// Answers with status 503 unless too many others wait for that, then closes the stream.
     pub fn refuse(&self, stream: TcpStream) {
         self.0.try_send(stream).ok();
     }
@@ -99,7 +99,7 @@ impl Refuser {
         for mut stream in streams {
             stream.set_read_timeout(Some(Self::PATIENCE)).ok();
             stream.set_write_timeout(Some(Self::PATIENCE)).ok();
-            // Only after the request was read: a socket that is closed with unread bytes is reset, and the answer lost.
+            // Read the request first: a socket that is closed with unread bytes is reset, and the answer is lost.
             if stream.read(&mut [0; 4096]).is_ok_and(|len| len > 0) {
                 stream.write_all(Self::ANSWER).ok();
             }
@@ -108,7 +108,7 @@ impl Refuser {
     }
 }
 
-/// A token bucket: each message takes a token, and tokens come back with time.
+/// A token bucket: each message takes a token, and new tokens come at a fixed rate.
 pub struct Bucket {
     tokens: f64,
     filled: Instant,
@@ -118,12 +118,12 @@ impl Bucket {
     const BURST: f64 = 20.0;
     const PER_SECOND: f64 = 10.0;
 
-    /// A bucket with all the tokens that it can hold.
+    /// A full bucket.
     pub fn full() -> Self {
         Self { tokens: Self::BURST, filled: Instant::now() }
     }
 
-    /// Whether there was a token left.
+    /// Takes a token. False if there was none.
     pub fn take(&mut self) -> bool {
         let now = Instant::now();
         let gained = (now - self.filled).as_secs_f64() * Self::PER_SECOND;

@@ -4,23 +4,23 @@
 //! cargo run --release -p chat
 //! ```
 //!
-//! then open <http://127.0.0.1:8080/>, and <http://127.0.0.1:8080/?room=garden> for another room.
+//! Then open <http://127.0.0.1:8080/>, and <http://127.0.0.1:8080/?room=garden> for another room.
 //!
 //! | file | its job |
 //! |---|---|
-//! | `main.rs` | options, taking connections, the end |
+//! | `main.rs` | options, accepting connections, shutdown |
 //! | `connection.rs` | one connection: the handshake, a thread that reads, a thread that writes |
 //! | `room.rs`, `rooms.rs` | members, history, broadcasts, lists of users |
-//! | `connections.rs` | all connections by their ID |
+//! | `connections.rs` | all open connections by ID |
 //! | `server.rs` | what the connections share |
 //!
-//! The library has what another chat server can share:
+//! The library has the parts that another chat server can use:
 //!
 //! | file | its job |
 //! |---|---|
-//! | `limits.rs` | how many connections, and how many messages of each |
-//! | `request.rs` | what a request asks for, and who may |
-//! | `page.rs` | the page |
+//! | `limits.rs` | the number of connections, the rate of messages |
+//! | `request.rs` | the room that a request asks for, and whether it may connect |
+//! | `page.rs` | the page, the list of rooms |
 //! | `id.rs` | the IDs of connections |
 //! | `wire.rs` | the messages |
 
@@ -30,7 +30,9 @@ mod room;
 mod rooms;
 mod server;
 
+use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use std::{io, thread};
@@ -39,32 +41,41 @@ use chat::limits::{self, Refuser, Slot, Slots};
 use clap::Parser;
 use server::Server;
 
-/// How long the connections may take to close when the server ends.
+/// How long the connections may take to close at shutdown.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Parser)]
 #[command(about = "A chat server")]
 struct Options {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 takes a free port, 0.0.0.0 lets other computers in
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     bind: String,
-    /// The most connections at a time
+    /// Most connections at a time
     #[arg(long, value_name = "COUNT", default_value_t = 1024)]
     max_connections: usize,
-    /// How many messages of a room whoever joins it gets to see
+    /// Messages of a room that a new member sees
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     history: usize,
-    /// Another site whose pages may connect, such as https://example.com (repeatable)
+    /// Another origin whose pages may connect, such as https://example.com (repeatable)
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
-    /// How many seconds apart the server looks whether a connection is alive
+    /// Interval of the keepalive, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     keepalive: u64,
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let options = Options::parse();
-    let listener = TcpListener::bind(&options.bind)?;
+fn main() -> ExitCode {
+    match run(Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chat: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind(&options.bind).map_err(|error| cannot_listen(&options.bind, &error))?;
     let (ended, end) = mpsc::sync_channel(1);
     ctrlc::set_handler(move || ended.try_send(()).unwrap_or_default())?;
 
@@ -85,7 +96,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Takes connections, each into a slot and a thread of its own.
+fn cannot_listen(address: &str, error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "the address {address} is in use by another program; \
+             choose another one with --bind, such as --bind 127.0.0.1:0 for a free port"
+        ),
+        _ => format!("cannot listen on {address} (set by --bind): {error}"),
+    }
+}
+
+/// Accepts connections, each with a slot and a thread of its own.
 fn accept(listener: &TcpListener, server: &Arc<Server>, slots: &Arc<Slots>, refuser: &Refuser) {
     for stream in listener.incoming() {
         let result = stream.and_then(|stream| match slots.take() {
@@ -95,8 +116,7 @@ fn accept(listener: &TcpListener, server: &Arc<Server>, slots: &Arc<Slots>, refu
                 Ok(())
             }
         });
-        // What is short here is descriptors or memory, and stays so until some connection ends: trying again at once
-        // would only burn time.
+        // No descriptors or no memory: both come back when a connection ends.
         if let Err(error) = result {
             eprintln!("chat: {error}");
             thread::sleep(Duration::from_millis(100));
@@ -104,7 +124,8 @@ fn accept(listener: &TcpListener, server: &Arc<Server>, slots: &Arc<Slots>, refu
     }
 }
 
-/// Whatever happens in the thread, a panic included, it ends with the stream closed and then the slot free.
+/// Serves a connection in a new thread. When that ends, after a panic, too, the stream is closed, then the slot is
+/// free.
 fn spawn(stream: TcpStream, slot: Slot, server: Arc<Server>) -> io::Result<()> {
     limits::spawn(slot, connection::STACK, move || connection::run(stream, &server))
 }

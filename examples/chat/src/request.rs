@@ -1,42 +1,44 @@
-//! What a request asks for, and who may ask.
+//! The room that a request asks for, and whether it may connect.
 
 use sansocket::handshake::server::{HttpRequest, Request};
 
-/// Where a WebSocket connection goes to; the second is where the page of a tutorial looks for its server.
+/// The paths of WebSocket connections. The second one is for the page of a tutorial.
 const PATHS: [&str; 2] = ["/chat", "/csp/user/Chat.Server.cls"];
 
-/// The room of those who name none.
+/// The room of a request that names none.
 const LOBBY: &str = "lobby";
 
 /// The longest name of a room, in bytes.
 const MAX_ROOM_LEN: usize = 100;
 
-/// The room that the request asks for, or the status and the words with which it is rejected.
+/// The room that the request asks for, or status and body of the response that rejects it.
 pub fn room(request: &Request, allowed_origins: &[String]) -> Result<String, (u16, &'static str)> {
     if !PATHS.contains(&request.path()) {
-        return Err((404, "there is no chat here\n"));
+        return Err((404, "not found: WebSocket connections go to /chat\n"));
     }
     if !may_connect(request, allowed_origins) {
         return Err((403, "pages of this origin may not connect\n"));
     }
     match parameter(request.query().unwrap_or(""), "room") {
-        Some(room) if room.len() > MAX_ROOM_LEN => Err((400, "the name of the room is too long\n")),
+        Some(room) if room.len() > MAX_ROOM_LEN => {
+            Err((400, "the name of the room has more than 100 bytes\n"))
+        }
         Some(room) if !room.is_empty() => Ok(room),
         _ => Ok(LOBBY.into()),
     }
 }
 
-/// Any page in a browser can open a connection to any server (section 10.2); this lets in the server's own page, those
-/// of the sites allowed, and what is no browser and so sends no `Origin`.
+/// Any page in a browser can open a connection to any server (section 10.2). This chat accepts its own page, pages of
+/// the allowed origins, and programs without an `Origin`, which are not browsers.
 ///
-/// A page whose host name was made to point here after it was loaded (DNS rebinding) passes for the server's own: both
-/// its `Origin` and its `Host` name the attacker's host. All it gains is what anybody gets who opens the chat. A server
-/// that trusts its network, or hands out anything for a cookie, must compare `Host` with the names it knows to be its own.
+/// DNS rebinding passes this check: the attacker's host name points to this server, so `Origin` and `Host` are equal.
+/// The attacker's page then gets what every visitor of the chat gets. A server that trusts its network or its cookies
+/// must also compare `Host` with its own names.
 fn may_connect(request: &HttpRequest, allowed_origins: &[String]) -> bool {
-    request.origin().is_none() || request.is_from_host() || request.is_from(allowed_origins)
+    request.origin().is_none() || request.is_same_origin() || request.origin_is_in(allowed_origins)
 }
 
-/// The first parameter of that name in a query, decoded as a browser's `URLSearchParams` does.
+/// The first parameter with this name in a query, decoded like a browser's `URLSearchParams`.
 fn parameter(query: &str, name: &str) -> Option<String> {
     let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs.find(|(key, _)| percent_decoded(key) == name).map(|(_, value)| percent_decoded(value))

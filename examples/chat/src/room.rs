@@ -1,7 +1,7 @@
-//! A room: who is in it, and what was said.
+//! A room: its members and its history.
 //!
-//! Everything that is sent to a room is put into its members' queues under the room's lock, so that all get it in one
-//! order. Nothing waits in there: a member whose queue is full has stopped reading, and is disconnected.
+//! A message goes into the queues of all members under the room's lock, so all members get all messages in the same
+//! order. Nothing waits under the lock: a member whose queue is full has stopped reading and is disconnected.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TrySendError};
@@ -14,16 +14,16 @@ use sansocket::{CloseCode, Prepared};
 
 use crate::connections::Connections;
 
-/// So many messages may wait for a member.
+/// The most messages that may wait for a member.
 const QUEUE: usize = 256;
 
-/// The most bytes of messages that a room remembers, however many messages that is.
+/// The most bytes of messages in the history of a room.
 const MAX_HISTORY_LEN: usize = 256 << 10;
 
-/// What a connection's writing thread has to send.
+/// What the writing thread of a connection sends.
 #[derive(Clone)]
 pub(crate) enum Outgoing {
-    /// Shared with all others that it goes to: a clone is a reference.
+    /// Shared by all members: a clone is a reference.
     Message(Prepared),
     Close(CloseCode, &'static str),
 }
@@ -32,7 +32,7 @@ pub(crate) struct Room {
     state: Mutex<State>,
     history_count: usize,
     connections: Arc<Connections>,
-    /// Takes the room when its list of users is not the one that was sent last.
+    /// Gets the room when its list of users has changed.
     changed: Sender<Arc<Room>>,
 }
 
@@ -40,7 +40,7 @@ struct State {
     members: BTreeMap<Id, Member>,
     history: VecDeque<Prepared>,
     history_len: usize,
-    /// The room is in `changed` already.
+    /// Whether the room is in `changed`.
     has_changed: bool,
     empty_since: Option<Instant>,
 }
@@ -53,9 +53,9 @@ struct Member {
 /// What a new member gets.
 pub(crate) struct Joined {
     pub(crate) membership: Membership,
-    /// What was said before.
+    /// The messages before the member joined.
     pub(crate) history: Vec<Prepared>,
-    /// What will be said from now on.
+    /// The messages from now on.
     pub(crate) queue: Receiver<Outgoing>,
 }
 
@@ -75,7 +75,7 @@ impl Room {
         Arc::new(Self { state: Mutex::new(state), history_count, connections, changed })
     }
 
-    /// History and queue are taken in one step: no message is in both, and none is missing between them.
+    /// Takes history and queue under one lock, so that each message is in exactly one of them.
     pub(crate) fn join(self: &Arc<Self>, id: Id) -> Joined {
         let (sender, queue) = mpsc::sync_channel(QUEUE);
         let mut state = self.lock();
@@ -86,20 +86,20 @@ impl Room {
         Joined { membership: Membership { room: Arc::clone(self), id }, history, queue }
     }
 
-    /// Sends a chat message to all, and remembers it.
+    /// Sends a chat message to all members, and keeps it in the history.
     pub(crate) fn say(self: &Arc<Self>, message: Prepared) {
         let mut state = self.lock();
         state.remember(message.clone(), self.history_count);
         self.send(state, &Outgoing::Message(message));
     }
 
-    /// Sends a last message to all, and closes their connections.
+    /// Sends a last message to all members, and closes their connections.
     pub(crate) fn dismiss(self: &Arc<Self>, message: Prepared, code: CloseCode, reason: &'static str) {
         self.send(self.lock(), &Outgoing::Message(message));
         self.send(self.lock(), &Outgoing::Close(code, reason));
     }
 
-    /// Sends the list of users to all of them.
+    /// Sends the list of users to all members.
     pub(crate) fn announce_users(self: &Arc<Self>) {
         let mut state = self.lock();
         state.has_changed = false;
@@ -107,7 +107,11 @@ impl Room {
         self.send(state, &Outgoing::Message(list));
     }
 
-    /// Since when nobody is here.
+    pub(crate) fn member_count(&self) -> usize {
+        self.lock().members.len()
+    }
+
+    /// Since when the room is empty. `None`: it has members.
     pub(crate) fn empty_since(&self) -> Option<Instant> {
         self.lock().empty_since
     }
@@ -132,7 +136,7 @@ impl Room {
         }
     }
 
-    /// Members came, went, or changed their names.
+    /// A member has joined, left, or changed the name.
     fn note_change(self: &Arc<Self>, state: &mut State) {
         if state.members.is_empty() {
             state.empty_since = Some(Instant::now());
@@ -158,14 +162,14 @@ impl State {
     }
 }
 
-/// Being in a room; dropping it is leaving.
+/// Membership in a room. Dropping it leaves the room.
 pub(crate) struct Membership {
     room: Arc<Room>,
     id: Id,
 }
 
 impl Membership {
-    /// Says something, under the member's guest name where there is no other.
+    /// Sends a message to the room. Without an author it has the member's guest name.
     pub(crate) fn say(&self, author: Option<&str>, message: &str) {
         self.room.say(match author {
             Some(author) => wire::chat(author, message),
@@ -173,7 +177,7 @@ impl Membership {
         });
     }
 
-    /// Changes the member's name; without one they are a guest.
+    /// Changes the member's name. `None` is the guest name.
     pub(crate) fn rename(&self, name: Option<&str>) {
         let mut state = self.room.lock();
         if let Some(member) = state.members.get_mut(&self.id) {

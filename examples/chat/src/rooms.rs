@@ -1,4 +1,4 @@
-//! All rooms by their name.
+//! All rooms by name.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender};
@@ -16,7 +16,7 @@ use crate::room::{Joined, Room};
 /// The most rooms at a time.
 const MAX_ROOMS: usize = 256;
 
-/// The least time between two lists of users.
+/// The shortest time between two rounds of user lists.
 const PACE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Rooms {
@@ -27,14 +27,14 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    /// `changed` goes to [`announce_users`].
+    /// [`announce_users`] receives from `changed`.
     pub(crate) fn new(history: usize, connections: Arc<Connections>, changed: Sender<Arc<Room>>) -> Self {
         Self { rooms: Mutex::default(), history, connections, changed }
     }
 
-    /// Enters a room, which is opened if there is none of that name. `None`: there are too many.
+    /// Joins a room, and opens it if there is none with this name. `None`: there are too many rooms with members.
     ///
-    /// A room that is left by all keeps its history for those who come back, until another room needs its place.
+    /// An empty room keeps its history until a new room needs its place.
     pub(crate) fn join(&self, name: &str, id: Id) -> Option<Joined> {
         let mut rooms = self.lock();
         if let Some(room) = rooms.get(name) {
@@ -51,7 +51,16 @@ impl Rooms {
         Some(room.join(id))
     }
 
-    /// Tells everybody that the server ends, and closes all connections.
+    /// The rooms that have members: name and number of members, by name.
+    pub(crate) fn open(&self) -> Vec<(String, usize)> {
+        let rooms = self.lock();
+        let counts = rooms.iter().map(|(name, room)| (name.clone(), room.member_count()));
+        let mut open: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
+        open.sort();
+        open
+    }
+
+    /// Announces the shutdown in all rooms, and closes all connections.
     pub(crate) fn dismiss_all(&self) {
         for room in self.lock().values() {
             room.dismiss(
@@ -67,9 +76,8 @@ impl Rooms {
     }
 }
 
-/// Sends the lists of users of rooms where they have changed: at once, and after that no more often than `PACE`. A list
-/// grows with the room and goes to all of it after each change; when a thousand people join one after the other, a list for
-/// each of them would be gigabytes.
+/// Sends the user lists of rooms that have changed: at once, then not more often than once per `PACE`. A list after
+/// each change would be too much: when a thousand people join a room, that is gigabytes.
 pub(crate) fn announce_users(changed: &Receiver<Arc<Room>>) {
     while let Ok(room) = changed.recv() {
         room.announce_users();

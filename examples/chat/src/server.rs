@@ -30,15 +30,14 @@ impl Server {
     }
 }
 
-/// The times for the opening handshake and for the closing one are the defaults.
+/// The time limits of the opening and the closing handshake are the defaults.
 fn config(keepalive: Duration) -> Config {
-    Config {
-        keepalive: Some(keepalive),
-        // A text of 4,000 characters of three bytes each, in base64, with a long name.
-        limits: Limits { max_frame_len: 16 << 10, max_message_len: 16 << 10, ..Limits::default() },
-        // What one write takes along at most; the queue behind it is the room's business.
-        max_output_len: 1 << 20,
-        write_timeout: Duration::from_secs(10),
-        ..Config::default()
-    }
+    // Enough for a text of 4,000 characters of three bytes each, in base64, with a long name.
+    let limits = Limits::default().max_frame_len(16 << 10).max_message_len(16 << 10);
+    Config::default()
+        .keepalive(Some(keepalive))
+        .limits(limits)
+        // The most bytes of one write. The room limits the queue behind it.
+        .max_output_len(1 << 20)
+        .write_timeout(Duration::from_secs(10))
 }

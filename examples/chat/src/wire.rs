@@ -1,5 +1,5 @@
-//! The messages: JSON in text messages. The texts that people write are base64 in it, from one page to the others: the
-//! server only looks whether it is base64.
+//! The messages: JSON in text messages. What people write is base64 inside the JSON. The server checks the base64 and
+//! passes it on.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Id;
 
-/// The author of what the server itself says; nobody else can have that name.
+/// The author of the server's own messages. No user can have this name.
 const SYSTEM: &str = "system";
 
 /// The longest name, in characters.
@@ -18,12 +18,12 @@ const MAX_NAME: usize = 40;
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Incoming {
-    /// A text for the room.
+    /// A message for the room.
     #[serde(rename_all = "PascalCase")]
     Chat {
         /// The text, in base64.
         message: String,
-        /// The author, used while the connection has no name. Not cleaned yet.
+        /// The author, used if the connection has no name. Not cleaned yet.
         author: Option<String>,
     },
     /// A new name for the user of this connection.
@@ -56,8 +56,21 @@ struct User<'a> {
     user: &'a str,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RoomList<'a> {
+    rooms: Vec<Room<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Room<'a> {
+    room: &'a str,
+    users: usize,
+}
+
 impl Incoming {
-    /// `None` for what is none of ours.
+    /// Parses a message of a page. `None` if it is not in the format.
     pub fn parse(text: &str) -> Option<Self> {
         let incoming = serde_json::from_str(text).ok()?;
         match &incoming {
@@ -72,13 +85,13 @@ pub fn status(greeting: &str, id: Id) -> Prepared {
     encode(&Outgoing::Status { message: STANDARD.encode(greeting), id: id.to_string() })
 }
 
-/// A chat message, sent now; `message` is base64 already.
+/// A chat message with the present time. `message` is base64.
 pub fn chat(author: &str, message: &str) -> Prepared {
     let sent = jiff::Timestamp::now().strftime("%F %T").to_string();
     encode(&Outgoing::Chat { author, message, sent })
 }
 
-/// A message by the server itself.
+/// A message of the server itself.
 pub fn system(text: &str) -> Prepared {
     chat(SYSTEM, &STANDARD.encode(text))
 }
@@ -88,13 +101,23 @@ pub fn user_list<'a>(names: impl Iterator<Item = &'a str>) -> Prepared {
     encode(&Outgoing::UserList { users: names.map(|user| User { user }).collect() })
 }
 
-/// Every member of a room gets the same bytes, so they are encoded once.
-fn encode(outgoing: &Outgoing<'_>) -> Prepared {
-    serde_json::to_string(outgoing).expect("strings and a list of strings have a form in JSON").into()
+/// The list of rooms, each with its number of members. It is sent over HTTP.
+pub fn room_list(rooms: &[(String, usize)]) -> String {
+    let rooms = rooms.iter().map(|(room, users)| Room { room, users: *users }).collect();
+    to_json(&RoomList { rooms })
 }
 
-/// A name as it will be shown: without control characters and spaces around it, and not too long. `None` if nothing is
-/// left of it, or it is the server's.
+/// All members of a room get the same bytes, so a message is encoded once.
+fn encode(outgoing: &Outgoing<'_>) -> Prepared {
+    to_json(outgoing).into()
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("strings, numbers and lists of them have a form in JSON")
+}
+
+/// A name as it is shown: without control characters, without spaces around it, at most 40 characters long. `None` if
+/// nothing is left, or if the name is the server's.
 pub fn clean_name(raw: &str) -> Option<String> {
     let printable: String = raw.chars().filter(|char| !char.is_control()).collect();
     let name: String = printable.trim().chars().take(MAX_NAME).collect();

@@ -6,6 +6,7 @@ mod example_server;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,17 +15,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chat::limits;
 use example_server::{PATIENCE, Server, eventually};
-use sansocket::blocking::{self, Waited, WebSocket};
+use sansocket::blocking::{self, TimedRead, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::{CloseCode, CloseInfo, Config, Error, HandshakeError, Message};
 use serde_json::{Value, json};
 
 const CHAT: &str = env!("CARGO_BIN_EXE_chat");
 
-/// One who has the chat open.
+/// An open window of the chat.
 struct Window {
     socket: WebSocket<TcpStream>,
-    /// What the server said first.
+    /// The first message of the server.
     status: Value,
 }
 
@@ -41,7 +42,7 @@ impl Window {
     }
 
     fn request(request: &Request) -> Result<Self, Error> {
-        let config = Config { handshake_timeout: PATIENCE, ..Config::default() };
+        let config = Config::default().handshake_timeout(PATIENCE);
         let (socket, _) = blocking::connect_with(request, config)?;
         let mut window = Self { socket, status: Value::Null };
         window.status = window.next();
@@ -58,21 +59,21 @@ impl Window {
     }
 
     fn send(&mut self, value: &Value) {
-        self.socket.send_text(&value.to_string()).unwrap();
+        self.socket.send(&value.to_string()).unwrap();
     }
 
     fn say(&mut self, text: &str) {
-        self.send(&json!({ "Message": STANDARD.encode(text), "Author": "whoever" }));
+        self.send(&json!({ "Message": STANDARD.encode(text), "Author": "author" }));
     }
 
     fn next(&mut self) -> Value {
         match self.socket.read_timeout(PATIENCE).unwrap() {
-            Waited::Received(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
+            TimedRead::Message(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
             other => panic!("{other:?} instead of a text message"),
         }
     }
 
-    /// The next chat message.
+    /// The next chat message. Other messages are skipped.
     fn chat(&mut self) -> Value {
         loop {
             let message = self.next();
@@ -87,7 +88,7 @@ impl Window {
         author_and_text(&self.chat())
     }
 
-    /// Waits for a list of users like this.
+    /// Waits for a list of users for which `is_expected` is true.
     fn sees_users(&mut self, is_expected: impl Fn(&[String]) -> bool) {
         loop {
             let message = self.next();
@@ -101,12 +102,12 @@ impl Window {
         self.sees_users(|users| users == names);
     }
 
-    /// How the server closes the connection.
+    /// Reads until the server closes the connection. Gives the end.
     fn end(mut self) -> CloseInfo {
         loop {
             match self.socket.read_timeout(PATIENCE) {
-                Ok(Waited::Received(_)) => {}
-                Ok(Waited::Closed) => return self.socket.close_info().unwrap(),
+                Ok(TimedRead::Message(_)) => {}
+                Ok(TimedRead::Closed) => return self.socket.close_info().unwrap(),
                 other => panic!("{other:?} instead of a closing handshake"),
             }
         }
@@ -131,7 +132,7 @@ fn said(author: &str, text: &str) -> (String, String) {
 }
 
 #[test]
-fn people_join_talk_rename_and_leave() {
+fn joining_talking_renaming_and_leaving_reach_all_windows() {
     let server = Server::start(CHAT, &[]);
     let mut alice = Window::open(&server, "/chat");
     let greeting = STANDARD.decode(alice.status["Message"].as_str().unwrap()).unwrap();
@@ -147,7 +148,7 @@ fn people_join_talk_rename_and_leave() {
 
     bob.send(&json!({ "Message": "Z3LDvMOfIGRpY2gg4pyT", "Author": "Bob" }));
     let (to_alice, to_bob) = (alice.chat(), bob.chat());
-    assert_eq!(to_alice, to_bob, "the author's window included");
+    assert_eq!(to_alice, to_bob, "the author gets the message, too");
     assert_eq!(author_and_text(&to_alice), said("Bob", "grüß dich ✓"));
     assert_eq!(to_alice["Message"], "Z3LDvMOfIGRpY2gg4pyT");
     let sent: jiff::civil::DateTime = to_alice["Sent"].as_str().unwrap().parse().unwrap();
@@ -159,8 +160,8 @@ fn people_join_talk_rename_and_leave() {
     bob.send(&json!({ "User": "Robert" }));
     alice.sees(&["Alice", "Robert"]);
     bob.sees(&["Alice", "Robert"]);
-    bob.say("the rename itself was no message");
-    assert_eq!(alice.hears(), said("Robert", "the rename itself was no message"));
+    bob.say("a rename is no message");
+    assert_eq!(alice.hears(), said("Robert", "a rename is no message"));
 
     bob.leave();
     alice.sees(&["Alice"]);
@@ -172,7 +173,7 @@ fn people_join_talk_rename_and_leave() {
 
 // attack: demo-4
 #[test]
-fn names_are_cleaned_and_the_servers_own_is_not_to_be_had() {
+fn names_are_cleaned_and_the_servers_name_is_refused() {
     let server = Server::start(CHAT, &[]);
     let mut window = Window::open(&server, "/chat");
     let guest = window.guest_name();
@@ -186,7 +187,7 @@ fn names_are_cleaned_and_the_servers_own_is_not_to_be_had() {
         ("", &*guest),
         (" \u{7} ", &*guest),
     ];
-    // As long as there is no nickname, the author of each message is who it says, and of the same kind.
+    // Without a nickname, the author of a message is the one in the message, cleaned like a nickname.
     for (raw, clean) in rows {
         window.send(&json!({ "Message": "aGk=", "Author": raw }));
         assert_eq!(window.hears(), said(clean, "hi"));
@@ -204,25 +205,25 @@ fn names_are_cleaned_and_the_servers_own_is_not_to_be_had() {
 }
 
 #[test]
-fn whoever_joins_gets_the_history_of_the_room() {
+fn new_member_gets_the_history_of_the_room() {
     let server = Server::start(CHAT, &["--history", "3"]);
     let mut first = Window::named(&server, "/chat?room=a%20b", "First");
     for text in ["one", "two", "three", "four"] {
         first.say(text);
     }
     let expected: Vec<Value> = (0..4).map(|_| first.chat()).collect();
-    // The same room in another spelling.
+    // The same room, with another encoding of its name.
     let mut second = Window::open(&server, "/csp/user/Chat.Server.cls?x=1&room=a+b");
     assert_eq!([second.next(), second.next(), second.next()], expected[1..]);
     assert_eq!(second.next()["Type"], "userlist");
     drop((first, second));
-    // A room that was empty for a while is still the same.
+    // An empty room keeps its history.
     let mut third = Window::open(&server, "/chat?room=a%20b");
     assert_eq!(third.next(), expected[1]);
 }
 
 #[test]
-fn rooms_do_not_hear_each_other() {
+fn messages_stay_in_their_room() {
     let server = Server::start(CHAT, &[]);
     let mut windows = ["/chat", "/chat?room=%C3%BC", "/chat?room=u"].map(|room| Window::open(&server, room));
     for (room, window) in windows.iter_mut().enumerate() {
@@ -232,17 +233,17 @@ fn rooms_do_not_hear_each_other() {
     }
     for (room, window) in windows.iter_mut().enumerate() {
         window.say("last");
-        assert_eq!(window.hears(), said("whoever", &format!("in room {room}")));
-        assert_eq!(window.hears(), said("whoever", "last"));
+        assert_eq!(window.hears(), said("author", &format!("in room {room}")));
+        assert_eq!(window.hears(), said("author", "last"));
     }
-    // The tutorial's path is a way into the room of those who name none.
+    // The tutorial's path leads to the lobby.
     let mut tutorial = Window::open(&server, "/csp/user/Chat.Server.cls");
-    assert_eq!(tutorial.hears(), said("whoever", "in room 0"));
+    assert_eq!(tutorial.hears(), said("author", "in room 0"));
     let mut named = Window::open(&server, "/chat?room=lobby");
-    assert_eq!(named.hears(), said("whoever", "in room 0"));
+    assert_eq!(named.hears(), said("author", "in room 0"));
 }
 
-/// The answer to a request without a WebSocket library: head and body.
+/// Head and body of the response to an HTTP request.
 fn fetch(server: &Server, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(&server.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -255,7 +256,7 @@ fn fetch(server: &Server, request: &str) -> (String, String) {
 
 // attack: demo-4
 #[test]
-fn the_page_comes_with_its_policy() {
+fn page_has_a_content_security_policy() {
     let server = Server::start(CHAT, &[]);
     let (head, body) = fetch(&server, "GET /?room=garden");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && body.starts_with("<!doctype html>"));
@@ -268,7 +269,7 @@ fn the_page_comes_with_its_policy() {
         let (head, body) = fetch(&server, &format!("GET {path}"));
         assert!(head.contains(&format!("\r\nContent-Type: {media_type}; charset=utf-8")) && !body.is_empty());
     }
-    // Nothing in the page makes HTML of text.
+    // The script never makes HTML of text.
     let (_, script) = fetch(&server, "GET /chat.js");
     for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("] {
         assert!(!script.contains(sink), "{sink}");
@@ -284,14 +285,47 @@ fn the_page_comes_with_its_policy() {
     }
 }
 
+#[test]
+fn list_of_rooms_has_the_rooms_with_members() {
+    let server = Server::start(CHAT, &[]);
+    let rooms = || {
+        let (head, body) = fetch(&server, "GET /rooms");
+        assert!(
+            head.starts_with("HTTP/1.1 200 OK\r\n")
+                && head.contains("\r\nContent-Type: application/json\r\n")
+        );
+        serde_json::from_str::<Value>(&body).unwrap()
+    };
+    assert_eq!(rooms(), json!({ "Rooms": [] }));
+    let lobby = [Window::open(&server, "/chat"), Window::open(&server, "/chat")];
+    let garden = Window::open(&server, "/chat?room=%3Cb%3E%22garden%22");
+    let expected = [json!({ "Room": "<b>\"garden\"", "Users": 1 }), json!({ "Room": "lobby", "Users": 2 })];
+    assert_eq!(rooms(), json!({ "Rooms": expected }));
+    garden.leave();
+    eventually("the empty room is not listed", || {
+        (rooms() == json!({ "Rooms": [expected[1]] })).then_some(())
+    });
+    drop(lobby);
+    assert!(fetch(&server, "POST /rooms").0.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"));
+}
+
+#[test]
+fn address_in_use_is_named_with_the_option_that_changes_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let output = Command::new(CHAT).args(["--bind", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with(&format!("chat: the address {address} is in use")), "{said}");
+    assert!(said.contains("--bind ") && said.lines().count() == 1, "{said}");
+}
+
 // attack: demo-4, server-7
 // req: 6455-4.2.2-f, 6455-4.2.2-g, 6455-4.2.2-j, 6455-10.2-a, 6455-10.2-b
 #[test]
-fn only_pages_of_the_server_and_of_sites_allowed_may_connect() {
-    let server = Server::start(
-        "chat",
-        &["--allow-origin", "https://a.example", "--allow-origin", "https://b.example"],
-    );
+fn origin_must_be_the_servers_own_or_an_allowed_one() {
+    let server =
+        Server::start(CHAT, &["--allow-origin", "https://a.example", "--allow-origin", "https://b.example"]);
     let own = format!("http://{}", server.address);
     let rows = [
         ("/chat", Some(&*own), 101),
@@ -327,7 +361,7 @@ fn status_of(outcome: Result<Window, Error>) -> u16 {
 }
 
 #[test]
-fn what_is_not_understood_closes_the_connection() {
+fn invalid_message_closes_the_connection() {
     let server = Server::start(CHAT, &[]);
     let mut witness = Window::open(&server, "/chat");
     let guest = witness.guest_name();
@@ -354,13 +388,13 @@ fn what_is_not_understood_closes_the_connection() {
         }
     }
     witness.sees(&[&guest]);
-    witness.say("unimpressed");
-    assert_eq!(witness.hears(), said("whoever", "unimpressed"), "and nothing of the above was passed on");
+    witness.say("still here");
+    assert_eq!(witness.hears(), said("author", "still here"), "no invalid message was passed on");
 }
 
 // attack: demo-3
 #[test]
-fn a_flood_closes_the_connection_that_it_comes_from() {
+fn flood_closes_its_own_connection() {
     let server = Server::start(CHAT, &[]);
     let mut witness = Window::open(&server, "/chat");
     let mut flood = Window::open(&server, "/chat");
@@ -386,7 +420,7 @@ fn a_flood_closes_the_connection_that_it_comes_from() {
 
 // attack: demo-3
 #[test]
-fn a_window_that_does_not_read_is_dropped_and_the_others_miss_nothing() {
+fn window_that_does_not_read_is_dropped_and_others_miss_nothing() {
     let server = Server::start(CHAT, &["--history", "0"]);
     let mut witness = Window::named(&server, "/chat", "witness");
     let mut asleep = Window::named(&server, "/chat", "asleep");
@@ -397,7 +431,7 @@ fn a_window_that_does_not_read_is_dropped_and_the_others_miss_nothing() {
             let message = witness.next();
             if message["Type"] == "Chat" {
                 let (_, text) = author_and_text(&message);
-                assert_eq!(text.trim_end(), heard.to_string(), "the next message, and no other");
+                assert_eq!(text.trim_end(), heard.to_string(), "messages arrive in order");
                 heard += 1;
             } else if !users(&message).contains(&"asleep".into()) {
                 return heard;
@@ -407,7 +441,7 @@ fn a_window_that_does_not_read_is_dropped_and_the_others_miss_nothing() {
     let mut count = 0;
     let deadline = Instant::now() + PATIENCE;
     while !witness.is_finished() {
-        assert!(Instant::now() < deadline, "still there after {count} messages");
+        assert!(Instant::now() < deadline, "not dropped after {count} messages");
         let mut talker = Window::open(&server, "/chat");
         for _ in 0..20 {
             talker.say(&format!("{count:<11000}"));
@@ -416,21 +450,21 @@ fn a_window_that_does_not_read_is_dropped_and_the_others_miss_nothing() {
         while author_and_text(&talker.chat()).1.trim_end() != (count - 1).to_string() {}
         talker.leave();
     }
-    assert!(witness.join().unwrap() > 256, "a full queue and the sockets' buffers");
-    let end = eventually("the end", || asleep.socket.read_timeout(PATIENCE).err());
+    assert!(witness.join().unwrap() > 256, "more messages than a queue holds");
+    let end = eventually("the connection ends", || asleep.socket.read_timeout(PATIENCE).err());
     assert!(matches!(end, Error::Protocol(_) | Error::Io(_)), "{end}");
 }
 
 // attack: demo-1
 #[test]
-fn connections_over_the_limit_are_refused_and_places_are_reused() {
+fn connections_over_the_limit_get_503_and_slots_are_reused() {
     let server = Server::start(CHAT, &["--max-connections", "4"]);
     let request = Request::new(&server.url("/chat")).unwrap();
     for round in 0..3 {
-        // Those of the round before may not be gone yet.
+        // Connections of the round before may still be ending.
         let mut windows: Vec<Window> = (0..4)
             .map(|_| {
-                eventually("a place", || match Window::request(&request) {
+                eventually("a free slot", || match Window::request(&request) {
                     Ok(window) => Some(window),
                     refused => {
                         assert_eq!(status_of(refused), 503);
@@ -449,7 +483,7 @@ fn connections_over_the_limit_are_refused_and_places_are_reused() {
         let (head, _) = fetch(&server, "GET /");
         assert!(head.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
         windows[0].say("still served");
-        assert_eq!(windows[3].chat()["Author"], "whoever");
+        assert_eq!(windows[3].chat()["Author"], "author");
         windows.into_iter().for_each(Window::leave);
     }
 }
@@ -457,7 +491,7 @@ fn connections_over_the_limit_are_refused_and_places_are_reused() {
 // attack: demo-2
 #[cfg(unix)]
 #[test]
-fn a_server_out_of_descriptors_serves_on_and_recovers() {
+fn server_out_of_descriptors_serves_open_connections_and_recovers() {
     let server = Server::start_with_descriptors(40, CHAT);
     let mut alice = Window::named(&server, "/chat", "Alice");
     let crowd: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(&server.address).unwrap()).collect();
@@ -470,13 +504,13 @@ fn a_server_out_of_descriptors_serves_on_and_recovers() {
 
 // attack: demo-1
 #[test]
-fn a_panic_takes_its_own_connection_along_and_frees_the_place() {
+fn panic_ends_its_own_connection_and_frees_the_slot() {
     let slots = limits::Slots::new(1);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     for _ in 0..10 {
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, _) = listener.accept().unwrap();
-        let slot = eventually("the place is free again", || slots.take());
+        let slot = eventually("the slot is free", || slots.take());
         assert!(slots.take().is_none());
         let handler = move || {
             let _stream = stream;
@@ -493,7 +527,7 @@ fn a_panic_takes_its_own_connection_along_and_frees_the_place() {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_the_server_and_closes_all_connections() {
+fn signal_closes_all_connections_with_1001_and_ends_the_server() {
     for signal in ["INT", "TERM"] {
         let mut server = Server::start(CHAT, &[]);
         let windows: Vec<Window> =
@@ -510,7 +544,7 @@ fn a_signal_ends_the_server_and_closes_all_connections() {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_the_server_even_if_somebody_does_not_answer() {
+fn signal_ends_the_server_although_a_client_does_not_answer() {
     let mut server = Server::start(CHAT, &[]);
     let silent = Window::open(&server, "/chat");
     let idle = TcpStream::connect(&server.address).unwrap();
@@ -528,8 +562,8 @@ fn a_signal_ends_the_server_even_if_somebody_does_not_answer() {
 /// cargo test --release -p chat -- --ignored --nocapture
 /// ```
 #[test]
-#[ignore = "takes a thousand descriptors and threads; run it on its own, in release"]
-fn a_thousand_connections_in_one_room() {
+#[ignore = "needs a thousand descriptors and threads; run it alone, in release"]
+fn thousand_connections_in_one_room_get_all_messages_in_order() {
     const WINDOWS: usize = 1000;
     const TALKERS: usize = 10;
     const EACH: usize = 10;
@@ -555,14 +589,17 @@ fn a_thousand_connections_in_one_room() {
     let heard: Vec<Vec<String>> = windows.into_iter().map(|window| window.join().unwrap()).collect();
     println!("{} messages delivered in {:?}, {}", WINDOWS * TALKERS * EACH, began.elapsed(), memory(&server));
 
-    assert!(heard.iter().all(|texts| *texts == heard[0]), "all have heard the same in the same order");
+    assert!(heard.iter().all(|texts| *texts == heard[0]), "all get the same messages in the same order");
     for talker in 0..TALKERS {
         let of_talker = heard[0].iter().filter(|text| text.starts_with(&format!("{talker} ")));
-        assert!(of_talker.cloned().eq((0..EACH).map(|i| format!("{talker} {i}"))), "everything, in order");
+        assert!(
+            of_talker.cloned().eq((0..EACH).map(|i| format!("{talker} {i}"))),
+            "all messages of each talker, in order"
+        );
     }
 }
 
-/// What the server needed at most, where the system tells.
+/// Peak memory and threads of the server, if the system reports them.
 fn memory(server: &Server) -> String {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap_or_default();
     let lines = status.lines().filter(|line| line.starts_with("VmHWM:") || line.starts_with("Threads:"));

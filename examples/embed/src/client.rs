@@ -4,187 +4,301 @@ use std::io::{self, ErrorKind, Read};
 use std::mem;
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mio::event::Event as Readiness;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use sansocket::handshake::server::{Handshake, Incoming, Response};
-use sansocket::{Buffer, Config, Connection, Error, Event, Output, State};
+use sansocket::handshake::{Opening, Step};
+use sansocket::{
+    Config, Connection, Error, Event, HandshakeError, Output, ShutdownStep, State, Storage, Timestamp,
+};
 
-use super::lent::Lent;
-
-/// How much is gathered before it is written.
+/// How many bytes of answers are gathered before they are written.
 const GATHERED: usize = 64 << 10;
 
-/// From this length on a message is written by itself: a call of the system then costs less than a copy.
+/// A message of this length or more is written at once, without a copy. A system call then costs less than the copy.
 const LONG: usize = 32 << 10;
 
-/// How many bytes one connection may read before the others have their turn: so many that a long message is put together
-/// in one go, while it is in the caches and others are not.
+/// How many bytes one connection may read before the others have their turn. Enough to read most long messages in one
+/// turn.
 const TURN: usize = 1 << 20;
 
-/// How long the peer may take to read a refusal, and to end the stream.
-const ENDING: Duration = Duration::from_secs(5);
-
 /// How a turn ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// The socket has nothing more to give, or takes nothing more.
+    /// The socket has nothing to read, or takes no more bytes.
     Waits,
     /// There is more to do.
     Unfinished,
     Ended,
 }
 
-/// How much of the output the socket took.
-#[derive(PartialEq, Eq)]
-enum Written {
-    All,
-    Part,
+/// A slot for one connection. Every idle connection costs this much, so the fields are packed: 328 bytes.
+pub(crate) struct Client {
+    stream: Stream,
+    stage: Stage,
+    /// When this server gives up a peer that does not complete the handshake, does not read, or does not end its
+    /// stream.
+    limit: Option<Timestamp>,
 }
 
-pub(crate) struct Client {
-    /// Its turn comes: it stands in the server's list.
-    pub(crate) is_listed: bool,
-    socket: TcpStream,
-    stage: Stage,
-    /// Part of a message, or of the opening handshake, that waits for the rest.
-    input: Option<Box<Buffer>>,
-    /// When the patience ends with a peer that does not open, does not read, or does not end.
-    limit: Option<Duration>,
-    /// Readiness is told once: it holds until the socket says otherwise.
-    readable: bool,
-    /// The peer's end of the stream has come, behind what is still to be read.
-    ended: bool,
-}
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(cfg!(debug_assertions) || size_of::<Client>() <= 328);
 
 enum Stage {
-    Opening(Box<Handshake>),
-    /// The answer is an HTTP response, and the last thing that is said.
-    Refused(Output),
+    Opening(Box<Opening>),
     Open(Connection),
-    /// Everything has been said. A socket closed with unread bytes in it is reset, and a reset takes with it what the
-    /// peer has not read: so the peer's end is awaited.
-    Ending,
+    /// There is no connection.
+    Ended,
 }
 
 impl Client {
-    pub(crate) fn new(socket: TcpStream, config: &Arc<Config>, now: Duration) -> Self {
+    pub(crate) fn new(socket: TcpStream, config: &Arc<Config>, now: Timestamp) -> Self {
+        let opening = Opening::from(Handshake::new(Arc::clone(config)));
         Self {
-            is_listed: false,
-            socket,
-            stage: Stage::Opening(Box::new(Handshake::new(Arc::clone(config)))),
-            input: None,
+            stream: Stream { socket, is_listed: false, readable: false, ended: false, shut_down: 0 },
+            stage: Stage::Opening(Box::new(opening)),
             limit: Some(now + config.handshake_timeout),
-            readable: false,
-            ended: false,
         }
     }
 
-    /// For both kinds of readiness, once and for all: they are told when they change.
+    /// Registers for both kinds of readiness. Mio reports each change of readiness once.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.socket.set_nodelay(true)?;
-        registry.register(&mut self.socket, token, Interest::READABLE | Interest::WRITABLE)
+        let socket = &mut self.stream.socket;
+        socket.set_nodelay(true)?;
+        registry.register(socket, token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// Notes whether the client is in the server's list of turns. Gives whether it was before.
+    pub(crate) fn set_listed(&mut self, is_listed: bool) -> bool {
+        mem::replace(&mut self.stream.is_listed, is_listed)
     }
 
     pub(crate) fn notice(&mut self, readiness: &Readiness) {
-        self.ended |= readiness.is_read_closed() || readiness.is_error();
-        self.readable |= readiness.is_readable() || self.ended;
+        self.stream.ended |= readiness.is_read_closed() || readiness.is_error();
+        self.stream.readable |= readiness.is_readable() || self.stream.ended;
     }
 
-    /// When [`meet_deadline`](Self::meet_deadline) is to be called, if nothing happens before.
-    pub(crate) fn deadline(&self) -> Option<Duration> {
+    /// When to call [`meet_deadline`](Self::meet_deadline).
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let timer = match &self.stage {
             Stage::Open(connection) => connection.next_timeout(),
-            Stage::Opening(_) | Stage::Refused(_) | Stage::Ending => None,
+            Stage::Opening(_) | Stage::Ended => None,
         };
         [timer, self.limit].into_iter().flatten().min()
     }
 
-    pub(crate) fn meet_deadline(&mut self, lent: &mut Lent, now: Duration) -> Turn {
-        // Silence counts only after a look: that something has arrived may still be on its way here.
-        self.readable = true;
-        let turn = self.turn(lent, now);
-        if matches!(turn, Turn::Ended) || self.limit.is_some_and(|limit| limit <= now) {
+    pub(crate) fn meet_deadline(&mut self, storage: &mut Storage, config: &Config, now: Timestamp) -> Turn {
+        // Read first: bytes that have arrived count, even if their readiness is not reported yet.
+        self.stream.readable = true;
+        let turn = self.turn(storage, config, now);
+        if turn == Turn::Ended || self.limit.is_some_and(|limit| limit <= now) {
             return Turn::Ended;
         }
         if let Stage::Open(connection) = &mut self.stage {
             connection.handle_timeout(now);
         }
-        self.turn(lent, now)
+        self.turn(storage, config, now)
     }
 
-    /// Reads and answers what has arrived, then writes all the answers at once.
-    pub(crate) fn turn(&mut self, lent: &mut Lent, now: Duration) -> Turn {
-        let mut input = self.input.take().unwrap_or_else(|| lent.input());
-        if let Some(output) = self.empty_output() {
-            output.reuse(lent.output());
+    /// Reads and answers what has arrived, then writes the answers. `storage` is the memory for this turn.
+    pub(crate) fn turn(&mut self, storage: &mut Storage, config: &Config, now: Timestamp) -> Turn {
+        match &mut self.stage {
+            Stage::Opening(opening) => opening.reuse(storage),
+            Stage::Open(connection) => connection.reuse(storage),
+            Stage::Ended => {}
         }
-        let turn = self.take_turn(&mut input, now).unwrap_or(Turn::Ended);
-        if let Some(output) = self.empty_output() {
-            lent.keep_output(output.reclaim());
-        }
-        if matches!(turn, Turn::Ended) {
-            input.clear();
-        }
-        if input.is_idle() {
-            lent.keep_input(input);
-        } else {
-            self.input = Some(input);
+        // After an error of the stream, or more answers than may wait, the connection is dropped.
+        let turn = self.take_turn(config, now).unwrap_or(Turn::Ended);
+        match &mut self.stage {
+            Stage::Opening(opening) => opening.reclaim(storage),
+            Stage::Open(connection) => connection.reclaim(storage),
+            Stage::Ended => {}
         }
         turn
     }
 
-    /// The output that takes storage before a turn and gives it back after one.
-    fn empty_output(&mut self) -> Option<&mut Output> {
-        match &mut self.stage {
-            Stage::Open(connection) => Some(connection.output()).filter(|output| output.is_empty()),
-            Stage::Opening(_) | Stage::Refused(_) | Stage::Ending => None,
+    fn take_turn(&mut self, config: &Config, now: Timestamp) -> Result<Turn, Error> {
+        if let Stage::Opening(opening) = &mut self.stage {
+            if let Some(turn) = open(opening, &mut self.stream, &mut self.limit, config, now)? {
+                return Ok(turn);
+            }
         }
+        self.stage = match mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Opening(opening) => {
+                let (mut connection, _) = opening.finish()?;
+                connection.handle_timeout(now); // starts the timers
+                self.limit = None;
+                Stage::Open(connection)
+            }
+            stage => stage,
+        };
+        self.serve(now)
     }
 
-    /// An error is the end: the peer has gone, or got more than it takes.
-    fn take_turn(&mut self, input: &mut Buffer, now: Duration) -> Result<Turn, Error> {
-        // A peer that does not read is not read from.
-        if self.write(now)? == Written::Part {
+    /// A turn of an open connection.
+    fn serve(&mut self, now: Timestamp) -> Result<Turn, Error> {
+        // The server does not read from a peer that does not read.
+        if !self.write(now)? {
             return Ok(Turn::Waits);
         }
-        let (mut taken, mut at_end) = (0, false);
-        while self.readable && taken < TURN && self.gathered() < GATHERED {
-            match self.read(input)? {
+        let Stage::Open(connection) = &mut self.stage else { return Ok(Turn::Ended) };
+        let mut taken = 0;
+        echo(connection, &mut self.stream.socket)?; // what arrived behind the request
+        while connection.state() != State::Closed && connection.buffered_amount() < GATHERED && taken < TURN {
+            match self.stream.read(connection.unfilled())? {
                 None => break,
-                Some(0) => {
-                    if let Stage::Open(connection) = &mut self.stage {
-                        // The rest can still be written. What the end means is in `close_info`, for those who ask.
-                        connection.receive_eof().unwrap_or_default();
-                    }
-                    at_end = true;
-                    break;
-                }
+                // The answers are still written. `close_info` has the reason for the end.
+                Some(0) => connection.end_of_stream().unwrap_or_default(),
                 Some(n) => {
+                    connection.filled(n);
                     taken += n;
-                    self.receive(input, now)?;
+                    echo(connection, &mut self.stream.socket)?;
                 }
             }
         }
-        Ok(match self.write(now)? {
-            Written::Part => Turn::Waits,
-            Written::All if at_end => Turn::Ended,
-            Written::All if self.readable => Turn::Unfinished,
-            Written::All => Turn::Waits,
-        })
+        let is_closed = connection.state() == State::Closed;
+        match self.write(now)? {
+            true if is_closed => self.shut_down(now),
+            true => Ok(self.stream.turn()),
+            false => Ok(Turn::Waits),
+        }
     }
 
-    /// Reads once. `None` when there is nothing to read for now.
-    fn read(&mut self, input: &mut Buffer) -> io::Result<Option<usize>> {
-        let room = input.spare();
+    /// Writes the output of an open connection. False: the socket does not take all of it.
+    fn write(&mut self, now: Timestamp) -> io::Result<bool> {
+        let Stage::Open(connection) = &mut self.stage else { return Ok(true) };
+        let patience = connection.config().write_timeout;
+        while !connection.output().is_empty() {
+            if !self.stream.write(connection.output())? {
+                self.limit.get_or_insert(now + patience);
+                return Ok(false);
+            }
+            self.limit = None;
+        }
+        Ok(true)
+    }
+
+    /// Ends the transport of a connection that is closed.
+    fn shut_down(&mut self, now: Timestamp) -> Result<Turn, Error> {
+        let Stage::Open(connection) = &mut self.stage else { return Ok(Turn::Ended) };
+        while let Some(step) = connection.shutdown_steps().get(usize::from(self.stream.shut_down)) {
+            match step {
+                ShutdownStep::Write => {} // done by `serve`
+                ShutdownStep::ShutdownWrite => {
+                    self.stream.socket.shutdown(Shutdown::Write)?;
+                    self.limit = Some(now + connection.config().close_timeout);
+                }
+                ShutdownStep::Discard => match self.stream.read(&mut [0; 16 << 10])? {
+                    Some(0) => {}
+                    _ => return Ok(self.stream.turn()),
+                },
+            }
+            self.stream.shut_down += 1;
+        }
+        Ok(Turn::Ended)
+    }
+}
+
+/// Takes the steps of the opening handshake, up to one that has to wait. `None`: the handshake is done.
+fn open(
+    opening: &mut Opening,
+    stream: &mut Stream,
+    limit: &mut Option<Timestamp>,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Option<Turn>, Error> {
+    loop {
+        match opening.step() {
+            Step::Write if !stream.write(opening.output())? => return Ok(Some(Turn::Waits)),
+            Step::Write => {}
+            Step::Read => match stream.read(opening.unfilled())? {
+                None => return Ok(Some(stream.turn())),
+                Some(0) => opening.end_of_stream(),
+                Some(n) => opening.filled(n),
+            },
+            Step::Respond => {
+                let response = opening.incoming().map(respond).ok_or(HandshakeError::NoRequest)?;
+                opening.respond(response)?;
+            }
+            Step::ShutdownWrite => {
+                stream.socket.shutdown(Shutdown::Write)?;
+                opening.write_shut_down();
+                *limit = Some(now + config.close_timeout);
+            }
+            Step::Discard => match stream.read(opening.unfilled())? {
+                Some(0) => opening.end_of_stream(),
+                read => {
+                    opening.filled(read.unwrap_or(0));
+                    return Ok(Some(stream.turn()));
+                }
+            },
+            Step::Done => return Ok(None),
+        }
+    }
+}
+
+/// Decides about a request: accepts it, perhaps with a subprotocol, or rejects it.
+fn respond(incoming: &Incoming) -> Response {
+    match incoming {
+        Incoming::Upgrade(request) => match request.subprotocols().find(|name| *name == "echo") {
+            Some(echo) => request.accept().subprotocol(echo),
+            None => request.accept(),
+        },
+        other => other.http().upgrade_required(),
+    }
+}
+
+/// Queues the answers to all messages that have arrived, and writes those to long messages.
+fn echo(connection: &mut Connection, socket: &mut TcpStream) -> Result<(), Error> {
+    let (receiver, sender) = connection.split_mut();
+    loop {
+        let sent = match receiver.next_event(sender) {
+            Ok(Some(Event::Text(text))) if text.len() >= LONG => sender.send_and_write(text, socket),
+            Ok(Some(Event::Binary(data))) if data.len() >= LONG => sender.send_and_write(data, socket),
+            Ok(Some(Event::Text(text))) => Ok(sender.send(text)?),
+            Ok(Some(Event::Binary(data))) => Ok(sender.send(data)?),
+            Ok(Some(_)) => Ok(()), // Pings and the closing handshake are answered already
+            // After a protocol error the Close frame that reports it is in the output.
+            Ok(None) | Err(_) => return Ok(()),
+        };
+        match sent {
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {} // the rest is in the output
+            sent => sent?,
+        }
+    }
+}
+
+/// A socket and its state, in 8 bytes.
+struct Stream {
+    socket: TcpStream,
+    is_listed: bool,
+    /// Whether there may be something to read. Readiness is reported once: it holds until the socket is empty.
+    readable: bool,
+    /// The end of the peer's stream has been reported. It comes behind bytes that are not read yet.
+    ended: bool,
+    /// How many of the connection's shutdown steps have been taken.
+    shut_down: u8,
+}
+
+impl Stream {
+    /// How a turn ends when nothing more is read in it.
+    fn turn(&self) -> Turn {
+        if self.readable { Turn::Unfinished } else { Turn::Waits }
+    }
+
+    /// Reads once. `None`: there is nothing to read now.
+    fn read(&mut self, room: &mut [u8]) -> io::Result<Option<usize>> {
+        if !self.readable {
+            return Ok(None);
+        }
         match self.socket.read(room) {
             Ok(n) => {
-                // A read that leaves room has emptied the socket, unless the end of the stream is next. (Windows tells
-                // of readiness again only after `WouldBlock`.)
+                // A read that leaves room has emptied the socket, unless the end of the stream comes next. (Windows
+                // reports readiness again only after `WouldBlock`.)
                 self.ended |= n == 0;
                 self.readable = n == room.len() || self.ended || cfg!(windows);
-                input.commit(n);
                 Ok(Some(n))
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -196,104 +310,12 @@ impl Client {
         }
     }
 
-    fn receive(&mut self, input: &mut Buffer, now: Duration) -> Result<(), Error> {
-        if let Stage::Opening(handshake) = &mut self.stage {
-            let opened = match handshake.receive(input) {
-                Ok(None) => return Ok(()),
-                Ok(Some(incoming)) => handshake.respond(answer(&incoming))?,
-                Err(_) => None,
-            };
-            let Some(mut connection) = opened else {
-                self.stage = Stage::Refused(mem::take(handshake.output()));
-                input.clear();
-                return Ok(());
-            };
-            connection.handle_timeout(now);
-            self.stage = Stage::Open(connection);
-            self.limit = None;
-        }
-        match &mut self.stage {
-            Stage::Open(connection) => match echo(connection, input, &mut self.socket) {
-                // The Close frame that says so is in the output.
-                Err(Error::Protocol(_)) => Ok(()),
-                result => result,
-            },
-            Stage::Opening(_) | Stage::Refused(_) | Stage::Ending => {
-                input.clear();
-                Ok(())
-            }
+    /// Writes once. False: the socket takes nothing now.
+    fn write(&mut self, output: &mut Output) -> io::Result<bool> {
+        match output.write_to(&mut self.socket) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
         }
     }
-
-    /// How much waits to be written.
-    fn gathered(&self) -> usize {
-        match &self.stage {
-            Stage::Open(connection) => connection.buffered_amount(),
-            Stage::Opening(_) | Stage::Refused(_) | Stage::Ending => 0,
-        }
-    }
-
-    fn write(&mut self, now: Duration) -> io::Result<Written> {
-        let (output, patience, is_last) = match &mut self.stage {
-            Stage::Open(connection) => {
-                let (patience, is_last) =
-                    (connection.config().write_timeout, connection.state() == State::Closed);
-                (connection.output(), patience, is_last)
-            }
-            Stage::Refused(output) => (output, ENDING, true),
-            Stage::Opening(_) | Stage::Ending => return Ok(Written::All),
-        };
-        while !output.is_empty() {
-            match output.write_to(&mut self.socket) {
-                Ok(_) => self.limit = None,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.limit.get_or_insert(now.saturating_add(patience));
-                    return Ok(Written::Part);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        if is_last {
-            self.end(now)?;
-        }
-        Ok(Written::All)
-    }
-
-    /// Nothing more will be written.
-    fn end(&mut self, now: Duration) -> io::Result<()> {
-        self.socket.shutdown(Shutdown::Write)?;
-        self.stage = Stage::Ending;
-        self.limit = Some(now + ENDING);
-        Ok(())
-    }
-}
-
-/// Before a connection is open: who may have one, and with which subprotocol.
-fn answer(incoming: &Incoming) -> Response {
-    match incoming {
-        Incoming::Upgrade(request) => match request.subprotocols().find(|name| *name == "echo") {
-            Some(echo) => request.accept().subprotocol(echo),
-            None => request.accept(),
-        },
-        Incoming::Http(request) => request.upgrade_required(),
-    }
-}
-
-/// What this server is there for.
-fn echo(connection: &mut Connection, input: &mut Buffer, socket: &mut TcpStream) -> Result<(), Error> {
-    while let Some(event) = connection.next_event(input)? {
-        let sent = match event {
-            // A long one goes out from where it lies.
-            Event::Text(text) if text.len() >= LONG => connection.send_text_through(text, socket),
-            Event::Binary(data) if data.len() >= LONG => connection.send_binary_through(data, socket),
-            Event::Text(text) => Ok(connection.send_text(text)?),
-            Event::Binary(data) => Ok(connection.send_binary(data)?),
-            _ => Ok(()), // Pings and the closing handshake are answered already
-        };
-        match sent {
-            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}
-            sent => sent?,
-        }
-    }
-    Ok(())
 }

@@ -1,63 +1,63 @@
-//! The protocol without a shell: an echo server in one thread, on a readiness loop, with thousands of connections.
+//! The protocol without a shell: an echo server in one thread, on a readiness loop, for thousands of connections.
 //!
 //! ```text
 //! cargo run --release -p embed
 //! ```
 //!
-//! A loop like this one, in whatever program has it already, gives the core what it needs: bytes, time, and a place to
-//! write to. What happens on one connection is in [`client`]; this file knows sockets and turns.
+//! The program gives the core bytes, time, and a socket to write to. [`client`] is one connection; this file has the
+//! sockets and the order of turns.
 //!
-//! A connection that is idle costs its slot here and nothing else: what is needed to read and to write is [`Lent`] to
-//! whichever has something to do.
+//! An idle connection costs its slot in the slab and nothing else. One [`Storage`] is the memory for reading and
+//! writing: it is lent to one connection per turn.
 
 mod client;
-mod lent;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use client::{Client, Turn};
-use lent::Lent;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
-use sansocket::Config;
+use sansocket::{Config, Storage, Timestamp};
 use slab::Slab;
 
-/// The token of the listener; those of the connections are their places in the slab.
+/// The token of the listener. The token of a connection is its key in the slab.
 const LISTENER: Token = Token(usize::MAX);
 
-/// How exactly deadlines are kept. Coarse, so that ten thousand of them are looked at once a second and not one by one.
+/// The precision of deadlines. All deadlines are checked in one pass, at most once per tick.
 const TICK: Duration = Duration::from_secs(1);
 
 /// How many connections are accepted before the others have their turn.
 const ACCEPTS: usize = 64;
 
+/// How many bytes one read asks for. Large, because all connections share one storage. A message of 128 KiB is read in
+/// one piece and echoed from there.
+const READ_LEN: usize = 129 << 10;
+
 #[derive(Debug, Parser)]
 #[command(about = "A WebSocket echo server on a readiness loop")]
 struct Options {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     bind: SocketAddr,
-    /// How many seconds apart the server looks whether a connection is alive
+    /// Interval of the keepalive, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     keepalive: u64,
-    /// How many seconds the server waits for a peer that takes nothing of what is written to it
+    /// Time limit for a peer that reads nothing, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     write_timeout: u64,
 }
 
 fn main() -> io::Result<()> {
     let options = Options::parse();
-    let config = Config {
-        keepalive: Some(Duration::from_secs(options.keepalive)),
-        write_timeout: Duration::from_secs(options.write_timeout),
-        ..Config::default()
-    };
+    let config = Config::default()
+        .read_len(READ_LEN)
+        .keepalive(Some(Duration::from_secs(options.keepalive)))
+        .write_timeout(Duration::from_secs(options.write_timeout));
     let mut server = Server::bind(options.bind, config)?;
     println!("embed: ws://{}/", server.listener.local_addr()?);
     server.run()
@@ -66,18 +66,18 @@ fn main() -> io::Result<()> {
 struct Server {
     poll: Poll,
     listener: TcpListener,
-    /// When connections are accepted, if some may be waiting: readiness is told once.
-    next_accept: Option<Duration>,
+    /// When to accept connections, if some may be waiting. Readiness is reported once.
+    next_accept: Option<Timestamp>,
     clients: Slab<Client>,
-    /// Those whose turn comes, each once: something happened, or they have more to read. The place of one that has ended
-    /// may be another's by then, for whom a turn too many does no harm.
+    /// The keys of clients whose turn comes: something happened, or they have more to read. The key of a client that
+    /// has ended may be that of another client by then; one turn too many does no harm.
     listed: VecDeque<usize>,
-    lent: Lent,
+    storage: Storage,
     config: Arc<Config>,
     origin: Instant,
-    /// When deadlines were looked at, and when the next one comes.
-    looked: Duration,
-    next_deadline: Option<Duration>,
+    /// When deadlines were last checked, and when the next one comes.
+    checked: Timestamp,
+    next_deadline: Option<Timestamp>,
 }
 
 impl Server {
@@ -91,10 +91,10 @@ impl Server {
             next_accept: None,
             clients: Slab::new(),
             listed: VecDeque::new(),
-            lent: Lent::default(),
+            storage: Storage::new(),
             config: Arc::new(config),
             origin: Instant::now(),
-            looked: Duration::ZERO,
+            checked: Timestamp::ORIGIN,
             next_deadline: None,
         })
     }
@@ -118,46 +118,45 @@ impl Server {
                     }
                 }
             }
-            // Whoever is unfinished after it waits for the next round.
+            // A client that is unfinished after its turn waits for the next round.
             for _ in 0..self.listed.len() {
                 let Some(key) = self.listed.pop_front() else { break };
                 if let Some(client) = self.clients.get_mut(key) {
-                    client.is_listed = false;
-                    let turn = client.turn(&mut self.lent, now);
+                    client.set_listed(false);
+                    let turn = client.turn(&mut self.storage, &self.config, now);
                     self.settle(key, turn);
                 }
             }
             if self.deadline().is_some_and(|time| time <= now) {
-                self.look_at_deadlines(now);
+                self.check_deadlines(now);
             }
-            // Last, so that no event of this round is taken for one of a connection that has the place of another.
+            // Last, so that no event of this round reaches a new connection with the key of an old one.
             if self.next_accept.is_some_and(|time| time <= now) {
                 self.accept(now);
             }
         }
     }
 
-    fn now(&self) -> Duration {
-        self.origin.elapsed()
+    fn now(&self) -> Timestamp {
+        self.origin.elapsed().into()
     }
 
-    /// When deadlines are looked at next.
-    fn deadline(&self) -> Option<Duration> {
-        self.next_deadline.map(|time| time.max(self.looked + TICK))
+    /// When to check deadlines next.
+    fn deadline(&self) -> Option<Timestamp> {
+        self.next_deadline.map(|time| time.max(self.checked + TICK))
     }
 
-    /// How long there is nothing to do unless something arrives.
+    /// How long to wait for readiness. `None`: without a limit.
     fn patience(&self) -> Option<Duration> {
         if !self.listed.is_empty() {
             return Some(Duration::ZERO);
         }
         let next = [self.deadline(), self.next_accept].into_iter().flatten().min();
-        next.map(|time| time.saturating_sub(self.now()))
+        next.map(|time| time.duration_since(self.now()))
     }
 
     fn list(&mut self, key: usize) {
-        let is_new = |client: &mut Client| !mem::replace(&mut client.is_listed, true);
-        if self.clients.get_mut(key).is_some_and(is_new) {
+        if self.clients.get_mut(key).is_some_and(|client| !client.set_listed(true)) {
             self.listed.push_back(key);
         }
     }
@@ -174,18 +173,18 @@ impl Server {
         self.expect_deadline(self.clients.get(key).and_then(Client::deadline));
     }
 
-    fn expect_deadline(&mut self, deadline: Option<Duration>) {
+    fn expect_deadline(&mut self, deadline: Option<Timestamp>) {
         self.next_deadline = [self.next_deadline, deadline].into_iter().flatten().min();
     }
 
-    fn look_at_deadlines(&mut self, now: Duration) {
-        self.looked = now;
+    fn check_deadlines(&mut self, now: Timestamp) {
+        self.checked = now;
         self.next_deadline = None;
         for key in 0..self.clients.capacity() {
             let Some(client) = self.clients.get_mut(key) else { continue };
             let deadline = client.deadline();
             if deadline.is_some_and(|time| time <= now) {
-                let turn = client.meet_deadline(&mut self.lent, now);
+                let turn = client.meet_deadline(&mut self.storage, &self.config, now);
                 self.settle(key, turn);
             } else {
                 self.expect_deadline(deadline);
@@ -193,7 +192,7 @@ impl Server {
         }
     }
 
-    fn accept(&mut self, now: Duration) {
+    fn accept(&mut self, now: Timestamp) {
         for _ in 0..ACCEPTS {
             match self.listener.accept() {
                 Ok((socket, _)) => {
@@ -212,7 +211,7 @@ impl Server {
                 }
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Descriptors or memory are short, until a connection ends.
+                // No descriptors or no memory: both come back when a connection ends.
                 Err(_) => {
                     self.next_accept = Some(now + TICK);
                     return;

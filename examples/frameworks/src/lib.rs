@@ -1,4 +1,4 @@
-//! The programs are in `src/bin/`. This library only has a doc test.
+//! The programs are in `src/bin/`. This library only holds a doc test.
 
 /// Compiles and runs the snippets of the migration guide. One of them needs hyper.
 #[cfg(doctest)]

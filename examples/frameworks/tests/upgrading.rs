@@ -1,4 +1,4 @@
-//! The servers that upgrade a connection of an HTTP library, as processes, with this crate as their client.
+//! The servers with HTTP libraries as processes, with this crate as the client.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
 #[path = "../../../tests/example_server/echo.rs"]
@@ -16,15 +16,31 @@ const OPENING: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocke
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 #[test]
-fn hyper_serves_a_page_and_echoes() {
+fn hyper_serves_a_page_and_an_echo() {
     let server = Server::start(env!("CARGO_BIN_EXE_hyper_upgrade"), &[]);
     serves(&server);
     assert_eq!(get(&server, "/missing", "").0, 404);
 }
 
 #[test]
-fn axum_serves_a_page_and_echoes() {
+fn axum_serves_a_page_and_an_echo() {
     serves(&Server::start(env!("CARGO_BIN_EXE_axum"), &[]));
+}
+
+/// A client that sends half of a head gets the end of the stream, not a place for ever.
+#[test]
+fn incomplete_head_is_dropped_at_the_header_timeout() {
+    let servers = [env!("CARGO_BIN_EXE_hyper_upgrade"), env!("CARGO_BIN_EXE_axum")];
+    let servers = servers.map(|path| Server::start(path, &[]));
+    let mut halves = servers.each_ref().map(|server| {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(b"GET /ws HTTP/1.1\r\nHost: ").unwrap();
+        stream
+    });
+    for half in &mut halves {
+        half.read_to_end(&mut Vec::new()).unwrap();
+    }
 }
 
 fn serves(server: &Server) {
@@ -32,11 +48,11 @@ fn serves(server: &Server) {
     assert_eq!(status, 200);
     assert!(page.contains("<title>Echo</title>"), "{page}");
     echoes(&server.url("/ws"));
-    answers_what_opens_no_connection(server);
-    takes_what_came_with_the_handshake(server);
+    answers_invalid_handshakes(server);
+    echoes_a_message_right_behind_the_request(server);
 }
 
-fn answers_what_opens_no_connection(server: &Server) {
+fn answers_invalid_handshakes(server: &Server) {
     let (status, head) = get(server, "/ws", "");
     assert_eq!(status, 426);
     assert!(head.contains("sec-websocket-version: 13\r\n"), "{head}");
@@ -45,11 +61,11 @@ fn answers_what_opens_no_connection(server: &Server) {
     assert_eq!(get(server, "/ws", &format!("{OPENING}Origin: http://elsewhere.example\r\n")).0, 403);
 }
 
-fn takes_what_came_with_the_handshake(server: &Server) {
+fn echoes_a_message_right_behind_the_request(server: &Server) {
     let mut stream = TcpStream::connect(&server.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut bytes = format!("GET /ws HTTP/1.1\r\nHost: {}\r\n{OPENING}\r\n", server.address).into_bytes();
-    // RFC 6455 section 5.7: "Hello", masked; and a Close frame with the same key.
+    // RFC 6455 section 5.7: "Hello", masked. Then a Close frame with the same key.
     bytes.extend(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x88\x80\x37\xfa\x21\x3d");
     stream.write_all(&bytes).unwrap();
     let mut answer = Vec::new();
@@ -60,7 +76,7 @@ fn takes_what_came_with_the_handshake(server: &Server) {
     assert!(answer.ends_with(b"\r\n\r\n\x81\x05Hello\x88\x00"), "{text}");
 }
 
-/// The status, and all of the response with names in lower case.
+/// Status and whole response of a GET request. The header names are in lower case, as hyper writes them.
 fn get(server: &Server, path: &str, headers: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(&server.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();

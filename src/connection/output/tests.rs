@@ -1,23 +1,23 @@
-//! What nobody sees of an output from outside: how much it keeps, and what it counts.
+//! Private state of an output: what memory it keeps, and what it counts.
 
 use super::*;
 
 #[test]
-fn what_was_written_out_leaves_little_behind() {
+fn written_references_leave_little_capacity() {
     let mut output = Output::default();
     for _ in 0..5000 {
         output.append(4);
         output.append_reference(Bytes::from_static(b"news"));
     }
     while !output.is_empty() {
-        output.advance(999);
+        output.advance(output.len().min(999));
     }
     assert!(output.references.capacity() <= 2 * RETAINED_REFERENCES);
 }
 
-/// Each row: of so many references so many have been written, and so many of those are still in the list.
+/// Each row: how many references were queued, how many were written, how many written ones the list still holds.
 #[test]
-fn references_that_were_written_are_moved_over_in_bulk() {
+fn written_references_are_removed_in_bulk() {
     let rows = [(1000, 100, 100), (1000, 500, 500), (1000, 501, 0), (20, 16, 16), (20, 17, 0), (34, 17, 17)];
     for (queued, written, kept) in rows {
         let mut output = Output::default();
@@ -29,7 +29,7 @@ fn references_that_were_written_are_moved_over_in_bulk() {
 }
 
 #[test]
-fn a_reference_that_was_written_is_let_go() {
+fn written_reference_is_released() {
     let mut output = Output::default();
     let shared = Bytes::from(b"news".repeat(100));
     output.append_reference(shared.clone());
@@ -42,7 +42,7 @@ fn a_reference_that_was_written_is_let_go() {
 }
 
 #[test]
-fn nothing_is_no_piece() {
+fn empty_payload_is_no_chunk() {
     let mut output = Output::default();
     output.append_reference(Bytes::new());
     assert!(output.is_empty() && output.references.is_empty());
@@ -50,7 +50,7 @@ fn nothing_is_no_piece() {
 
 #[cfg(feature = "std")]
 #[test]
-fn what_is_taken_away_waits_until_it_is_confirmed() {
+fn taken_output_waits_until_it_is_confirmed() {
     let mut output = Output::default();
     output.append(3);
     output.advance(3);
@@ -71,31 +71,35 @@ fn what_is_taken_away_waits_until_it_is_confirmed() {
 }
 
 #[test]
-fn what_moves_is_what_the_stream_took_while_more_waits() {
+fn output_moves_when_a_stalled_stream_takes_more() {
     let mut output = Output::default();
     output.append(10);
+    output.advance(0);
+    assert!(!output.take_moved(), "the stream took nothing");
+    output.advance(4);
+    assert!(!output.take_moved(), "the stream took what it had room for");
+    output.advance(4);
+    assert!(output.take_moved(), "the stream has room again");
+    assert!(!output.take_moved(), "nothing has moved since");
+    output.advance(2);
+    assert!(output.take_moved(), "the rest, after the stream had stalled");
+    output.append(4);
+    output.advance(4);
+    assert!(!output.take_moved(), "all of it at once");
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn taken_output_moves_when_more_of_it_is_confirmed() {
+    let mut output = Output::default();
+    output.append(10);
+    let _taken = Output::take(&mut output);
+    output.confirm(4);
     assert!(!output.take_moved());
-    output.advance(0);
-    assert!(!output.take_moved(), "a stream that takes nothing");
-    output.advance(4);
+    output.confirm(4);
     assert!(output.take_moved());
-    assert!(!output.take_moved(), "nothing since");
-    output.advance(6);
-    assert!(!output.take_moved(), "nothing waits");
-    output.append(4);
-    assert!(!output.take_moved(), "that was told");
-    output.advance(2);
-    output.advance(2);
-    output.append(4);
-    assert!(output.take_moved(), "what waited has gone, and more has come");
-    output.advance(4);
-    output.take_moved();
-    output.advance(0);
-    output.append(4);
-    assert!(!output.take_moved(), "nothing went while nothing waited");
-    output.advance(4);
-    output.append(4);
-    assert!(output.take_moved(), "all of it went at once");
+    output.confirm(2);
+    assert!(output.take_moved());
 }
 
 /// Queues Pongs of two bytes while there is room; gives their number.
@@ -110,7 +114,7 @@ fn fill_with_pongs(output: &mut Output) -> u8 {
 }
 
 #[test]
-fn sixteen_pongs_wait_and_the_next_when_they_have_been_written() {
+fn sixteen_pongs_wait_at_a_time() {
     let mut output = Output::default();
     for _ in 0..300 {
         output.append(2);
@@ -122,12 +126,12 @@ fn sixteen_pongs_wait_and_the_next_when_they_have_been_written() {
     assert_eq!(fill_with_pongs(&mut output), 0);
     output.append(1);
     output.advance(1);
-    assert_eq!(fill_with_pongs(&mut output), PONGS, "what waits behind them is no Pong");
+    assert_eq!(fill_with_pongs(&mut output), PONGS, "the bytes behind them are no Pong");
 }
 
 #[cfg(feature = "std")]
 #[test]
-fn pongs_that_were_taken_away_wait_all_the_same() {
+fn taken_pongs_still_wait() {
     let mut output = Output::default();
     assert_eq!(fill_with_pongs(&mut output), PONGS);
     Output::take(&mut output);
@@ -140,7 +144,7 @@ fn pongs_that_were_taken_away_wait_all_the_same() {
 }
 
 #[test]
-fn the_first_frame_takes_what_it_needs_or_the_longest_short_one_would() {
+fn first_frame_allocates_at_least_what_the_longest_short_frame_needs() {
     // Two bytes, a masking key, 125 bytes of payload; or the longest header (section 5.2) and the payload.
     for (len, storage) in [(0, 131), (1, 131), (117, 131), (118, 132), (1000, 1014)] {
         let mut output = Output::default();
@@ -148,6 +152,8 @@ fn the_first_frame_takes_what_it_needs_or_the_longest_short_one_would() {
             FrameHeader { fin: true, rsv1: false, opcode: Opcode::Text, mask: None, payload_len: len as u64 };
         output.append_frame(&header, &b"x".repeat(len));
         output.advance(output.len());
-        assert_eq!(output.reclaim().len(), storage, "{len}");
+        let mut reclaimed = Storage::new();
+        output.reclaim(&mut reclaimed);
+        assert_eq!(reclaimed.output.len(), storage, "{len}");
     }
 }

@@ -1,4 +1,4 @@
-//! Conversations: mostly valid, mostly with one thing wrong in them, cut anywhere.
+//! Random conversations. Most have one fault. Reads may end anywhere.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -6,7 +6,7 @@ use sansocket::Role;
 
 use crate::wire::{Case, Frame, Len};
 
-/// A conversation with an endpoint in either role, that takes at most `limit` bytes in a frame or a message.
+/// A conversation with an endpoint of either role, which takes at most `limit` bytes in a frame or a message.
 pub fn cases(limit: usize) -> impl Strategy<Value = Case> {
     let roles = select(vec![Role::Server, Role::Client]);
     let mutations = prop_oneof![
@@ -37,7 +37,7 @@ pub fn cases(limit: usize) -> impl Strategy<Value = Case> {
     )
 }
 
-/// A few messages, and most times a Close frame; now and then something behind it.
+/// A few messages, usually a Close frame, and sometimes frames behind it.
 fn frames() -> impl Strategy<Value = Vec<Frame>> {
     let talk = prop::collection::vec(message(), 1..4);
     let end = prop_oneof![
@@ -48,12 +48,12 @@ fn frames() -> impl Strategy<Value = Vec<Frame>> {
     (talk, end).prop_map(|(talk, end)| [talk.concat(), end].concat())
 }
 
-/// A control frame, or a message in one frame or in several, with control frames between them.
+/// A control frame, or a message in one or more frames with control frames between them.
 fn message() -> impl Strategy<Value = Vec<Frame>> {
     let between = prop::collection::vec(control(), 0..2);
     let fragmented = (data(), prop::collection::vec((any::<Index>(), between), 0..4));
     let fragmented = fragmented.prop_map(|((opcode, data), mut cuts)| {
-        // Anywhere, so that characters are split, too.
+        // The cuts may be inside characters.
         cuts.sort_by_key(|(cut, _)| cut.index(data.len() + 1));
         let (mut frames, mut start, mut opcode) = (Vec::new(), 0, opcode);
         for (cut, between) in cuts {
@@ -89,12 +89,12 @@ fn close() -> impl Strategy<Value = Frame> {
     prop_oneof![1 => Just(Vec::new()), 3 => coded].prop_map(|body| Frame::new(8, body))
 }
 
-/// What a Close frame carries.
+/// The payload of a Close frame.
 pub fn body(code: u16, reason: &[u8]) -> Vec<u8> {
     [&code.to_be_bytes()[..], reason].concat()
 }
 
-/// Something wrong with a frame, or with where it stands.
+/// A fault of a frame or of its position.
 #[derive(Clone, Debug)]
 enum Mutation {
     Opcode(u8),
@@ -102,7 +102,7 @@ enum Mutation {
     Masking,
     Len(Len),
     Fin,
-    /// As it is put in at some place.
+    /// Puts the fault into a conversation.
     Bytes(Index, Vec<u8>),
     Close(Vec<u8>),
     Payload(u8, usize),
@@ -110,7 +110,7 @@ enum Mutation {
 
 fn mutation() -> impl Strategy<Value = Mutation> {
     use Mutation::{Bytes, Close, Fin, Masking, Opcode, Payload, Rsv};
-    // Overlong, surrogates, beyond U+10FFFF, no byte of any character, cut short.
+    // Overlong, a surrogate, above U+10FFFF, a byte that UTF-8 does not use, truncated.
     let invalid: Vec<&[u8]> = vec![
         b"\xc0\xaf",
         b"\xe0\x80\xaf",

@@ -12,15 +12,15 @@ const LOCK: &str = include_str!("../Cargo.lock");
 
 const INTRODUCTION: &str = "# Where other crates differ
 
-The same bytes through this crate and through others, in both roles, in memory: property tests make up conversations and
-heads of opening handshakes, most of them with something wrong in them, and compare what each library gives to its caller,
-how it says that the connection ended, and what it writes. All have the same limits, and are driven as their documentation
-does it. A difference that is not on this page fails the tests, and so does one on this page that is not there any more.
-What is tried, and how, is in [`tests/differential/`](../tests/differential); `cargo run --release` there prints this page.
+This page compares this crate with four others: the same bytes, in both roles, in memory. Property tests generate
+conversations and heads of opening handshakes, most of them with a fault. They compare what each library gives to its
+caller, how it reports the end of the connection, and what it writes. All libraries have the same limits and are driven as
+their documentation shows. The tests fail if there is a difference that is not on this page, or if one on this page is gone.
+[`tests/differential/`](../tests/differential) has the details; `cargo run --release` there prints this page.
 
 ";
 
-/// All of `docs/differential.md`.
+/// The text of `docs/differential.md`.
 pub fn text() -> String {
     let mut text = INTRODUCTION.to_owned();
     table(
@@ -28,7 +28,8 @@ pub fn text() -> String {
         &["peer", "version"],
         ALL.iter().map(|peer| vec![peer.name().into(), version(peer.name())]),
     );
-    text.push_str("\nThe last column says whom the RFC supports: us, them, or either.\n\n## Receiving\n\n");
+    text.push_str("\nThe last column says which behaviour the RFC supports: ours (us), theirs (them), or either.\n");
+    text.push_str("\n## Receiving\n\n");
     let receiving = entries().map(|entry| {
         vec![
             who(entry.peers),
@@ -49,7 +50,7 @@ pub fn text() -> String {
                 None => differ.push(row),
             }
         }
-        table(&mut text, &["with", "this crate", "otherwise", "clause", "supports"], differ.into_iter());
+        table(&mut text, &["with", "this crate", "who differs", "clause", "supports"], differ.into_iter());
     }
     text
 }
@@ -82,7 +83,7 @@ fn table(text: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String
     }
 }
 
-/// The version that is compared, from the lock file.
+/// The version of a peer, from the lock file.
 fn version(name: &str) -> String {
     let named = format!("name = \"{name}\"\nversion = \"");
     let (_, behind) = LOCK.split_once(&named).expect("a dependency");

@@ -1,4 +1,4 @@
-//! The heads of opening handshakes, with a few things changed in them.
+//! The heads of opening handshakes, with a few changes.
 
 use std::collections::BTreeSet;
 
@@ -15,17 +15,17 @@ use crate::table::heads::{Row, rows};
 pub struct Head {
     pub first: Vec<u8>,
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
-    /// What ends a line.
+    /// The line ending.
     pub newline: &'static str,
-    /// What comes before, and after.
+    /// The bytes before the head, and those behind it.
     pub before: Vec<u8>,
     pub after: Vec<u8>,
-    /// The client has offered the subprotocol `chat`.
+    /// Whether the client offered the subprotocol `chat`.
     pub offers: bool,
 }
 
 impl Head {
-    /// One that is all right, sent to an endpoint in that role.
+    /// A valid head, sent to an endpoint of that role.
     pub fn to(role: Role) -> Self {
         let (first, own): (_, [(&str, &str); 3]) = match role {
             Role::Server => (
@@ -72,7 +72,7 @@ impl Head {
         self.add(name, value);
     }
 
-    /// A header once more.
+    /// Repeats a header.
     pub fn repeat(&mut self, name: &str) {
         let header = self.headers.iter().find(|(known, _)| known == name.as_bytes());
         self.headers.extend(header.cloned());
@@ -87,7 +87,7 @@ impl Head {
         [&bytes, newline, &self.after].concat()
     }
 
-    /// Whether what a server has written opens the connection that this request asks for.
+    /// Whether the response of a server opens the connection that this request asks for.
     pub fn is_accepted(&self, written: &[u8]) -> bool {
         let keys = self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"Sec-WebSocket-Key"));
         let accepts = keys.map(|(_, key)| accept_key(key));
@@ -96,7 +96,7 @@ impl Head {
     }
 }
 
-/// A head with some changes, and where its reads end.
+/// A head with changes, and where its reads end.
 #[derive(Clone, Debug)]
 pub struct HeadCase {
     pub role: Role,
@@ -113,7 +113,7 @@ impl HeadCase {
     }
 }
 
-/// Heads with up to three changes, in things that do not depend on each other; headers in any order and case.
+/// Heads with up to three independent changes. The headers have any order and case.
 pub fn heads(role: Role) -> impl Strategy<Value = HeadCase> {
     let all: Vec<_> = rows(role).collect();
     let changes = subsequence(all, 0..=3).prop_map(|mut rows| {
@@ -131,9 +131,9 @@ pub fn heads(role: Role) -> impl Strategy<Value = HeadCase> {
                 _ => {}
             }
         }
-        // Lines of one name stay in their order.
+        // Headers of one name keep their order.
         case.head.headers.sort_by_key(|(name, _)| noise[4 + name.len() % 4]);
-        // What comes behind a head comes with it, or some see it and some do not.
+        // Bytes behind a head arrive with it. Otherwise only some libraries would see them.
         if case.head.after.is_empty() {
             let len = case.head.bytes().len();
             case.cuts = cuts.iter().map(|cut| cut.index(len + 1)).collect();

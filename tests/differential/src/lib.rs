@@ -1,16 +1,16 @@
-//! The same bytes through this crate and through others: what each makes of them is the same, or it is in the
-//! [`table`], which says whom the RFC supports.
+//! The same bytes through this crate and through others. The results are equal, or the difference is in the [`table`],
+//! which says whom the RFC supports.
 //!
-//! | file | its one job |
+//! | file | content |
 //! |---|---|
-//! | `stream` | bytes in memory, for whoever reads and writes |
-//! | `outcome` | what comes of bytes, in words that fit every library |
-//! | `peers`, `ours` | the libraries, each driven as its documentation does it |
-//! | `wire`, `conversation` | frames, right or wrong; conversations of them |
+//! | `stream` | a stream in memory |
+//! | `outcome` | the result of a case, in terms that fit every library |
+//! | `peers`, `ours` | the libraries, each used as in its documentation |
+//! | `wire`, `conversation` | valid and invalid frames; random conversations |
 //! | `heads` | the heads of opening handshakes |
-//! | `table` | every known divergence |
+//! | `table` | every known difference |
 //! | `document` | the same as Markdown: `docs/differential.md` |
-//! | `survey` | what the table does not know |
+//! | `survey` | the differences that the table does not contain |
 
 pub mod conversation;
 pub mod document;

@@ -1,4 +1,5 @@
-//! Prints `docs/differential.md`, or what is not in it: `cargo run --release [-- survey [CASES]]`.
+//! Prints `docs/differential.md`, or with `survey` the differences that it does not contain:
+//! `cargo run --release [-- survey [CASES]]`.
 
 use std::process::ExitCode;
 

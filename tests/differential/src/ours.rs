@@ -1,27 +1,30 @@
 //! This crate.
 
 use sansocket::handshake::{client, server};
-use sansocket::{Buffer, Config, Connection, Error, Event, Limits, ProtocolError, Role, State};
+use sansocket::{Config, Connection, Error, Event, Limits, ProtocolError, Role, State};
 
 use crate::outcome::{End, Fault, Received};
 use crate::stream::Stream;
 
-/// What was received, how it ended, and the rule that was broken, if one was.
+/// What was received, how the connection ended, and the rule that the peer broke.
 pub fn receive(role: Role, limit: usize, mut stream: Stream) -> (Vec<Received>, End, Option<ProtocolError>) {
-    let limits = Limits { max_frame_len: limit as u64, max_message_len: limit as u64, ..Limits::default() };
-    let mut connection = Connection::new(role, Config { limits, ..Config::default() });
-    let mut input = Buffer::new();
+    let limits = Limits::default().max_frame_len(limit as u64).max_message_len(limit as u64);
+    let config = Config::default().limits(limits);
+    let mut connection = match role {
+        Role::Client => Connection::client(config),
+        Role::Server => Connection::server(config),
+    };
     let (mut received, mut fault) = (Vec::new(), None);
     while fault.is_none() && connection.state() != State::Closed {
-        match connection.next_event(&mut input) {
+        match connection.next_event() {
             Ok(Some(Event::Text(text))) => received.push(Received::Text(text.into())),
             Ok(Some(Event::Binary(data))) => received.push(Received::Binary(data.into())),
             Ok(Some(Event::Ping(payload))) => received.push(Received::Ping(payload.into())),
             Ok(Some(Event::Pong(payload))) => received.push(Received::Pong(payload.into())),
             Ok(Some(_)) => {}
             Ok(None) => {
-                if input.read_from(&mut stream).expect("the stream has no errors") == 0 {
-                    fault = connection.receive_eof().err();
+                if connection.read_from(&mut stream).expect("the stream has no errors") == 0 {
+                    fault = connection.end_of_stream().err();
                 }
             }
             Err(error) => fault = Some(error),
@@ -43,27 +46,25 @@ pub fn receive(role: Role, limit: usize, mut stream: Stream) -> (Vec<Received>, 
 }
 
 pub fn accept(mut stream: Stream) {
-    let mut input = Buffer::new();
     let mut handshake = server::Handshake::new(Config::default());
-    let mut connection = None;
-    loop {
-        match handshake.receive(&mut input) {
-            Ok(Some(server::Incoming::Upgrade(request))) => {
-                connection = handshake.respond(request.accept()).expect("an answer");
-                break;
+    let exchange = loop {
+        match handshake.next_request() {
+            Ok(Some(exchange)) => break exchange,
+            Ok(None) if handshake.read_from(&mut stream).expect("the stream has no errors") > 0 => {}
+            Ok(None) | Err(_) => {
+                return handshake.output().write_all_to(&mut stream).expect("the stream takes everything");
             }
-            Ok(Some(server::Incoming::Http(page))) => {
-                handshake.respond(page.upgrade_required()).expect("an answer");
-                break;
-            }
-            Ok(None) if input.read_from(&mut stream).expect("the stream has no errors") > 0 => {}
-            Ok(None) | Err(_) => break,
         }
-    }
-    handshake.output().write_all_to(&mut stream).expect("the stream takes everything");
-    if let Some(connection) = &mut connection {
-        connection.output().write_all_to(&mut stream).expect("the stream takes everything");
-    }
+    };
+    let response = match exchange.incoming() {
+        server::Incoming::Upgrade(request) => request.accept(),
+        other => other.http().upgrade_required(),
+    };
+    let written = match exchange.respond(response).expect("an answer") {
+        server::Answer::Open(mut connection) => connection.output().write_all_to(&mut stream),
+        server::Answer::Closed(mut output) => output.write_all_to(&mut stream),
+    };
+    written.expect("the stream takes everything");
 }
 
 pub fn connect(offers: bool, stream: Stream) -> bool {
@@ -77,13 +78,12 @@ fn open(offers: bool, mut stream: Stream) -> Result<Connection, Error> {
     }
     let mut handshake = client::Handshake::new(&request, Config::default())?;
     handshake.output().write_all_to(&mut stream)?;
-    let mut input = Buffer::new();
     loop {
-        if let Some((connection, _)) = handshake.receive(&mut input)? {
+        if let Some((connection, _)) = handshake.next_response()? {
             return Ok(connection);
         }
-        if input.read_from(&mut stream)? == 0 {
-            return Err(handshake.receive_eof().into());
+        if handshake.read_from(&mut stream)? == 0 {
+            return Err(handshake.end_of_stream().into());
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What comes of the bytes that an endpoint receives, in words that fit every library.
+//! The result of the bytes that an endpoint receives, in terms that fit every library.
 
 use std::fmt;
 
 use sansocket::Role;
 use sansocket::frame::{FrameHeader, Opcode, apply_mask};
 
-/// All that can be told from outside.
+/// Everything that can be observed from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     pub received: Vec<Received>,
@@ -14,7 +14,7 @@ pub struct Outcome {
     pub pongs: Vec<Vec<u8>>,
     /// The Close frame that was written, and the code in it.
     pub close: Option<Option<u16>>,
-    /// The rule that what was written breaks.
+    /// The rule that the written bytes break.
     pub breaks: Option<&'static str>,
 }
 
@@ -27,7 +27,7 @@ pub enum Received {
     Pong(Vec<u8>),
 }
 
-/// How it says that there is no more.
+/// How a library reports the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// A Close frame was received.
@@ -38,7 +38,7 @@ pub enum End {
     Lost,
 }
 
-/// As finely as close codes tell faults apart.
+/// The faults that close codes distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Protocol,
@@ -46,7 +46,7 @@ pub enum Fault {
     TooBig,
 }
 
-/// What two outcomes can differ in.
+/// The aspects in which two outcomes can differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {
     Received,
@@ -56,7 +56,7 @@ pub enum Aspect {
     Breaks,
 }
 
-/// What a library shows of the control frames that it receives, besides Close.
+/// Which received control frames a library gives to its caller, besides Close.
 #[derive(Clone, Copy, Debug)]
 pub struct Shows {
     pub pings: bool,
@@ -64,7 +64,7 @@ pub struct Shows {
 }
 
 impl Outcome {
-    /// `written` is what the endpoint in that role has written.
+    /// `written` are the bytes that the endpoint of that role has written.
     pub fn new(role: Role, received: Vec<Received>, end: End, mut written: Vec<u8>) -> Self {
         let mut outcome = Self { received, end, pongs: Vec::new(), close: None, breaks: None };
         outcome.breaks = outcome.write(role, &mut written).err();
@@ -94,7 +94,7 @@ impl Outcome {
         Ok(())
     }
 
-    /// Less what a library does not show.
+    /// Without what a library does not show.
     #[must_use]
     pub fn as_shown(mut self, shows: Shows) -> Self {
         self.received.retain(|received| match received {

@@ -1,4 +1,4 @@
-//! A stream in memory: reads as they are laid out, then its end; it takes whatever is written.
+//! A stream in memory: prepared reads, then the end. It takes everything that is written.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use sansocket::handshake::accept_key;
 use tokio::io::ReadBuf;
 
-/// One in the hands of a library and of whoever looks on.
+/// A stream, shared by the library and the observer.
 #[derive(Clone, Default)]
 pub struct Stream(Arc<Mutex<State>>);
 
@@ -17,11 +17,11 @@ pub struct Stream(Arc<Mutex<State>>);
 struct State {
     reads: VecDeque<Vec<u8>>,
     written: Vec<u8>,
-    /// A server's response, to be read once a request has been written.
+    /// The response of a server, which can be read after a request was written.
     response: Option<(Vec<u8>, Vec<usize>)>,
 }
 
-/// Where a response wants the value of `Sec-WebSocket-Accept`.
+/// The place of the value of `Sec-WebSocket-Accept` in a response.
 pub const ACCEPT: &str = "{accept}";
 
 impl Stream {
@@ -32,7 +32,7 @@ impl Stream {
         stream
     }
 
-    /// A response to whatever request is written.
+    /// A response to the request that is written.
     pub fn answering(response: &[u8], cuts: &[usize]) -> Self {
         let stream = Self::default();
         stream.state().response = Some((response.to_vec(), cuts.to_vec()));
@@ -43,7 +43,7 @@ impl Stream {
         self.state().written.clone()
     }
 
-    /// How many bytes are left to be read.
+    /// The number of bytes that can still be read.
     pub fn left(&self) -> usize {
         self.state().reads.iter().map(Vec::len).sum()
     }
@@ -54,13 +54,13 @@ impl Stream {
 }
 
 impl State {
-    /// Whoever reads before it has written waits.
+    /// A read before the request was written waits.
     fn awaits_request(&mut self) -> bool {
         self.respond();
         self.response.is_some()
     }
 
-    /// The response, once the request is whole.
+    /// The response, after the request is complete.
     fn respond(&mut self) -> Option<()> {
         let request = std::str::from_utf8(&self.written).ok().filter(|head| head.ends_with("\r\n\r\n"))?;
         let (response, cuts) = self.response.take()?;

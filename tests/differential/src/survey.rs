@@ -1,16 +1,17 @@
-//! What the table does not know yet, one line for each kind: for whoever adds a peer.
+//! Differences that the table does not contain, one line per kind. For adding a peer.
 
 use std::collections::BTreeMap;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
+use sansocket::ProtocolError;
 
 use crate::conversation::cases;
 use crate::peers::ALL;
 use crate::table::compare;
 use crate::wire::LARGE;
 
-/// The shortest case of each kind among this many.
+/// The shortest case of each kind, out of this many cases.
 pub fn print(count: usize) {
     let mut kinds = BTreeMap::<String, (usize, usize, String)>::new();
     let mut runner = TestRunner::deterministic();
@@ -26,7 +27,11 @@ pub fn print(count: usize) {
                 }
                 let end = format!("{:?}", seen.theirs.end);
                 let end = end.split("(Some((").next().unwrap_or_default();
-                let kind = format!("{}: {:?}, they {end}: {unknown:?}", peer.name(), seen.rule);
+                let kind = format!(
+                    "{}: {:?}, they {end}: {unknown:?}",
+                    peer.name(),
+                    seen.rule.map(ProtocolError::as_str)
+                );
                 let shown = format!(
                     "{:?} {limit} {:02x?}\n    ours   {:?}\n    theirs {:?}",
                     case.role, case.bytes, seen.ours, seen.theirs

@@ -1,45 +1,45 @@
-//! Frames to bytes, right or wrong, and bytes to frames.
+//! Encodes valid and invalid frames, and decodes frames.
 
 use sansocket::Role;
 
-/// A frame as its sender puts it together, written from RFC 6455 section 5.2.
+/// A frame to be encoded, after RFC 6455 section 5.2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     pub fin: bool,
     /// RSV1, RSV2 and RSV3, in the lowest three bits.
     pub rsv: u8,
     pub opcode: u8,
-    /// Masked as the role of its sender wants it.
+    /// Whether it is masked as the role of its sender requires.
     pub masked_right: bool,
     pub len: Len,
     pub payload: Vec<u8>,
 }
 
-/// How the length of the payload is written.
+/// The encoding of the payload length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Len {
     Shortest,
     TwoBytes,
     EightBytes,
-    /// In eight bytes, and not the truth.
+    /// In eight bytes, and wrong.
     Claims(u64),
 }
 
 pub const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
 impl Frame {
-    /// A frame without fault.
+    /// A valid frame.
     pub fn new(opcode: u8, payload: impl Into<Vec<u8>>) -> Self {
         let payload = payload.into();
         Self { fin: true, rsv: 0, opcode, masked_right: true, len: Len::Shortest, payload }
     }
 
-    /// The same with more to come.
+    /// The same without FIN.
     pub fn more(opcode: u8, payload: impl Into<Vec<u8>>) -> Self {
         Self { fin: false, ..Self::new(opcode, payload) }
     }
 
-    /// As it is sent to an endpoint in that role.
+    /// The bytes to an endpoint of that role.
     pub fn encode(&self, to: Role, bytes: &mut Vec<u8>) {
         bytes.push(u8::from(self.fin) << 7 | self.rsv << 4 | self.opcode);
         let is_masked = (to == Role::Server) == self.masked_right;
@@ -69,18 +69,18 @@ impl Frame {
     }
 }
 
-/// What an endpoint is sent, and how it arrives.
+/// The bytes to an endpoint, and how they arrive.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub role: Role,
-    /// The longest frame and the longest message that the endpoint takes.
+    /// The longest frame and the longest message that the endpoint takes, in bytes.
     pub limit: usize,
     pub bytes: Vec<u8>,
     /// Where one read ends and the next begins.
     pub cuts: Vec<usize>,
 }
 
-/// A limit that does not matter.
+/// A limit that no case reaches.
 pub const LARGE: usize = 16 << 20;
 
 impl Case {
@@ -90,7 +90,7 @@ impl Case {
         Self { role, limit: LARGE, bytes, cuts: Vec::new() }
     }
 
-    /// The frames in it, as far as they go.
+    /// The frames. The last one may be truncated.
     pub fn arrived(&self) -> Vec<Arrived> {
         let mut frames = Vec::new();
         let mut rest = &self.bytes[..];
@@ -103,17 +103,17 @@ impl Case {
     }
 }
 
-/// A frame, or the beginning of one, as a receiver sees it.
+/// A received frame, or the beginning of one.
 #[derive(Clone, Debug)]
 pub struct Arrived {
     pub fin: bool,
     pub opcode: u8,
-    /// As long as it says that it is.
+    /// The payload length in the header.
     pub len: u64,
     pub payload: Vec<u8>,
-    /// All of it is there.
+    /// Whether all of it has arrived.
     pub whole: bool,
-    /// Where it ends, as far as it goes.
+    /// The position behind its last byte that has arrived.
     pub end: usize,
 }
 
@@ -138,7 +138,7 @@ impl Arrived {
     }
 }
 
-/// The length of the payload, the key, and what follows the header.
+/// The payload length, the key, and the bytes behind the header.
 fn header(bytes: &[u8]) -> Option<(u64, [u8; 4], &[u8])> {
     let second = *bytes.get(1)?;
     let width = match second & 0x7F {

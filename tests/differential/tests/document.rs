@@ -1,4 +1,4 @@
-//! `docs/differential.md` is what the table prints.
+//! `docs/differential.md` is the printed table.
 
 use sansocket_differential::document;
 

@@ -1,4 +1,4 @@
-//! Opening handshakes: each head opens a connection or does not, and peers differ in what the table says.
+//! Opening handshakes: whether a head opens a connection. The table lists the peers that differ.
 
 use proptest::prelude::*;
 use sansocket::Role;
@@ -22,14 +22,14 @@ fn every_change_alone_is_seen_as_the_table_says() {
     }
 }
 
-/// As many cases as `PROPTEST_CASES` says.
+/// `PROPTEST_CASES` sets the number of cases.
 fn config() -> ProptestConfig {
     let cases =
         if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 2_000 };
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// A head is refused for one of its changes, whatever the others are.
+/// A head with several changes is refused for one of them, or accepted.
 fn check(case: &HeadCase) -> Result<(), TestCaseError> {
     let refuses = |verdict: fn(&Row, &str) -> Verdict, name: &str| {
         let refused = case.changes.iter().any(|row| verdict(row, name) == Verdict::Refuses);

@@ -1,4 +1,4 @@
-//! What is received: differences are in the table, and what is in the table makes a difference.
+//! Receiving: every difference is in the table, and every entry of the table is a difference.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use sansocket_differential::peers::ALL;
 use sansocket_differential::table::{compare, entries};
 use sansocket_differential::wire::{Case, LARGE};
 
-/// As many cases as `PROPTEST_CASES` says.
+/// `PROPTEST_CASES` sets the number of cases.
 fn config() -> ProptestConfig {
     let cases =
         if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 20_000 };
@@ -64,7 +64,7 @@ fn every_entry_makes_the_difference_that_it_speaks_of() {
     }
 }
 
-/// Whoever is not in an entry does not do what it says.
+/// A peer that is not in an entry does not show its difference.
 #[test]
 fn no_entry_leaves_anybody_out() {
     for entry in entries() {
@@ -84,7 +84,7 @@ fn no_entry_leaves_anybody_out() {
     }
 }
 
-/// The conversations reach what they are made for.
+/// The random conversations reach every fault.
 #[test]
 fn every_rule_is_broken_by_some_conversation() {
     let mut broken = BTreeSet::new();
@@ -95,6 +95,6 @@ fn every_rule_is_broken_by_some_conversation() {
             broken.extend(compare(ALL[0], &case).rule.map(|rule| rule.as_str()));
         }
     }
-    // All but the number of fragments, which no peer limits, and the end of the stream.
+    // All but the limit on fragments, which no peer has, and the end of the stream.
     assert_eq!(broken.len(), 15, "{broken:?}");
 }

@@ -1,4 +1,4 @@
-//! fastwebsockets: as its example of an echo server has it.
+//! fastwebsockets, as in its example of an echo server.
 
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
 use fastwebsockets::{FragmentCollector, OpCode};

@@ -1,4 +1,4 @@
-//! Hyper around those that leave the opening handshake to it.
+//! Hyper, for the libraries that leave the opening handshake to it.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use super::Ended;
 
-/// One request, which becomes something else; `answer` spawns what comes behind it.
+/// One request, which upgrades. `answer` spawns the task of the connection.
 pub async fn upgrade<E>(
     stream: TcpStream,
     answer: impl Fn(Request<Incoming>) -> Result<Response<Empty<Bytes>>, E>,

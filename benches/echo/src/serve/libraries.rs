@@ -1,4 +1,4 @@
-//! How a connection of each library is opened; the loop that follows is the caller's.
+//! Opens a connection with each library. The caller passes the loop that follows.
 
 use bytes::BytesMut;
 use futures_util::StreamExt;
@@ -53,7 +53,7 @@ where
 
 type YawcSocket = Map<WebSocket<HttpStream>, fn(Frame) -> Result<Frame, WebSocketError>>;
 
-/// With the limits of its example: the default one is below a message of 1 MiB.
+/// With the limits of its example: the default is below 1 MiB.
 pub async fn yawc<F>(stream: TcpStream, echo: fn(YawcSocket) -> F) -> Ended
 where
     F: Future<Output = Ended> + Send + 'static,

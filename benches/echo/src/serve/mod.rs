@@ -1,4 +1,4 @@
-//! Being one of the servers: bytes read and written back, and what each peer's documentation shows.
+//! The servers: a loop that reads and writes back, and the echo server in the documentation of each peer.
 
 mod fastwebsockets;
 mod http;
@@ -15,12 +15,12 @@ use tokio::runtime;
 use crate::Outcome;
 use crate::servers::FLOOR;
 
-/// How a connection ends is nobody's business here; what comes back is, and the load looks at that.
+/// How a connection ended. It is ignored: the load checks what comes back.
 type Ended = Result<(), Box<dyn Error + Send + Sync>>;
 
 pub struct Served {
     pub name: &'static str,
-    /// In one line.
+    /// A description in one line.
     pub about: &'static str,
     run: fn(TcpListener) -> Outcome<()>,
 }
@@ -43,7 +43,7 @@ pub const ALL: [Served; 11] = [
     },
     Served {
         name: "tungstenite-feed",
-        about: "tokio-tungstenite: `feed` for all that is there, then `flush`",
+        about: "tokio-tungstenite: `feed` for all messages that have arrived, then `flush`",
         run: |listener| on_tokio(listener, |stream| libraries::tungstenite(stream, sinks::gathered)),
     },
     Served {
@@ -58,7 +58,7 @@ pub const ALL: [Served; 11] = [
     },
     Served {
         name: "tokio-websockets-feed",
-        about: "`feed` for all that is there, then `flush`; but each `next` flushes, too",
+        about: "`feed` for all messages that have arrived, then `flush`; each `next` flushes, too",
         run: |listener| on_tokio(listener, |stream| libraries::tokio_websockets(stream, sinks::gathered)),
     },
     Served {
@@ -68,7 +68,7 @@ pub const ALL: [Served; 11] = [
     },
     Served {
         name: "sockudo-ws-feed",
-        about: "`feed` for all that is there, then `flush`",
+        about: "`feed` for all messages that have arrived, then `flush`",
         run: |listener| on_tokio(listener, |stream| libraries::sockudo_ws(stream, sinks::gathered)),
     },
     Served {
@@ -78,12 +78,12 @@ pub const ALL: [Served; 11] = [
     },
     Served {
         name: "yawc-feed",
-        about: "`feed` for all that is there, then `flush`, behind hyper",
+        about: "`feed` for all messages that have arrived, then `flush`, behind hyper",
         run: |listener| on_tokio(listener, |stream| libraries::yawc(stream, sinks::gathered)),
     },
 ];
 
-/// `serve NAME --bind ADDRESS`.
+/// Runs `serve NAME --bind ADDRESS`.
 pub fn run(arguments: &mut lexopt::Parser) -> Outcome<()> {
     use lexopt::prelude::*;
 
@@ -101,7 +101,7 @@ pub fn run(arguments: &mut lexopt::Parser) -> Outcome<()> {
     (server.run)(listener)
 }
 
-/// A runtime of one thread for all of them: there is one core for each, and more threads would only cost.
+/// Every server runs on a runtime of one thread, because it has one core.
 fn on_tokio<F>(listener: TcpListener, serve: fn(TcpStream) -> F) -> Outcome<()>
 where
     F: Future<Output = Ended> + Send + 'static,

@@ -1,4 +1,4 @@
-//! The floor: one thread and a readiness loop that read and write back.
+//! The least possible work: one thread and a readiness loop that reads and writes back.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net;
@@ -10,12 +10,12 @@ use crate::Outcome;
 
 const LISTENER: Token = Token(usize::MAX);
 
-/// How much is read at a time.
+/// The length of a read in bytes.
 const READ: usize = 64 << 10;
 
 struct Connection {
     stream: TcpStream,
-    /// What the socket did not take yet.
+    /// The bytes that the socket has not taken yet.
     waiting: Vec<u8>,
 }
 
@@ -65,7 +65,7 @@ fn accept(listener: &TcpListener, poll: &Poll, connections: &mut Vec<Option<Conn
 }
 
 impl Connection {
-    /// Until the socket has nothing more to give, or takes nothing more. An error is the end.
+    /// Reads and writes back until the socket would block. An error ends the connection.
     fn turn(&mut self, room: &mut [u8]) -> io::Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
         if !self.write(&waiting)? {
@@ -75,7 +75,7 @@ impl Connection {
             match self.stream.read(room) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(n) => {
-                    // A read that leaves room has emptied the socket.
+                    // A read that does not fill the room has emptied the socket.
                     if !self.write(&room[..n])? || n < room.len() {
                         return Ok(());
                     }
@@ -87,7 +87,7 @@ impl Connection {
         }
     }
 
-    /// Whether the socket took it all; the rest waits.
+    /// Writes. Returns whether the socket took everything; otherwise the rest waits.
     fn write(&mut self, mut bytes: &[u8]) -> io::Result<bool> {
         while !bytes.is_empty() {
             match self.stream.write(bytes) {

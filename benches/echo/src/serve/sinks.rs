@@ -1,4 +1,4 @@
-//! Connections that are a stream and a sink of messages, and the loops that can be written with these.
+//! Connections that are a stream and a sink of messages, and the echo loops over them.
 
 use std::error::Error;
 use std::future::ready;
@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite;
 
 use super::Ended;
 
-/// What the loops know of a message.
+/// The properties of a message that the loops use.
 pub trait Message: Send {
     fn is_data(&self) -> bool;
 }
@@ -58,7 +58,7 @@ where
     type Failure = E;
 }
 
-/// As every documentation has it.
+/// The loop in the documentation of every library.
 pub async fn one_by_one<S: Socket>(mut socket: S) -> Ended {
     while let Some(message) = socket.next().await {
         let message = message?;
@@ -74,7 +74,7 @@ pub async fn forward<S: Socket>(socket: S) -> Ended {
     Ok(read.try_filter(|message| ready(message.is_data())).forward(write).await?)
 }
 
-/// All that is there, then one flush.
+/// Sends all messages that have arrived, then flushes once.
 pub async fn gathered<S: Socket>(mut socket: S) -> Ended {
     while let Some(message) = socket.next().await {
         let mut next = Some(message);

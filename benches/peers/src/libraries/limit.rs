@@ -1,5 +1,5 @@
-//! The least that has to be done, in safe Rust and by hand: headers, masking, validation of text, and no check beside
-//! it. It closes nothing, answers nothing and keeps no rule, so it is a measure and not a library.
+//! The least possible work, in safe Rust and by hand: headers, masking, validation of text, and no other check. It does
+//! not close, answer or keep rules, so it is a measure and not a library.
 
 mod masking;
 
@@ -56,10 +56,10 @@ impl Library for Limit {
     }
 }
 
-/// What is read at a time: little enough to stay in a first-level cache.
+/// The length of a read in bytes. It fits into a first-level cache.
 const READ_LEN: usize = 20 << 10;
 
-/// A fragment below that is copied and unmasked in one pass; above it `memcpy` makes up for a second one.
+/// Shorter fragments are copied and unmasked in one pass. For longer ones, `memcpy` and a second pass are faster.
 const SHORT_LEN: usize = 128;
 
 struct Decode {
@@ -67,7 +67,7 @@ struct Decode {
     storage: Vec<u8>,
     begin: usize,
     end: usize,
-    /// The message in fragments, or too long for the storage, as far as it has come.
+    /// The part that has arrived of a message in fragments, or of one that is too long for the storage.
     assembly: Vec<u8>,
     assembled: usize,
     text: bool,
@@ -100,7 +100,7 @@ impl Decode {
         self.end += self.socket.read(&mut self.storage[self.end..]).expect("it never ends");
     }
 
-    /// The payload of a frame that does not fit into the storage: read to where it stays, and unmasked there.
+    /// Reads the payload of a frame that does not fit into the storage directly to its final place, and unmasks it there.
     #[cold]
     fn assemble(&mut self, header: &Header) {
         let begin = self.assembled;
@@ -119,7 +119,7 @@ impl Decode {
         (self.begin, self.end, self.assembled) = (0, 0, end);
     }
 
-    /// A message that was assembled.
+    /// Gives out the assembled message.
     fn take(&mut self, to: &mut impl Sink) {
         let message = &self.assembly[..self.assembled];
         if self.text {
@@ -214,7 +214,7 @@ impl Work for Encode {
     }
 }
 
-/// A frame with a payload of 16 to 32 bytes: two copies of 16, which overlap where it has less than 32.
+/// A frame with a payload of 16 to 32 bytes: two copies of 16 bytes, which overlap if the payload is shorter than 32.
 #[inline(always)]
 fn short_frame<'o>(output: &'o mut [u8], data: &[u8], key: Option<[u8; 4]>) -> Option<&'o [u8]> {
     let (first, last) = (data.first_chunk::<16>()?, data.last_chunk::<16>()?);

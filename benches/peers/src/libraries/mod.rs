@@ -1,4 +1,4 @@
-//! Whoever is compared. To add a library, add a file and a line here.
+//! The libraries that are compared. To add a library, add a file and a line here.
 
 mod fastwebsockets;
 mod limit;
@@ -12,10 +12,10 @@ mod yawc;
 
 use crate::library::Library;
 
-/// The one whose numbers are compared with all others.
+/// This crate, whose numbers are compared with all others.
 pub const OURS: &str = "sansocket";
 
-/// No library, but the least that has to be done.
+/// The least possible work, without a library.
 pub const LIMIT: &str = "limit";
 
 pub fn all() -> Vec<Box<dyn Library>> {

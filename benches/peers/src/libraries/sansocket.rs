@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sansocket::frame::{MaskKey, apply_mask};
 use sansocket::handshake::server;
-use sansocket::{Buffer, Config, Connection, Event, Message};
+use sansocket::{Config, Connection, Event, Message, Role, Storage};
 
 use crate::library::{self, Job, Library, Mask, Masking, Sink, Work};
 use crate::transport::Transport;
@@ -18,17 +18,20 @@ impl Library for Sansocket {
     }
 
     fn includes(&self) -> &'static str {
-        "`Buffer::read_from` and `Connection::next_event`, all checks, messages lent; `Connection::send` and \
+        "`Connection::read_from` and `Connection::next_event`, all checks, messages lent; `Connection::send` and \
          `Output::chunks`, keys of ChaCha12; `server::Handshake`"
     }
 
     fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {
         let connection = Connection::server(Config::default());
-        Some(Box::new(Decode { connection, input: Buffer::new(), socket: Transport::reading(stream) }))
+        Some(Box::new(Decode { connection, socket: Transport::reading(stream) }))
     }
 
     fn encode(&self, message: &library::Message) -> Option<Box<dyn Job>> {
-        let connection = Connection::new(message.role, Config::default());
+        let connection = match message.role {
+            Role::Client => Connection::client(Config::default()),
+            Role::Server => Connection::server(Config::default()),
+        };
         Some(Box::new(Encode { connection, message: Message::Binary(message.data.clone()) }))
     }
 
@@ -37,13 +40,12 @@ impl Library for Sansocket {
     }
 
     fn accept(&self, request: &'static [u8]) -> Option<Box<dyn Job>> {
-        Some(Box::new(Accept { config: Arc::default(), input: Buffer::new(), request }))
+        Some(Box::new(Accept { config: Arc::default(), storage: Storage::new(), request }))
     }
 }
 
 struct Decode {
     connection: Connection,
-    input: Buffer,
     socket: Transport,
 }
 
@@ -51,7 +53,7 @@ impl Work for Decode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
         let mut left = messages;
         while left > 0 {
-            match self.connection.next_event(&mut self.input).expect("the stream is valid") {
+            match self.connection.next_event().expect("the stream is valid") {
                 Some(Event::Binary(data)) => {
                     to.take(data);
                     left -= 1;
@@ -63,7 +65,7 @@ impl Work for Decode {
                 Some(_) => {}
                 None => {
                     self.connection.output().write_all_to(&mut self.socket).expect("it takes everything");
-                    self.input.read_from(&mut self.socket).expect("it never ends");
+                    self.connection.read_from(&mut self.socket).expect("it never ends");
                 }
             }
         }
@@ -88,7 +90,7 @@ impl Work for Encode {
 
 struct Accept {
     config: Arc<Config>,
-    input: Buffer,
+    storage: Storage,
     request: &'static [u8],
 }
 
@@ -96,14 +98,20 @@ impl Work for Accept {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
         for _ in 0..messages {
             let mut handshake = server::Handshake::new(Arc::clone(&self.config));
-            self.input.read_from(&mut &self.request[..]).expect("a slice has no errors");
-            let incoming = handshake.receive(&mut self.input).expect("a valid request");
-            let Some(server::Incoming::Upgrade(request)) = incoming else {
+            handshake.reuse(&mut self.storage);
+            handshake.read_from(&mut &self.request[..]).expect("a slice has no errors");
+            let exchange = handshake.next_request().expect("a valid request").expect("a whole request");
+            let server::Incoming::Upgrade(request) = exchange.incoming() else {
                 panic!("a request for WebSocket")
             };
-            let response = handshake.respond(request.accept()).expect("a valid response");
-            let mut connection = response.expect("a connection");
+            let response = request.accept();
+            let Ok(server::Answer::Open(mut connection)) = exchange.respond(response) else {
+                panic!("a connection")
+            };
             connection.output().chunks().for_each(|chunk| to.take(chunk));
+            let waiting = connection.buffered_amount();
+            connection.output().advance(waiting);
+            connection.reclaim(&mut self.storage);
         }
     }
 }

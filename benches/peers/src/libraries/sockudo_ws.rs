@@ -1,4 +1,4 @@
-//! sockudo-ws: its protocol without its streams, which bring timers of tokio.
+//! sockudo-ws: its protocol without its streams, which need the timers of tokio.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct SockudoWs;
 
 const MAX_LEN: usize = 16 << 20;
 
-/// What the caller reads at a time. The 64 KiB of its own benchmark are slower.
+/// The length of a read in bytes. The 64 KiB of its own benchmark are slower.
 const READ_LEN: usize = 20 << 10;
 
 impl Library for SockudoWs {
@@ -68,7 +68,7 @@ struct Decode {
     protocol: Protocol,
     input: BytesMut,
     output: BytesMut,
-    /// What the last read brought, and the next message of it.
+    /// The bytes of the last read, and the next message in them.
     arrived: Vec<Message>,
     next: usize,
 }

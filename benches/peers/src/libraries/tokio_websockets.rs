@@ -33,7 +33,7 @@ impl Library for TokioWebsockets {
 
     fn encode(&self, message: &library::Message) -> Option<Box<dyn Job>> {
         let written = Rc::default();
-        // One frame a message, as everybody else sends it.
+        // One frame per message, as all other libraries send it.
         let config = Config::default().frame_size(usize::MAX);
         let socket = match message.role {
             Role::Server => ServerBuilder::new().config(config).serve(Transport::writing(&written)),

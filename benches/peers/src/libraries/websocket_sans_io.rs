@@ -14,7 +14,7 @@ use crate::wire::Stream;
 
 pub struct WebsocketSansIo;
 
-/// What the caller reads at a time.
+/// The length of a read in bytes.
 const READ_LEN: usize = 20 << 10;
 
 impl Library for WebsocketSansIo {

@@ -3,28 +3,30 @@ const MAX_ROWS = 500;      // messages kept in the page
 const MAX_DELAY = 30_000;  // longest pause between two attempts, ms
 const STABLE = 5_000;      // a connection that lasted this long resets the back-off, ms
 const GROUP = 5 * 60_000;  // messages of one author within this time share a heading, ms
+const ROOMS = 10_000;      // interval at which the list of rooms is fetched, ms
 
 const $ = (id) => document.getElementById(id);
 const log = $("log");
 const input = $("input");
 const narrow = matchMedia("(max-width: 700px)");
+const room = new URLSearchParams(location.search).get("room") || "lobby";
 
 let socket = null;         // at most one at any time
-let failed = false;        // it reported an error
+let failed = false;        // the socket reported an error
 let openedAt = 0;
 let attempts = 0;          // connections lost or failed since the last stable one
-let retryAt = 0;           // when the next attempt is due, 0 when none is planned
+let retryAt = 0;           // time of the next attempt, 0 for none
 let nick = loadNick();
 let lastSent = "";
-let atEnd = true;          // the reader is at the end of the log
+let atEnd = true;          // the log is scrolled to its end
 
-/** Base64 of the UTF-8 bytes of a text; bare `btoa` stops at U+00FF. */
+/** Base64 of the UTF-8 bytes of a text. `btoa` alone takes characters up to U+00FF only. */
 function encode(text) {
   const bytes = new TextEncoder().encode(text);
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
-/** The text in a base64 string: UTF-8 or, from pages that use bare `btoa`, Latin-1. */
+/** The text in a base64 string: UTF-8, or Latin-1 from pages that use `btoa` alone. */
 function decode(base64) {
   let latin1 = "(a message that cannot be decoded)";
   try {
@@ -36,7 +38,7 @@ function decode(base64) {
   }
 }
 
-/** A name fit to send: valid Unicode, no control characters, not too long. */
+/** A name that can be sent: valid Unicode, no control characters, not too long. */
 function cleanName(raw) {
   const text = new TextDecoder().decode(new TextEncoder().encode(raw));
   return [...text.replace(/\p{Cc}/gu, "").trim()].slice(0, MAX_NAME).join("").trim();
@@ -51,7 +53,7 @@ function loadNick() {
   return stored || "guest-" + random.toString(16).padStart(4, "0");
 }
 
-/** An element with a class and, as text and never as HTML, its content. */
+/** An element with a class and a text. The text is never read as HTML. */
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
   made.className = className;
@@ -59,7 +61,7 @@ function element(tag, className, text = "") {
   return made;
 }
 
-/** Gives an element the colour of a name, the same in every window. */
+/** Gives an element the colour of a name. It is the same in every window. */
 function tint(target, author) {
   let hash = 0;
   for (const char of author) hash = (hash * 31 + char.codePointAt(0)) >>> 0;
@@ -88,7 +90,7 @@ function onOpen() {
   sendNick();
 }
 
-/** Plans the next attempt: soon but spread at first, later with exponential back-off. */
+/** Plans the next attempt: within a second at first, later with exponential back-off and jitter. */
 function onClose(event) {
   socket = null;
   if (openedAt && Date.now() - openedAt >= STABLE) attempts = 0;
@@ -102,7 +104,7 @@ function onClose(event) {
   tick();
 }
 
-/** What a close code tells the reader, if anything. */
+/** The close code and what it means, if it means anything to the reader. */
 function closeDetail({ code, reason }) {
   const known = {
     1001: "server is going away", 1008: "refused", 1009: "message too big", 1011: "server error",
@@ -112,7 +114,7 @@ function closeDetail({ code, reason }) {
   return code === 1005 || code === 1006 ? "" : ` (${words ? `${code}, ${words}` : code})`;
 }
 
-/** Counts down to the next attempt and makes it. */
+/** Shows the countdown to the next attempt, and makes the attempt. */
 function tick() {
   if (!retryAt) return;
   const left = retryAt - Date.now();
@@ -152,12 +154,13 @@ function onMessage({ data }) {
   else if (message.Type === "userlist") showUsers(message.Users);
 }
 
-/** The first message of a connection; the room's history follows, so the log starts anew. */
+/** Handles the first message of a connection. The room's history follows, so the log is cleared. */
 function welcome({ WSID }) {
   $("status").textContent = "connected ";
   $("status").append(element("code", "", String(WSID)));
   log.replaceChildren();
   scrollToEnd();
+  refreshRooms();
 }
 
 // Log and users
@@ -177,7 +180,7 @@ function showChat({ Author, Message, Sent }) {
   append(row);
 }
 
-/** Local hours and minutes; the full date is in the title. */
+/** Local hours and minutes, with the full date in the title. */
 function clock(date) {
   const time = element("time", "");
   if (Number.isNaN(date.getTime())) return time;
@@ -206,7 +209,7 @@ function onScroll() {
   if (atEnd) $("newer").hidden = true;
 }
 
-/** Names need not be unique: only the first that equals our own is marked. */
+/** Shows the list of users. Names need not be unique: only the first that equals our own is marked. */
 function showUsers(users) {
   const names = Array.isArray(users) ? users.map((entry) => String(entry?.User ?? "")) : [];
   const own = names.indexOf(nick);
@@ -219,6 +222,71 @@ function showUsers(users) {
   });
   $("users").replaceChildren(...items);
   $("count").textContent = names.length || "";
+  $("invite").hidden = names.length !== 1;
+  const size = document.querySelector("#rooms [aria-current] .size");
+  if (size) size.textContent = names.length || "";
+}
+
+// Rooms
+
+/** The address of a room. */
+function roomUrl(room) {
+  const url = new URL("/", location.href);
+  if (room !== "lobby") url.searchParams.set("room", room);
+  return url.href;
+}
+
+/** Fetches the list of rooms that have members, and shows it. On an error the list stays. */
+async function refreshRooms() {
+  if (document.hidden || socket?.readyState !== WebSocket.OPEN) return;
+  try {
+    const response = await fetch("/rooms");
+    if (response.ok) showRooms((await response.json()).Rooms);
+  } catch { /* the connection shows whether the server is there */ }
+}
+
+function showRooms(rooms) {
+  if (!Array.isArray(rooms)) return;
+  const items = rooms.map(({ Room, Users }) => {
+    const link = element("a", "");
+    link.href = roomUrl(Room);
+    const isOurs = Room === room;
+    if (isOurs) link.ariaCurrent = "page";
+    // The list of users is newer than the list of rooms.
+    const size = isOurs ? $("users").childElementCount || Users : Users;
+    link.append(element("bdi", "", Room), element("span", "size", size));
+    const item = element("li", "");
+    item.append(link);
+    return item;
+  });
+  $("rooms").replaceChildren(...items);
+}
+
+/** Opens another room. */
+function onGo(event) {
+  event.preventDefault();
+  const wanted = $("new-room").value.trim();
+  if (wanted) location.assign(roomUrl(wanted));
+}
+
+/** Copies the link to this room, or selects it where the page may not write to the clipboard. */
+async function copyLink() {
+  try {
+    await navigator.clipboard.writeText($("link").href);
+    $("copy").textContent = "Copied";
+    setTimeout(() => { $("copy").textContent = "Copy"; }, 2000);
+  } catch {
+    getSelection().selectAllChildren($("link"));
+  }
+}
+
+/** Shows the name of the room and the link to it. */
+function showRoom() {
+  $("room").textContent = $("invite-room").textContent = room;
+  document.title = room + " · chat";
+  $("link").href = $("link").textContent = roomUrl(room);
+  $("local").hidden = !/^(localhost|127\.[\d.]+|\[::1\])$/.test(location.hostname);
+  $("port").textContent = location.port || "80";
 }
 
 // Input
@@ -236,22 +304,22 @@ function onSubmit(event) {
   if (command ? run(command[1], command[2]) : say(text)) input.value = "";
 }
 
-/** Sends a message; while disconnected the text stays in the input. */
+/** Sends a message. While disconnected, the text stays in the input. */
 function say(text) {
   const sent = transmit({ Message: encode(text), Author: nick });
   if (sent) {
     lastSent = text;
     scrollToEnd();
   }
-  hint(sent ? "" : "Not connected: your message is kept here, not sent.");
+  hint(sent ? "" : "Not connected: your message is not sent yet.");
   return sent;
 }
 
-/** A command line; none is ever sent as a message. */
+/** Executes a command. It is never sent as a message. */
 function run(command, argument) {
   const wanted = cleanName(argument);
-  if (command !== "nick") hint(`There is no command /${command}; there is /nick NAME.`);
-  else if (!wanted) hint("Which name? Type /nick NAME.");
+  if (command !== "nick") hint(`Unknown command /${command}. The only command is /nick NAME.`);
+  else if (!wanted) hint("Type a name behind the command: /nick NAME.");
   else if (wanted.toLowerCase() === "system") hint("That name is reserved.");
   else {
     nick = wanted;
@@ -265,21 +333,21 @@ function run(command, argument) {
   return false;
 }
 
-/** Arrow up in an empty input recalls the last message sent. */
+/** Arrow up in an empty input recalls the last message. */
 function onKey(event) {
   if (event.key !== "ArrowUp" || input.value || !lastSent) return;
   event.preventDefault();
   input.value = lastSent;
 }
 
-/** The list of users folds away on a small screen and is always open on a large one. */
+/** The list of users can be folded on a small screen, and is always open on a large one. */
 function onWidth() {
   $("people").open = !narrow.matches;
   $("summary").tabIndex = narrow.matches ? 0 : -1;
 }
 
-$("room").textContent = new URLSearchParams(location.search).get("room") || "lobby";
-document.title = $("room").textContent + " · chat";
+$("go").addEventListener("submit", onGo);
+$("copy").addEventListener("click", copyLink);
 $("form").addEventListener("submit", onSubmit);
 $("newer").addEventListener("click", () => { scrollToEnd(); input.focus(); });
 $("reconnect").addEventListener("click", () => { connect(); input.focus(); });
@@ -291,6 +359,9 @@ addEventListener("online", connect);
 narrow.addEventListener("change", onWidth);
 new ResizeObserver(() => { if (atEnd) scrollToEnd(); }).observe(log);
 setInterval(tick, 250);
+setInterval(refreshRooms, ROOMS);
+document.addEventListener("visibilitychange", refreshRooms);
 onWidth();
+showRoom();
 sendNick();
 connect();

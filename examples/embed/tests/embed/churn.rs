@@ -1,4 +1,4 @@
-//! Thousands of connections that come and go, in every way there is.
+//! Thousands of connections that begin and end in every possible way.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -15,13 +15,13 @@ use super::usage::{descriptors, descriptors_are, resident, rests};
 /// How many are open at a time.
 const BATCH: usize = 100;
 
-/// What the allocator may keep more after one round than after the one before.
+/// How many bytes more the process may hold after one round than after the round before.
 const MARGIN: usize = 1 << 20;
 
 /// How many kinds of [`connection`] there are.
 const STATES: usize = 9;
 
-/// In one of the states that a connection can be in; dropped, it ends there.
+/// A connection in one of [`STATES`] states. Dropping it ends it there.
 fn connection(server: &Server, state: usize) -> TcpStream {
     let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
     let message = frame(Opcode::Binary, true, &[0; 30_000]);
@@ -43,7 +43,7 @@ fn sent(mut stream: TcpStream, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// Ends in a reset.
+/// Dropping this stream resets the connection.
 fn reset(stream: TcpStream) -> TcpStream {
     set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
     stream
@@ -72,7 +72,7 @@ fn leaves_nothing_behind(count: usize) {
 }
 
 #[test]
-fn hundreds_of_connections_leave_nothing_behind() {
+fn hundreds_of_ended_connections_leave_no_descriptors_and_no_memory() {
     leaves_nothing_behind(500);
 }
 
@@ -80,17 +80,17 @@ fn hundreds_of_connections_leave_nothing_behind() {
 /// cargo test --release -p embed -- --ignored
 /// ```
 #[test]
-#[ignore = "the same with five thousand"]
-fn thousands_of_connections_leave_nothing_behind() {
+#[ignore = "five thousand connections"]
+fn thousands_of_ended_connections_leave_no_descriptors_and_no_memory() {
     leaves_nothing_behind(5000);
 }
 
-/// Where the number of descriptors allows: `ulimit -n 8192`.
+/// Needs `ulimit -n 8192`.
 #[test]
-#[ignore = "takes two thousand descriptors"]
-fn thousands_that_are_idle_are_no_work() {
+#[ignore = "needs two thousand descriptors"]
+fn thousands_of_idle_connections_cost_no_time() {
     let server = Server::start(EMBED, &["--keepalive", "600"]);
     let crowd: Vec<TcpStream> = (0..2000).map(|_| opened(&server)).collect();
-    eventually("all are there", || (descriptors(&server) > crowd.len()).then_some(()));
+    eventually("all are open", || (descriptors(&server) > crowd.len()).then_some(()));
     rests(&server);
 }

@@ -1,4 +1,4 @@
-//! Connections that end at any byte.
+//! Connections that end after any byte.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use super::peer::{REQUEST, bare, frame, head, is_served, opened};
 use super::usage::{descriptors, descriptors_are};
 
 #[test]
-fn at_every_byte_of_the_request() {
+fn request_cut_at_every_byte_leaves_no_descriptor() {
     let server = Server::start(EMBED, &[]);
     let before = descriptors(&server);
     for len in 0..=REQUEST.len() {
@@ -21,7 +21,7 @@ fn at_every_byte_of_the_request() {
 }
 
 #[test]
-fn at_every_byte_of_a_message() {
+fn message_cut_at_every_byte_leaves_no_descriptor() {
     let server = Server::start(EMBED, &[]);
     let before = descriptors(&server);
     let message = frame(Opcode::Text, true, &[b'x'; 126]);
@@ -33,7 +33,7 @@ fn at_every_byte_of_a_message() {
 }
 
 #[test]
-fn not_at_all_though_every_byte_comes_by_itself() {
+fn request_in_reads_of_one_byte_is_accepted() {
     let server = Server::start(EMBED, &[]);
     let mut stream = bare(&server);
     stream.set_nodelay(true).unwrap();

@@ -1,4 +1,4 @@
-//! What comes back.
+//! Echoed messages, closing, keepalive.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -13,7 +13,7 @@ use super::EMBED;
 use super::example_server::Server;
 use super::peer::{REQUEST, bare, connect, frame, head, next, opened, rest};
 
-/// Bytes without a pattern, the same every time.
+/// Pseudorandom bytes, the same for every call.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let next = || {
@@ -24,7 +24,7 @@ fn noise(len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn messages_of_all_lengths() {
+fn messages_of_all_lengths_are_echoed() {
     let server = Server::start(EMBED, &[]);
     let mut socket = connect(&server);
     for len in [0, 1, 125, 126, 65_535, 65_536, 1 << 20, 16 << 20] {
@@ -36,7 +36,7 @@ fn messages_of_all_lengths() {
 }
 
 #[test]
-fn a_message_in_fragments_comes_back_whole() {
+fn fragmented_message_is_echoed_whole() {
     let server = Server::start(EMBED, &[]);
     let mut stream = opened(&server);
     let wire = [
@@ -46,7 +46,7 @@ fn a_message_in_fragments_comes_back_whole() {
         frame(Opcode::Continuation, false, b""),
         frame(Opcode::Continuation, true, b"\xBC\xC3\x9Fe"),
     ];
-    // At once, then byte by byte.
+    // In one write, then byte by byte.
     stream.write_all(&wire.concat()).unwrap();
     for byte in wire.concat() {
         stream.set_nodelay(true).unwrap();
@@ -60,12 +60,12 @@ fn a_message_in_fragments_comes_back_whole() {
 }
 
 #[test]
-fn many_small_messages_at_once() {
+fn many_small_messages_are_echoed_in_order() {
     const COUNT: u32 = 100_000;
     let server = Server::start(EMBED, &[]);
     let (mut reader, writer) = connect(&server).split();
     let sender = thread::spawn(move || {
-        (0..COUNT).try_for_each(|i| writer.feed(&i.to_string().into())).and_then(|()| writer.flush())
+        (0..COUNT).try_for_each(|i| writer.feed(&i.to_string())).and_then(|()| writer.flush())
     });
     for i in 0..COUNT {
         let message = reader.read().unwrap().unwrap();
@@ -75,7 +75,7 @@ fn many_small_messages_at_once() {
 }
 
 #[test]
-fn several_connections_at_once() {
+fn connections_get_only_their_own_messages() {
     let server = Server::start(EMBED, &[]);
     let mut sockets: Vec<_> = (0..20).map(|_| connect(&server)).collect();
     for round in 0..5 {
@@ -90,7 +90,7 @@ fn several_connections_at_once() {
 }
 
 #[test]
-fn a_request_with_a_message_behind_it_and_an_end_behind_that() {
+fn message_and_end_of_stream_right_behind_the_request_are_answered() {
     let server = Server::start(EMBED, &[]);
     let mut stream = bare(&server);
     stream.write_all(&[REQUEST, &frame(Opcode::Text, true, b"Hello")].concat()).unwrap();
@@ -100,7 +100,7 @@ fn a_request_with_a_message_behind_it_and_an_end_behind_that() {
 }
 
 #[test]
-fn a_peer_that_has_ended_its_half_gets_all_that_is_owed() {
+fn peer_that_has_ended_its_stream_gets_the_whole_answer() {
     let server = Server::start(EMBED, &[]);
     let mut stream = opened(&server);
     let message = noise(16 << 20);
@@ -111,17 +111,17 @@ fn a_peer_that_has_ended_its_half_gets_all_that_is_owed() {
 }
 
 #[test]
-fn closes_with_the_code_that_it_was_closed_with() {
+fn close_frame_is_answered_with_its_code() {
     let server = Server::start(EMBED, &[]);
     let mut socket = connect(&server);
-    socket.send_text("before").unwrap();
+    socket.send("before").unwrap();
     socket.close(CloseCode(4001), "I am off").unwrap();
     let end = socket.close_info().unwrap();
     assert_eq!((end.code, end.was_clean), (CloseCode(4001), true));
 }
 
 #[test]
-fn the_subprotocol_echo_is_agreed_and_no_other() {
+fn subprotocol_echo_is_chosen_and_no_other() {
     let server = Server::start(EMBED, &[]);
     for (offered, agreed) in [(&["chat", "echo"][..], Some("echo")), (&["chat"], None), (&[], None)] {
         let request = Request::new(&server.url("/")).unwrap();
@@ -132,7 +132,7 @@ fn the_subprotocol_echo_is_agreed_and_no_other() {
 }
 
 #[test]
-fn a_silent_connection_is_pinged_and_one_that_does_not_answer_is_ended() {
+fn silent_peer_is_pinged_and_dropped_without_an_answer() {
     let server = Server::start(EMBED, &["--keepalive", "1"]);
     let mut mute = opened(&server);
     let (mut polite, writer) = connect(&server).split();
@@ -141,7 +141,7 @@ fn a_silent_connection_is_pinged_and_one_that_does_not_answer_is_ended() {
     mute.read_exact(&mut received).unwrap();
     assert_eq!(received, *b"\x89\x00");
     assert_eq!(rest(&mut mute), b"");
-    // Whoever reads has answered.
-    writer.send_text("still there").unwrap();
+    // The other connection reads, so it has answered the Ping.
+    writer.send("still there").unwrap();
     assert_eq!(reading.join().unwrap().unwrap(), Some("still there".into()));
 }

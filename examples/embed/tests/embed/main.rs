@@ -1,12 +1,7 @@
-//! The embed example as a process, with this crate as its client where the client behaves, and bare sockets where it
-//! does not.
+//! The embed example as a process. Clients that keep the rules are connections of this crate, the others are bare
+//! sockets.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that meets what it did not expect is to end there"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "this is how a test fails")]
 
 #[cfg(target_os = "linux")]
 mod churn;

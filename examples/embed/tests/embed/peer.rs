@@ -1,9 +1,9 @@
-//! Clients.
+//! Clients of the server.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use sansocket::blocking::{self, Waited, WebSocket};
+use sansocket::blocking::{self, TimedRead, WebSocket};
 use sansocket::frame::{FrameHeader, MaskKey, Opcode};
 use sansocket::{CloseCode, Message};
 
@@ -11,7 +11,7 @@ use super::example_server::{PATIENCE, Server};
 
 pub(crate) type Socket = WebSocket<TcpStream>;
 
-/// An opening handshake as bytes.
+/// The request of an opening handshake.
 pub(crate) const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -22,20 +22,20 @@ pub(crate) fn connect(server: &Server) -> Socket {
 
 pub(crate) fn next(socket: &mut Socket) -> Message {
     match socket.read_timeout(PATIENCE).unwrap() {
-        Waited::Received(message) => message,
+        TimedRead::Message(message) => message,
         other => panic!("{other:?} instead of a message"),
     }
 }
 
-/// It has echoed a message of its own, and closes.
+/// Checks that a new connection is accepted, echoed and closed.
 pub(crate) fn is_served(server: &Server) {
     let mut socket = connect(server);
-    socket.send_text("still served").unwrap();
+    socket.send("still served").unwrap();
     assert_eq!(next(&mut socket).as_text(), Some("still served"));
     socket.close(CloseCode::NORMAL, "").unwrap();
 }
 
-/// A socket without a protocol.
+/// A bare socket, connected.
 pub(crate) fn bare(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(&server.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -43,7 +43,7 @@ pub(crate) fn bare(server: &Server) -> TcpStream {
     stream
 }
 
-/// The same after the opening handshake.
+/// A bare socket after the opening handshake.
 pub(crate) fn opened(server: &Server) -> TcpStream {
     let mut stream = bare(server);
     stream.write_all(REQUEST).unwrap();
@@ -62,21 +62,15 @@ pub(crate) fn head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// A frame of a client whose mask key is all zeros.
+/// A client's frame with a masking key of zeros.
 pub(crate) fn frame(opcode: Opcode, fin: bool, payload: &[u8]) -> Vec<u8> {
-    let header = FrameHeader {
-        fin,
-        rsv1: false,
-        opcode,
-        mask: Some(MaskKey([0; 4])),
-        payload_len: payload.len() as u64,
-    };
+    let header = FrameHeader::new(opcode, payload.len() as u64).fin(fin).mask(Some(MaskKey([0; 4])));
     let mut start = [0; FrameHeader::MAX_LEN];
     let len = header.encode(&mut start);
     [&start[..len], payload].concat()
 }
 
-/// Reads to the end, which is not a reset.
+/// Reads to the end of the stream. A reset fails the test.
 pub(crate) fn rest(stream: &mut TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).unwrap();

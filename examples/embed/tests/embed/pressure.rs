@@ -1,4 +1,4 @@
-//! Peers that take nothing, a server that is held up, a system that gives nothing more.
+//! Peers that do not read, a server that was stopped for a while, a process out of descriptors.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -12,14 +12,15 @@ use super::example_server::{Server, eventually};
 use super::peer::{Socket, bare, connect, frame, is_served, next, opened};
 use super::usage::{descriptors, descriptors_are, resident, rests};
 
-/// More than all the buffers between here and the server can be.
+/// More bytes than all buffers between client and server hold.
 const ENDLESS: usize = 512 << 20;
 
-/// What the server may hold for one such peer: a message that arrives, and one that waits to be written, each in room
-/// that grows by doubling.
+/// The most bytes that the server may hold for one such peer: a message that is arriving and one that waits to be
+/// written, each in memory that grows by doubling.
 const HELD: usize = 80 << 20;
 
-/// Sends messages and reads nothing, until nothing more is taken while others are served, or `enough` was. Says how much.
+/// Sends messages and reads nothing, until the server takes no more bytes or has taken `enough`. Gives the number of
+/// bytes. The server must serve others meanwhile.
 fn stuff(stream: &mut TcpStream, server: &Server, message: &[u8], enough: usize) -> usize {
     stream.set_nonblocking(true).unwrap();
     let messages = message.repeat((64 << 10) / message.len() + 1);
@@ -42,13 +43,13 @@ fn stuff(stream: &mut TcpStream, server: &Server, message: &[u8], enough: usize)
 }
 
 #[test]
-fn a_peer_that_does_not_read_is_not_read_from() {
+fn server_stops_reading_from_a_peer_that_does_not_read() {
     let server = Server::start(EMBED, &["--write-timeout", "600"]);
     let idle = resident(&server);
     for len in [0, 10, 64 << 10, 16 << 20] {
         let mut stream = opened(&server);
         let sent = stuff(&mut stream, &server, &frame(Opcode::Binary, true, &vec![0; len]), ENDLESS);
-        assert!(sent < ENDLESS, "it goes on reading");
+        assert!(sent < ENDLESS, "the server goes on reading");
         let held = resident(&server).saturating_sub(idle);
         println!("messages of {len}: {} KiB were taken, {} KiB are held", sent >> 10, held >> 10);
         assert!(held < HELD, "{held} bytes held");
@@ -57,11 +58,11 @@ fn a_peer_that_does_not_read_is_not_read_from() {
 }
 
 #[test]
-fn a_peer_that_only_asks_and_does_not_read_costs_a_few_answers() {
+fn flood_of_pings_costs_little_memory() {
     let server = Server::start(EMBED, &["--write-timeout", "600"]);
     let idle = resident(&server);
     let mut stream = opened(&server);
-    // Of the Pings that one turn brings only the newest are answered, so it may be long before nothing more is taken.
+    // Only the newest Pings are answered, so the server reads many before the answers fill the buffers.
     stuff(&mut stream, &server, &frame(Opcode::Ping, true, &[b'?'; 125]), 64 << 20);
     is_served(&server);
     let held = resident(&server).saturating_sub(idle);
@@ -69,14 +70,14 @@ fn a_peer_that_only_asks_and_does_not_read_costs_a_few_answers() {
 }
 
 #[test]
-fn a_peer_that_does_not_read_is_given_up() {
+fn peer_that_does_not_read_is_dropped_after_the_write_timeout() {
     let server = Server::start(EMBED, &["--write-timeout", "1"]);
     let before = descriptors(&server);
     let mut stream = opened(&server);
     stream.set_nonblocking(true).unwrap();
     let message = frame(Opcode::Binary, true, &[0; 64 << 10]);
     let mut sent = 0;
-    eventually("the end of it", || {
+    eventually("the connection ends", || {
         loop {
             match stream.write(&message[sent % message.len()..]) {
                 Ok(n) => sent += n,
@@ -90,7 +91,7 @@ fn a_peer_that_does_not_read_is_given_up() {
 }
 
 #[test]
-fn peers_that_do_not_end_after_the_last_word_are_cut_off() {
+fn peers_that_keep_the_stream_open_are_dropped_after_the_close_timeout() {
     let server = Server::start(EMBED, &[]);
     let before = descriptors(&server);
     let mut peers = [opened(&server), opened(&server)];
@@ -99,28 +100,28 @@ fn peers_that_do_not_end_after_the_last_word_are_cut_off() {
         peer.set_nonblocking(true).unwrap();
     }
     let [_silent, mut talker] = peers;
-    eventually("both are gone", || {
+    eventually("both connections end", || {
         talker.write_all(&[0; 64 << 10]).ok();
         (descriptors(&server) == before).then_some(())
     });
 }
 
 #[test]
-fn a_server_that_is_held_up_loses_nothing() {
-    held_up(Duration::from_secs(1));
+fn server_that_was_stopped_for_1_s_loses_nothing() {
+    loses_nothing_when_stopped(Duration::from_secs(1));
 }
 
 /// ```text
 /// cargo test --release -p embed -- --ignored
 /// ```
 #[test]
-#[ignore = "the same for five seconds"]
-fn a_server_that_is_held_up_for_long_loses_nothing() {
-    held_up(Duration::from_secs(5));
+#[ignore = "takes more than five seconds"]
+fn server_that_was_stopped_for_5_s_loses_nothing() {
+    loses_nothing_when_stopped(Duration::from_secs(5));
 }
 
-/// Some are in the middle of it when the server stops, the others begin while it stands still.
-fn held_up(time: Duration) {
+/// Two connections are busy when the server is stopped, two more begin while it is stopped.
+fn loses_nothing_when_stopped(time: Duration) {
     let server = Server::start(EMBED, &[]);
     let mut sockets: Vec<Socket> = (0..4).map(|_| connect(&server)).collect();
     let mut peers: Vec<_> = sockets.drain(..2).flat_map(converse).collect();
@@ -133,12 +134,12 @@ fn held_up(time: Duration) {
     }
 }
 
-/// Sends in one thread, and reads what comes back in another.
+/// Sends in one thread, reads the echoes in another.
 fn converse(socket: Socket) -> [JoinHandle<()>; 2] {
     const MESSAGES: usize = 20_000;
     let text = |i: usize| format!("{i} {}", ".".repeat(i % 500));
     let (mut reader, writer) = socket.split();
-    let sender = thread::spawn(move || (0..MESSAGES).for_each(|i| writer.send_text(&text(i)).unwrap()));
+    let sender = thread::spawn(move || (0..MESSAGES).for_each(|i| writer.send(&text(i)).unwrap()));
     let receiver = thread::spawn(move || {
         for i in 0..MESSAGES {
             assert_eq!(reader.read().unwrap().unwrap().as_text(), Some(&*text(i)));
@@ -147,14 +148,14 @@ fn converse(socket: Socket) -> [JoinHandle<()>; 2] {
     [sender, receiver]
 }
 
-/// More are ready at once than one look at the system tells of.
+/// More sockets are ready than one poll reports.
 ///
 /// ```text
 /// cargo test --release -p embed -- --ignored
 /// ```
 #[test]
-#[ignore = "takes two thousand descriptors and twenty seconds"]
-fn a_server_that_was_held_up_gives_up_nobody_who_has_spoken_meanwhile() {
+#[ignore = "needs two thousand descriptors and twenty seconds"]
+fn keepalive_counts_bytes_that_arrived_while_the_server_was_stopped() {
     let server = Server::start(EMBED, &["--keepalive", "5"]);
     let mut crowd: Vec<TcpStream> = (0..2000).map(|_| opened(&server)).collect();
     let receives = |stream: &mut TcpStream, expected: &[u8]| {
@@ -173,16 +174,16 @@ fn a_server_that_was_held_up_gives_up_nobody_who_has_spoken_meanwhile() {
 }
 
 #[test]
-fn a_server_out_of_descriptors_serves_on_and_recovers() {
+fn server_out_of_descriptors_serves_open_connections_and_recovers() {
     let server = Server::start_with_descriptors(40, EMBED);
     let mut alice = connect(&server);
     let crowd: Vec<TcpStream> = (0..100).map(|_| bare(&server)).collect();
     for text in ["still", "served"] {
-        alice.send_text(text).unwrap();
+        alice.send(text).unwrap();
         assert_eq!(next(&mut alice).as_text(), Some(text));
         rests(&server);
     }
-    assert!(descriptors(&server) < crowd.len(), "most of them wait");
+    assert!(descriptors(&server) < crowd.len(), "most connections wait");
     drop(crowd);
     is_served(&server);
 }

@@ -1,4 +1,4 @@
-//! Peers that break a rule are told so, and then the stream ends.
+//! Peers that break a rule get a response or a Close frame, then the end of the stream.
 
 use std::io::{Read, Write};
 
@@ -9,7 +9,7 @@ use super::example_server::Server;
 use super::peer::{REQUEST, bare, frame, head, is_served, opened, rest};
 
 #[test]
-fn plain_http_is_told_to_upgrade() {
+fn ordinary_http_request_gets_426() {
     let server = Server::start(EMBED, &[]);
     let mut stream = bare(&server);
     stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
@@ -18,7 +18,7 @@ fn plain_http_is_told_to_upgrade() {
 }
 
 #[test]
-fn a_bad_request_is_told_so_although_more_follows() {
+fn invalid_request_gets_its_status_although_more_bytes_follow() {
     let server = Server::start(EMBED, &[]);
     let no_key = String::from_utf8_lossy(REQUEST).replace("Sec-WebSocket-Key", "Key").into_bytes();
     for (request, status) in [(&no_key[..], "400"), (b"GET /\n\n", "400"), (&[b'x'; 40_000], "431")] {
@@ -32,7 +32,7 @@ fn a_bad_request_is_told_so_although_more_follows() {
 }
 
 #[test]
-fn a_protocol_error_is_told_in_a_close_frame_although_more_follows() {
+fn protocol_error_gets_its_close_frame_although_more_bytes_follow() {
     let server = Server::start(EMBED, &[]);
     let mut stream = opened(&server);
     let wire = [
@@ -46,11 +46,11 @@ fn a_protocol_error_is_told_in_a_close_frame_although_more_follows() {
     assert_eq!(echoed, *b"\x81\x06before");
     let close = rest(&mut stream);
     assert_eq!((close[0], &close[2..4]), (0x88, &1002_u16.to_be_bytes()[..]));
-    assert_eq!(close.len(), 2 + usize::from(close[1]), "and nothing behind it");
+    assert_eq!(close.len(), 2 + usize::from(close[1]), "nothing follows the Close frame");
 }
 
 #[test]
-fn a_message_beyond_the_limit_is_refused_by_its_header() {
+fn frame_header_over_the_limit_closes_with_1009() {
     let server = Server::start(EMBED, &[]);
     let mut stream = opened(&server);
     stream.write_all(b"\x82\xFF\0\0\0\0\x01\0\0\x01\0\0\0\0").unwrap();
@@ -59,7 +59,7 @@ fn a_message_beyond_the_limit_is_refused_by_its_header() {
 }
 
 #[test]
-fn a_request_that_never_comes_is_not_waited_for() {
+fn incomplete_request_is_dropped_at_the_handshake_timeout() {
     let server = Server::start(EMBED, &[]);
     let mut silent = bare(&server);
     let mut half = bare(&server);
@@ -68,7 +68,7 @@ fn a_request_that_never_comes_is_not_waited_for() {
 }
 
 #[test]
-fn the_head_of_an_answer_says_that_the_stream_ends() {
+fn refusal_has_connection_close() {
     let server = Server::start(EMBED, &[]);
     let mut stream = bare(&server);
     stream.write_all(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();

@@ -1,31 +1,40 @@
-//! An echo over WebSocket as a route of an axum server: an extractor, and a handler that takes it.
+//! A WebSocket echo as a route of an axum server: an extractor, and a handler that uses it.
 //!
 //! ```text
 //! cargo run --release -p frameworks --bin axum -- --bind 127.0.0.1:9001
 //! ```
 //!
-//! [`Upgrade`] is what to copy into a server of yours. As it takes the request as a whole, it is a handler's last argument;
-//! extractors of the request's parts (`Query`, `State`, cookies) may stand before it.
+//! Copy [`Upgrade`] into your own server. It takes the whole request, so it is the last argument of a handler.
+//! Extractors of parts of the request (`Query`, `State`, cookies) may come before it.
+//!
+//! `axum::serve` has no time limit for the head of a request and leaves Nagle's algorithm on, so this server accepts
+//! connections with hyper-util.
 
 use std::io;
+use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::response::{Html, Response};
 use axum::routing::{any, get};
-use axum::{Router, serve};
 use clap::Parser;
+use hyper::server::conn::http1;
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use sansocket::handshake::server;
-use sansocket::tokio::{Tokio, WebSocket};
-use sansocket::{Buffer, Config, HandshakeError};
-use tokio::net::TcpListener;
+use sansocket::tokio::{TokioTransport, WebSocket};
+use sansocket::{Config, HandshakeError};
+use tokio::net::{TcpListener, TcpStream};
+
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Parser)]
 #[command(about = "A WebSocket echo with axum")]
 struct Options {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     bind: String,
 }
@@ -35,7 +44,28 @@ async fn main() -> io::Result<()> {
     let listener = TcpListener::bind(Options::parse().bind).await?;
     println!("axum: http://{}/", listener.local_addr()?);
     let routes = Router::new().route("/", get(page)).route("/ws", any(echo));
-    serve(listener, routes).await
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(serve(stream, routes.clone()))),
+            Err(error) => {
+                // No descriptors or no memory: both come back when a connection ends.
+                eprintln!("axum: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Serves the HTTP requests of one connection, and gives the connection away when a request upgrades it.
+async fn serve(stream: TcpStream, routes: Router) {
+    stream.set_nodelay(true).ok();
+    let http = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    if let Err(error) = http.with_upgrades().await {
+        eprintln!("axum: {error}");
+    }
 }
 
 async fn page() -> Html<&'static str> {
@@ -44,8 +74,8 @@ async fn page() -> Html<&'static str> {
 
 async fn echo(upgrade: Upgrade) -> Response {
     let answer = match upgrade.request.origin() {
-        Some(_) if !upgrade.request.is_from_host() => {
-            upgrade.request.reject(403).body("not from another site\n")
+        Some(_) if !upgrade.request.is_same_origin() => {
+            upgrade.request.reject(403).body("pages of another origin may not connect\n")
         }
         _ => upgrade.request.accept(),
     };
@@ -57,9 +87,9 @@ async fn echo(upgrade: Upgrade) -> Response {
     })
 }
 
-/// An opening handshake that holds to section 4.2.1; any other request is answered with what is wrong with it.
+/// An opening handshake that keeps section 4.2.1. Other requests are rejected with the reason.
 struct Upgrade {
-    /// Path, query, cookies, origin, subprotocols, and how to accept or reject it all.
+    /// Path, query, cookies, origin, subprotocols; makes the response that accepts or rejects.
     request: server::Request,
     upgraded: OnUpgrade,
 }
@@ -78,17 +108,18 @@ impl<S: Send + Sync> FromRequest<S> for Upgrade {
 }
 
 impl Upgrade {
-    /// Sends the answer; where it opens a connection, has it served.
+    /// Sends the answer. If it opens a connection, a new task serves it.
     fn answer<F>(self, answer: server::Response, serve: impl FnOnce(Socket) -> F + Send + 'static) -> Response
     where
         F: Future<Output = Result<(), sansocket::Error>> + Send,
     {
         if let Ok(connection) = answer.connection(Config::default()) {
             tokio::spawn(async move {
-                // An error here: the client went away before the answer was out.
+                // An error: the client was gone before the answer was sent.
                 let Ok(upgraded) = self.upgraded.await else { return };
-                let io = Tokio::new(TokioIo::new(upgraded));
-                if let Err(error) = serve(WebSocket::from_parts(io, connection, Buffer::new())).await {
+                // Bytes that the client sent right behind its request are in `upgraded`.
+                let transport = TokioTransport::new(TokioIo::new(upgraded));
+                if let Err(error) = serve(WebSocket::from_parts(transport, connection)).await {
                     eprintln!("axum: {error}");
                 }
             });

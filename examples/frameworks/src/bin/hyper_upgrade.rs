@@ -4,8 +4,8 @@
 //! cargo run --release -p frameworks --bin hyper_upgrade -- --bind 127.0.0.1:9001
 //! ```
 //!
-//! then open <http://127.0.0.1:9001/>. Hyper reads and writes the HTTP; the request for `/ws` is checked and answered in the
-//! types of the `http` crate; and when hyper has sent the 101, what is left of the connection is a stream like any other.
+//! Then open <http://127.0.0.1:9001/>. Hyper reads and writes HTTP. The request for `/ws` is checked and answered in
+//! the types of the `http` crate. When hyper has sent the 101, the connection is a stream for `sansocket::tokio`.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,14 +20,18 @@ use hyper::upgrade::Upgraded;
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sansocket::handshake::server;
-use sansocket::tokio::{Tokio, WebSocket};
-use sansocket::{Buffer, Bytes, Config, Connection, HandshakeError};
+use sansocket::tokio::{TokioTransport, WebSocket};
+use sansocket::{Bytes, Config, Connection, HandshakeError};
 use tokio::net::{TcpListener, TcpStream};
+
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 const PAGE: &str = r#"<!doctype html><title>Echo</title>
 <input placeholder="say something" onchange="socket.send(value); value = ''"><pre id=log></pre>
 <script>
-  const socket = new WebSocket(location.href.replace(/^http/, "ws") + "ws");
+  const scheme = location.protocol === "https:" ? "wss://" : "ws://";
+  const socket = new WebSocket(scheme + location.host + "/ws");
   socket.onmessage = event => log.textContent += event.data + "\n";
   socket.onclose = event => log.textContent += `closed: ${event.code}\n`;
 </script>
@@ -36,7 +40,7 @@ const PAGE: &str = r#"<!doctype html><title>Echo</title>
 #[derive(Debug, Parser)]
 #[command(about = "A page and a WebSocket echo with hyper")]
 struct Options {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     bind: String,
 }
@@ -49,7 +53,7 @@ async fn main() -> io::Result<()> {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(serve(stream))),
             Err(error) => {
-                // Out of descriptors or memory: that ends when a connection does.
+                // No descriptors or no memory: both come back when a connection ends.
                 eprintln!("hyper_upgrade: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -60,7 +64,8 @@ async fn main() -> io::Result<()> {
 async fn serve(stream: TcpStream) {
     stream.set_nodelay(true).ok();
     let http = http1::Builder::new()
-        .timer(TokioTimer::new()) // so that a head does not take for ever
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service_fn(answer));
     if let Err(error) = http.with_upgrades().await {
         eprintln!("hyper_upgrade: {error}");
@@ -76,29 +81,35 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
             page
         }
         "/ws" => upgrade(request).unwrap_or_else(|error| {
-            // What section 4.2.1 forbids, and what it wants to have been told.
+            // The request breaks a rule of section 4.2.1.
             let refusal = Response::try_from(server::Response::for_error(&error));
             refusal.unwrap_or_default().map(Full::from)
         }),
         _ => {
-            let mut missing = Response::new("there is / and /ws\n".into());
+            let mut missing = Response::new("not found: try / or /ws\n".into());
             *missing.status_mut() = StatusCode::NOT_FOUND;
             missing
         }
     })
 }
 
-/// Answers the opening handshake, and has the connection served once the answer is out.
+/// Answers the opening handshake. If the answer opens a connection, a new task serves it.
 fn upgrade(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, HandshakeError> {
     let handshake = server::Request::try_from(&request)?;
     let answer = match handshake.origin() {
-        Some(_) if !handshake.is_from_host() => handshake.reject(403).body("not from another site\n"),
+        Some(_) if !handshake.is_same_origin() => {
+            handshake.reject(403).body("pages of another origin may not connect\n")
+        }
         _ => handshake.accept(),
     };
     if let Ok(connection) = answer.connection(Config::default()) {
         tokio::spawn(async move {
             match hyper::upgrade::on(request).await {
-                Ok(upgraded) => echo(upgraded, connection).await.unwrap_or_default(),
+                Ok(upgraded) => {
+                    if let Err(error) = echo(upgraded, connection).await {
+                        eprintln!("hyper_upgrade: {error}");
+                    }
+                }
                 Err(error) => eprintln!("hyper_upgrade: {error}"),
             }
         });
@@ -107,8 +118,8 @@ fn upgrade(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Handshak
 }
 
 async fn echo(upgraded: Upgraded, connection: Connection) -> Result<(), sansocket::Error> {
-    // What the client sent behind its handshake is in `upgraded`, so that the buffer begins empty.
-    let mut socket = WebSocket::from_parts(Tokio::new(TokioIo::new(upgraded)), connection, Buffer::new());
+    // Bytes that the client sent right behind its request are in `upgraded`.
+    let mut socket = WebSocket::from_parts(TokioTransport::new(TokioIo::new(upgraded)), connection);
     while let Some(message) = socket.read().await? {
         socket.feed(&message).await?;
     }

@@ -1,4 +1,4 @@
-//! fastwebsockets: tokio streams; its opening handshake is that of hyper.
+//! fastwebsockets: tokio streams. Hyper does its opening handshake.
 
 use std::convert::Infallible;
 
@@ -32,7 +32,7 @@ impl Peer for Fastwebsockets {
             Role::Client => TheirRole::Client,
         };
         let mut socket = WebSocket::after_handshake(stream, role);
-        // It is the first length that is too long.
+        // Its limit is the first length that is too long.
         socket.set_max_message_size(limit + 1);
         let mut socket = FragmentCollector::new(socket);
         let mut received = Vec::new();

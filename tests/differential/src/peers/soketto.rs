@@ -1,4 +1,4 @@
-//! soketto: futures-io streams. Text is its caller's to validate, which the example in its documentation does with `std`.
+//! soketto: futures-io streams. The caller validates text; the example in its documentation uses `std` for that.
 
 use futures::FutureExt;
 use sansocket::Role;

@@ -36,7 +36,7 @@ impl Peer for TokioWebsockets {
                     Err(close) => closed = close,
                 },
                 Some(Err(error)) => {
-                    // Writes what it has to say to that.
+                    // Writes its answer.
                     next();
                     return (received, end(&error));
                 }

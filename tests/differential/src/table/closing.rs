@@ -1,11 +1,9 @@
-//! Sections 5.5.1 and 7: how connections end, well or badly.
+//! Sections 5.5.1 and 7: the end of connections, with and without a fault.
 
-use sansocket::ProtocolError::{
-    InterleavedMessage, InvalidCloseCode, LengthOverflow, MessageTooLong, TruncatedCloseCode,
-};
+use sansocket::ProtocolError::{InterleavedMessage, InvalidCloseCode, LengthOverflow, TruncatedCloseCode};
 use sansocket::Role;
 
-use super::{ALL_ASPECTS, Entry, Right};
+use super::{ALL_ASPECTS, Entry, MESSAGE_TOO_LONG, Right};
 use crate::conversation::body;
 use crate::outcome::{Aspect, End, Fault};
 use crate::wire::{Case, Frame};
@@ -14,7 +12,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         peers: &["tungstenite", "fastwebsockets", "soketto"],
         does: "writes no Close frame when the peer broke a rule",
-        ours: "writes one with 1002, 1007 or 1009, and the rule in words",
+        ours: "writes one with 1002, 1007 or 1009, and the rule as the reason",
         clause: "RFC 6455 section 7.1.7: \"the endpoint SHOULD send a Close frame with an appropriate status code\"",
         right: Right::Ours,
         aspects: &[Aspect::Close],
@@ -26,8 +24,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         peers: &["tungstenite", "fastwebsockets", "tokio-websockets", "soketto"],
         does: "finds some faults only when more of the frame has arrived, or all of it",
-        ours: "finds them in the header, and in text at the byte that is wrong",
-        clause: "RFC 6455 says nothing of when",
+        ours: "finds them in the header, and in text at the first invalid byte",
+        clause: "RFC 6455 does not say when",
         right: Right::Either,
         aspects: &[Aspect::End, Aspect::Close],
         is: |seen| seen.rule.is_some() && seen.theirs.end == End::Lost && !seen.last().whole,
@@ -39,8 +37,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["tungstenite", "soketto"],
-        does: "takes a Close frame with a code that may not be sent for one with 1002",
-        ours: "fails the connection with 1002, which its caller gets as an error",
+        does: "reports a Close frame with a code that must not be sent as one with 1002",
+        ours: "fails the connection with 1002, and gives the caller an error",
         clause: "RFC 6455 section 7.4: 1005, 1006 and 1015 \"MUST NOT be set as a status code in a Close control \
                  frame\"; \"0-999 … are not used\"",
         right: Right::Either,
@@ -50,7 +48,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["soketto"],
-        does: "takes a Close frame of one byte for an empty one",
+        does: "treats a Close frame of one byte as an empty one",
         ours: "fails the connection with 1002",
         clause: "RFC 6455 section 5.5.1: \"If there is a body, the first two bytes of the body MUST be a 2-byte \
                  unsigned integer\"",
@@ -61,7 +59,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["soketto"],
-        does: "tells its caller the same of an empty Close frame and of a stream that ends without one",
+        does: "reports an empty Close frame and a stream that ends without one in the same way",
         ours: "tells them apart",
         clause: "RFC 6455 section 7.1.5: 1005 for the one, 1006 for the other",
         right: Right::Ours,
@@ -86,9 +84,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["tungstenite", "fastwebsockets", "soketto"],
-        does: "of a frame that breaks a rule and is too long, names its length",
-        ours: "names the rule",
-        clause: "RFC 6455 says nothing of which",
+        does: "reports a frame that breaks a rule and is too long as too long",
+        ours: "reports the rule",
+        clause: "RFC 6455 does not say which",
         right: Right::Either,
         aspects: &[Aspect::End, Aspect::Close],
         is: |seen| seen.names_another(Fault::TooBig) && !seen.broke(&[LengthOverflow]),
@@ -96,9 +94,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["tungstenite", "fastwebsockets", "soketto"],
-        does: "of a Close frame with a code that may not be sent and a reason that is not UTF-8, names the reason",
-        ours: "names the code",
-        clause: "RFC 6455 says nothing of which",
+        does: "reports a Close frame with a forbidden code and a reason that is not UTF-8 as invalid UTF-8",
+        ours: "reports the code",
+        clause: "RFC 6455 does not say which",
         right: Right::Either,
         aspects: &[Aspect::End, Aspect::Close],
         is: |seen| seen.names_another(Fault::InvalidUtf8) && seen.last().opcode == 8,
@@ -106,9 +104,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["fastwebsockets"],
-        does: "of text that is not UTF-8 inside another message, names the text",
-        ours: "names what the header shows",
-        clause: "RFC 6455 says nothing of which",
+        does: "reports text that is not UTF-8 inside another message as invalid UTF-8",
+        ours: "reports the fault in the header",
+        clause: "RFC 6455 does not say which",
         right: Right::Either,
         aspects: &[Aspect::End, Aspect::Close],
         is: |seen| seen.names_another(Fault::InvalidUtf8) && seen.broke(&[InterleavedMessage]),
@@ -116,12 +114,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["tokio-websockets"],
-        does: "of text that is not UTF-8 in a fragment with which the message is too long, names the text",
-        ours: "names the length",
-        clause: "RFC 6455 says nothing of which",
+        does: "reports a fragment that is not UTF-8 and makes the message too long as invalid UTF-8",
+        ours: "reports the length",
+        clause: "RFC 6455 does not say which",
         right: Right::Either,
         aspects: &[Aspect::End, Aspect::Close],
-        is: |seen| seen.names_another(Fault::InvalidUtf8) && seen.broke(&[MessageTooLong]),
+        is: |seen| seen.names_another(Fault::InvalidUtf8) && seen.broke(&[MESSAGE_TOO_LONG]),
         example: || {
             let frames = [Frame::more(1, [b'x'; 200]), Frame::new(0, [0xFF; 100])];
             Case { limit: 256, ..Case::new(Role::Server, &frames) }
@@ -129,8 +127,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["tungstenite", "fastwebsockets", "soketto"],
-        does: "takes the close code 1014 for one that may not be sent",
-        ours: "takes it as it does 1012 and 1013, which are from the same registry",
+        does: "does not accept the close code 1014",
+        ours: "accepts it, like 1012 and 1013 from the same registry",
         clause: "RFC 6455 section 11.7: the registry, in which 1014 is \"Bad Gateway\"",
         right: Right::Ours,
         aspects: &[Aspect::End, Aspect::Close],
@@ -141,7 +139,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["soketto"],
-        does: "takes the close code 1015, and answers with it",
+        does: "accepts the close code 1015, and answers with it",
         ours: "fails the connection with 1002",
         clause: "RFC 6455 section 7.4.1: 1015 \"MUST NOT be set as a status code in a Close control frame by an \
                  endpoint\"",
@@ -153,8 +151,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         peers: &["fastwebsockets", "tokio-websockets", "soketto"],
         does: "finds some faults before all of the header, or of a Close frame, has arrived",
-        ours: "looks at a header as a whole, but for the opcode",
-        clause: "RFC 6455 says nothing of when",
+        ours: "checks a header when it is complete, except for the opcode",
+        clause: "RFC 6455 does not say when",
         right: Right::Either,
         aspects: &[Aspect::End, Aspect::Close],
         is: |seen| {

@@ -1,19 +1,18 @@
 //! Sections 5 and 8.1: frames and text.
 
 use sansocket::ProtocolError::{
-    InterleavedMessage, InvalidUtf8, LengthOverflow, Masked, MessageTooLong, NonMinimalLength, NotMasked,
-    OversizedControl,
+    InterleavedMessage, InvalidUtf8, LengthOverflow, Masked, NonMinimalLength, NotMasked, OversizedControl,
 };
 use sansocket::Role;
 
-use super::{ALL_ASPECTS, Entry, Right, Seen};
+use super::{ALL_ASPECTS, Entry, MESSAGE_TOO_LONG, Right, Seen};
 use crate::outcome::{Aspect, End, Fault};
 use crate::wire::{Case, Frame, Len};
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         peers: &["fastwebsockets", "soketto"],
-        does: "does not check that a client masks its frames, and a server does not",
+        does: "does not check that clients mask their frames and servers do not",
         ours: "fails the connection with 1002",
         clause: "RFC 6455 section 5.1: \"The server MUST close the connection upon receiving a frame that is not \
                  masked … A client MUST close a connection if it detects a masked frame\"",
@@ -26,7 +25,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["tungstenite", "fastwebsockets", "soketto"],
-        does: "takes a length in more bytes than it needs",
+        does: "accepts a payload length that is not in its shortest form",
         ours: "fails the connection with 1002",
         clause: "RFC 6455 section 5.2: \"in all cases, the minimal number of bytes MUST be used to encode the length\"",
         right: Right::Ours,
@@ -39,8 +38,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["tungstenite", "fastwebsockets", "tokio-websockets", "soketto"],
-        does: "takes a length with its highest bit set for a frame that is too long",
-        ours: "says that it is no length: 1002 rather than 1009",
+        does: "treats a length with its highest bit set as a frame that is too long",
+        ours: "treats it as malformed: 1002 rather than 1009",
         clause: "RFC 6455 section 5.2: \"the most significant bit MUST be 0\"",
         right: Right::Either,
         aspects: &[Aspect::End, Aspect::Close],
@@ -49,7 +48,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["fastwebsockets"],
-        does: "lets Pong and Close frames be as long as they like, and answers a Close frame with one as long",
+        does: "accepts Pong and Close frames of any length, and answers a Close frame with one of the same \
+               length",
         ours: "fails the connection with 1002",
         clause: "RFC 6455 section 5.5: \"All control frames MUST have a payload length of 125 bytes or less\"",
         right: Right::Ours,
@@ -70,7 +70,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["fastwebsockets"],
-        does: "gives out a fragmented text that ends inside a character, less the beginning of that character",
+        does: "gives out a fragmented text that ends inside a character, without the bytes of that character",
         ours: "fails the connection with 1007",
         clause: "RFC 6455 section 8.1: \"When an endpoint is to interpret a byte stream as UTF-8 but finds that the \
                  byte stream is not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket \
@@ -82,9 +82,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["soketto"],
-        does: "leaves it to its caller to validate text, who has it when the message is complete",
-        ours: "fails the connection with 1007 at the first byte that is wrong",
-        clause: "RFC 6455 section 8.1, as above; it says nothing of when",
+        does: "leaves validation of text to the caller, when the message is complete",
+        ours: "fails the connection with 1007 at the first invalid byte",
+        clause: "RFC 6455 section 8.1, as above; it does not say when",
         right: Right::Either,
         aspects: ALL_ASPECTS,
         is: |seen| seen.overlooks(&[InvalidUtf8]) && seen.last().opcode < 8,
@@ -92,7 +92,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["soketto"],
-        does: "forgets a fragmented message when a Pong comes between its fragments, and fails at the next one",
+        does: "forgets a fragmented message when a Pong comes between its fragments, and fails at the next \
+               fragment",
         ours: "goes on with the message",
         clause: "RFC 6455 section 5.4: \"Control frames … MAY be injected in the middle of a fragmented message\"",
         right: Right::Ours,
@@ -105,13 +106,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["fastwebsockets"],
-        does: "limits the length of frames alone: fragments are collected without limit",
+        does: "limits the length of frames only: fragments are collected without limit",
         ours: "limits both, and fails the connection with 1009",
         clause: "RFC 6455 section 10.4: \"SHOULD impose a limit on frame sizes and the total message size after \
                  reassembly from multiple frames\"",
         right: Right::Ours,
         aspects: ALL_ASPECTS,
-        is: |seen| seen.overlooks(&[MessageTooLong]),
+        is: |seen| seen.overlooks(&[MESSAGE_TOO_LONG]),
         example: || {
             let frames = [Frame::more(2, [0; 200]), Frame::new(0, [0; 200])];
             Case { limit: 256, ..Case::new(Role::Server, &frames) }
@@ -119,8 +120,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         peers: &["tokio-websockets"],
-        does: "gives out as text what ends inside a character, where the last fragment is empty, and takes the next \
-               text for its continuation",
+        does: "accepts text that ends inside a character if its last fragment is empty, and continues it \
+               with the next text",
         ours: "fails the connection with 1007",
         clause: "RFC 6455 section 8.1, as above",
         right: Right::Ours,
@@ -141,7 +142,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         clause: "RFC 6455 section 7.1.7: \"the endpoint SHOULD send a Close frame with an appropriate status code\"",
         right: Right::Ours,
         aspects: &[Aspect::Close],
-        is: |seen| seen.broke(&[MessageTooLong]) && seen.theirs.close.is_none(),
+        is: |seen| seen.broke(&[MESSAGE_TOO_LONG]) && seen.theirs.close.is_none(),
         example: || {
             let frames = [Frame::more(2, [0; 200]), Frame::new(0, [0; 200])];
             Case { limit: 256, ..Case::new(Role::Server, &frames) }

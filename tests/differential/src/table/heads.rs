@@ -1,4 +1,4 @@
-//! Section 4: what a head may have in it that peers see differently.
+//! Section 4: changes of a head that libraries treat differently.
 
 mod request_http;
 mod request_websocket;
@@ -10,17 +10,17 @@ use sansocket::Role;
 use super::Right;
 use crate::heads::Head;
 
-/// A change to a head that is all right.
+/// A change to a valid head.
 pub struct Row {
-    /// The head with it, in words.
+    /// The changed head, in words.
     pub with: &'static str,
-    /// What is changed: two changes of the same thing do not go together.
+    /// The part that is changed. Two changes of one part are not combined.
     pub of: &'static str,
     pub change: fn(&mut Head),
-    /// What comes of it with us, and who does otherwise.
+    /// The result of this crate, and the peers with another one.
     pub ours: Verdict,
     pub otherwise: &'static [&'static str],
-    /// What the RFC says of those.
+    /// Whom the RFC supports.
     pub right: Right,
     pub clause: &'static str,
 }
@@ -37,7 +37,7 @@ impl std::fmt::Debug for Row {
     }
 }
 
-/// A change that all see as we do.
+/// A change that all peers treat as this crate does.
 const fn agreed(with: &'static str, of: &'static str, ours: Verdict, change: fn(&mut Head)) -> Row {
     Row { with, of, change, ours, otherwise: &[], right: Right::Either, clause: "" }
 }
@@ -50,7 +50,7 @@ impl Row {
         self
     }
 
-    /// What comes of it with that peer.
+    /// The result of that peer.
     pub fn theirs(&self, peer: &str) -> Verdict {
         match (self.ours, self.otherwise.contains(&peer)) {
             (Verdict::Opens, true) | (Verdict::Refuses, false) => Verdict::Refuses,
@@ -59,7 +59,7 @@ impl Row {
     }
 }
 
-/// What may be changed in a head that is sent to an endpoint in that role.
+/// The changes to a head that is sent to an endpoint of that role.
 pub fn rows(to: Role) -> impl Iterator<Item = &'static Row> {
     let [http, websocket] = match to {
         Role::Server => [request_http::ROWS, request_websocket::ROWS],

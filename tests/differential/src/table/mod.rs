@@ -1,4 +1,4 @@
-//! Every known divergence, once.
+//! Every known difference, once.
 
 mod closing;
 mod frames;
@@ -14,21 +14,24 @@ use crate::stream::Stream;
 use crate::table::heads::Verdict;
 use crate::wire::{Arrived, Case};
 
-/// Where one end goes on, everything may differ.
+/// The rule of [`ProtocolError::MessageTooLong`], for [`Seen::broke`], which compares neither length nor limit.
+const MESSAGE_TOO_LONG: ProtocolError = ProtocolError::MessageTooLong { len: 0, limit: 0 };
+
+/// The aspects that may differ if one end goes on.
 const ALL_ASPECTS: &[Aspect] = &[Aspect::Received, Aspect::End, Aspect::Pongs, Aspect::Close, Aspect::Breaks];
 
-/// A way in which peers differ from us when they receive.
+/// A difference between peers and this crate in receiving.
 pub struct Entry {
     pub peers: &'static [&'static str],
     pub does: &'static str,
     pub ours: &'static str,
     pub clause: &'static str,
     pub right: Right,
-    /// What it makes different.
+    /// The aspects that differ.
     pub aspects: &'static [Aspect],
-    /// Whether this is one.
+    /// Whether a case shows this difference.
     pub is: fn(&Seen) -> bool,
-    /// One.
+    /// A case that shows it.
     pub example: fn() -> Case,
 }
 
@@ -40,21 +43,21 @@ pub enum Right {
     Either,
 }
 
-/// What one case came to at both ends.
+/// The results of one case, of this crate and of a peer.
 pub struct Seen<'a> {
     pub case: &'a Case,
     pub ours: Outcome,
     pub theirs: Outcome,
-    /// The rule that the frame at fault breaks.
+    /// The rule that the faulty frame breaks.
     pub rule: Option<ProtocolError>,
 }
 
-/// What is peculiar to frames and to closing.
+/// The differences in frames and in closing.
 pub fn entries() -> impl Iterator<Item = &'static Entry> {
     frames::ENTRIES.iter().chain(closing::ENTRIES)
 }
 
-/// Has a peer receive what we receive.
+/// Gives a peer the same bytes as this crate.
 pub fn compare<'a>(peer: &dyn Peer, case: &'a Case) -> Seen<'a> {
     let stream = Stream::new(&case.bytes, &case.cuts);
     let (received, end, rule) = ours::receive(case.role, case.limit, stream.clone());
@@ -66,12 +69,12 @@ pub fn compare<'a>(peer: &dyn Peer, case: &'a Case) -> Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// What differs and is in no entry.
+    /// The aspects that differ and are in no entry.
     pub fn unknown(&self, peer: &dyn Peer) -> Vec<Aspect> {
         self.unknown_but_for(peer, entries())
     }
 
-    /// What differs and is in none of these entries.
+    /// The aspects that differ and are in none of these entries.
     pub fn unknown_but_for<'e>(
         &self,
         peer: &dyn Peer,
@@ -87,15 +90,15 @@ impl Seen<'_> {
     }
 
     fn broke(&self, rules: &[ProtocolError]) -> bool {
-        self.rule.is_some_and(|rule| rules.contains(&rule))
+        self.rule.is_some_and(|rule| rules.iter().any(|of| of.as_str() == rule.as_str()))
     }
 
-    /// One of these rules was broken, and they went on.
+    /// Whether one of these rules was broken and the peer went on.
     fn overlooks(&self, rules: &[ProtocolError]) -> bool {
         self.broke(rules) && self.theirs.received.starts_with(&self.ours.received)
     }
 
-    /// The frames up to the one at which our end came to its own.
+    /// The frames up to the one that ended the connection of this crate.
     fn taken(&self) -> Vec<Arrived> {
         let mut frames = self.case.arrived();
         let ends: Vec<_> = frames.iter().map(|frame| frame.end).collect();
@@ -111,7 +114,7 @@ impl Seen<'_> {
         self.taken().pop().expect("something was received")
     }
 
-    /// A Pong came between two fragments.
+    /// Whether a Pong came between two fragments.
     fn pong_between_fragments(&self) -> bool {
         let mut frames = self.taken().into_iter().skip_while(|frame| frame.fin || frame.opcode >= 8);
         let mut in_message = false;
@@ -123,7 +126,7 @@ impl Seen<'_> {
         })
     }
 
-    /// The frame at fault has this fault, too, and they name it.
+    /// Whether the faulty frame also has this fault, and the peer reports it.
     fn names_another(&self, fault: Fault) -> bool {
         let (End::Failed(ours), End::Failed(theirs)) = (&self.ours.end, &self.theirs.end) else {
             return false;
@@ -156,7 +159,7 @@ impl Seen<'_> {
     }
 }
 
-/// What comes of a head with us, and with a peer.
+/// The result of a head, of this crate and of a peer.
 pub fn verdicts(peer: &dyn Peer, case: &HeadCase) -> (Verdict, Verdict) {
     let bytes = case.head.bytes();
     let stream = || match case.role {

@@ -1,4 +1,4 @@
-//! What the peers written in Rust have in common: the scenario protocol of `../README.md`.
+//! The scenario protocol of `../README.md`, for the peers written in Rust.
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
@@ -19,7 +19,7 @@ pub struct Data {
 }
 
 impl Data {
-    /// The message that `text LEN` or `binary LEN` stands for.
+    /// The message for `text LEN` or `binary LEN`.
     pub fn parse(words: &str) -> Result<Self> {
         let (kind, len) = words.split_once(' ').ok_or("KIND LEN expected")?;
         let (is_text, len) = (kind == "text", len.parse()?);
@@ -33,7 +33,7 @@ impl Data {
         Ok(Self { is_text, bytes })
     }
 
-    /// Three parts of about the same length. Those of a text may end inside a character.
+    /// Three parts of about the same length. Parts of a text may end inside a character.
     pub fn thirds(&self) -> [(&[u8], bool); 3] {
         let third = self.bytes.len() / 3;
         let (first, rest) = self.bytes.split_at(third);
@@ -41,7 +41,7 @@ impl Data {
         [(first, false), (second, false), (last, true)]
     }
 
-    /// Fails unless it is the message that was expected.
+    /// Fails unless it is the expected message.
     pub fn expect(&self, expected: &Self) -> Result<()> {
         if self == expected {
             return Ok(());
@@ -59,7 +59,7 @@ pub fn choose<'a>(offers: impl IntoIterator<Item = &'a str>) -> Option<&'a str> 
     offers.into_iter().map(str::trim).find(|name| *name == SUBPROTOCOL)
 }
 
-/// Runs as `client`, which answers each line with one of its own, or as `server`.
+/// Runs as `client`, which answers each line with a line, or as `server`.
 pub fn run(
     mut client: impl FnMut(&str, &str, &str) -> Result<String>,
     server: impl FnOnce(TcpListener) -> Result<()>,
@@ -87,7 +87,7 @@ pub fn run(
     }
 }
 
-/// A server says how each of its connections has ended; 1006 is "without a Close frame".
+/// Prints how a connection of a server ended. 1006 means "without a Close frame".
 pub fn ended(code: u16, reason: &str) {
     say(&format!("ended: code {code}, reason {reason:?}"));
 }

@@ -1,16 +1,16 @@
-//! Masking as fast as safe code gets it without instructions that not every processor has.
+//! Masking as fast as safe code can be with instructions that every processor has.
 
-/// How many bytes are masked at a time.
+/// The number of bytes masked per step.
 const LANE: usize = 32;
 
-/// From this length on it pays to begin at an address that is a multiple of [`LANE`].
+/// From this length on, aligning to a multiple of [`LANE`] saves time.
 const LONG_LEN: usize = 2 << 10;
 
 fn lane(key: [u8; 4]) -> [u8; LANE] {
     std::array::from_fn(|at| key[at % 4])
 }
 
-/// How many bytes come before an aligned address, and the key behind them.
+/// The number of bytes before an aligned address, and the key behind them.
 fn prefix(to: &[u8], mut key: [u8; 4]) -> (usize, [u8; 4]) {
     let len = to.as_ptr().align_offset(LANE).min(to.len());
     key.rotate_left(len % 4);
@@ -55,7 +55,7 @@ fn xor(bytes: &mut [u8], key: &[u8]) {
     }
 }
 
-/// [`mask`] while copying; both have the same length.
+/// [`mask`] while copying. Both slices have the same length.
 #[inline(always)]
 pub fn copy_masked(to: &mut [u8], from: &[u8], key: [u8; 4]) {
     if to.len() < LONG_LEN {

@@ -1,4 +1,4 @@
-//! A request as HTTP, and what comes before and behind it.
+//! A request as HTTP, and the bytes before and behind it.
 
 use super::Verdict::{Opens, Refuses};
 use super::{Right, Row, agreed, many};
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
     agreed("a byte of UTF-8 in the target", "line", Refuses, |head| line(head, "GET /\u{e9} HTTP/1.1")).but(
         &["tungstenite", "fastwebsockets", "tokio-websockets", "soketto"],
         Right::Ours,
-        "RFC 3986 section 2: a URI is of ASCII characters",
+        "RFC 3986 section 2: a URI consists of ASCII characters",
     ),
     agreed("`{` in the target", "line", Opens, |head| line(head, "GET /{ HTTP/1.1")),
     agreed("`\\` in the target", "line", Opens, |head| line(head, "GET /\\ HTTP/1.1")),
@@ -68,7 +68,7 @@ pub(super) const ROWS: &[Row] = &[
     .but(
         &["fastwebsockets", "tokio-websockets", "soketto"],
         Right::Ours,
-        "RFC 9112 section 6.3: they are the body, and would be taken for frames",
+        "RFC 9112 section 6.3: these bytes are a body, and would be read as frames",
     ),
     agreed("a body in chunks", "body", Refuses, |head| {
         head.add("Transfer-Encoding", "chunked");
@@ -77,13 +77,13 @@ pub(super) const ROWS: &[Row] = &[
     .but(
         &["fastwebsockets", "tokio-websockets", "soketto"],
         Right::Ours,
-        "RFC 9112 section 6.3: they are the body, and would be taken for frames",
+        "RFC 9112 section 6.3: these bytes are a body, and would be read as frames",
     ),
     agreed("a frame behind it", "body", Opens, |head| head.after = b"\x81\x80\0\0\0\0".to_vec()).but(
         &["tungstenite"],
         Right::Either,
-        "RFC 6455 section 4.1: the client \"MUST wait for a response\"; nothing on what a \
-         server does with one that has not",
+        "RFC 6455 section 4.1: the client \"MUST wait for a response\"; the RFC does not say what a server \
+         does with one that did not",
     ),
     agreed("lines that end with LF alone", "newline", Refuses, |head| head.newline = "\n").but(
         &["tungstenite", "fastwebsockets", "tokio-websockets"],

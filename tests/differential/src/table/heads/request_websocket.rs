@@ -1,4 +1,4 @@
-//! Sections 4.2.1 and 11.3: the headers that make a request one for a WebSocket connection.
+//! Sections 4.2.1 and 11.3: the headers with which a request asks for a WebSocket connection.
 
 use super::Verdict::{Opens, Refuses};
 use super::{Right, Row, agreed};
@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Row] = &[
     agreed("subprotocols offered", "Protocol", Opens, |head| {
         head.add("Sec-WebSocket-Protocol", "chat, superchat")
     }),
-    agreed("a subprotocol that is no token", "Protocol", Refuses, |head| {
+    agreed("a subprotocol that is not a token", "Protocol", Refuses, |head| {
         head.add("Sec-WebSocket-Protocol", "super chat");
     })
     .but(

@@ -1,4 +1,4 @@
-//! A response as HTTP, and what comes before and behind it.
+//! A response as HTTP, and the bytes before and behind it.
 
 use super::Verdict::{Opens, Refuses};
 use super::{Right, Row, agreed, many};

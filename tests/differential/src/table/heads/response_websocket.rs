@@ -1,4 +1,4 @@
-//! Sections 4.1 and 11.3: the headers that make a response one that opens a connection.
+//! Sections 4.1 and 11.3: the headers with which a response opens a connection.
 
 use super::Verdict::{Opens, Refuses};
 use super::{Right, Row, agreed};
@@ -137,7 +137,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-/// The client has offered `chat`, and the server has chosen.
+/// The client offered `chat`, and the server chose.
 fn protocols(head: &mut Head, chosen: &[&str]) {
     head.offers = true;
     chosen.iter().for_each(|name| head.add("Sec-WebSocket-Protocol", name));

@@ -1,4 +1,4 @@
-//! Our end: `sansocket::blocking`, as a client and as a server.
+//! This crate, `sansocket::blocking`, as a client and as a server.
 
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
@@ -7,7 +7,7 @@ use interop_peers::{CLOSE_CODE, CLOSE_REASON, Data, PING, Result, choose, ended,
 use sansocket::blocking::{self, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::{
-    CloseCode, CloseInfo, Config, Error, Event, Fin, HandshakeError, Limits, Message, ProtocolError,
+    CloseCode, CloseInfo, Config, Error, Event, HandshakeError, Limits, Message, Outgoing, ProtocolError,
 };
 
 type Socket = WebSocket<TcpStream>;
@@ -58,7 +58,7 @@ fn client(command: &str, url: &str, rest: &str) -> Result<String> {
         }
         "closed" => {
             let mut socket = blocking::connect(url)?;
-            socket.send_text("exit")?;
+            socket.send("exit")?;
             let end = wait_for_end(&mut socket)?;
             Ok(format!("{} {}", end.code, end.reason))
         }
@@ -75,14 +75,14 @@ fn client(command: &str, url: &str, rest: &str) -> Result<String> {
     }
 }
 
-/// What arrives in fragments is whole here, and breaks a limit of two fragments for a message: it did arrive in three.
+/// A message in fragments is given out whole. A limit of two fragments shows that it arrived in three.
 fn fragmented(url: &str, rest: &str) -> Result<String> {
     client("echo", url, rest)?;
-    let config = Config { limits: Limits { max_fragments: 2, ..Limits::default() }, ..Config::default() };
+    let config = Config::default().limits(Limits::default().max_fragments(2));
     let (mut socket, _) = blocking::connect_with(&Request::new(url)?, config)?;
     socket.send(&to_message(&Data::parse(rest)?)?)?;
     match socket.read() {
-        Err(Error::Protocol(ProtocolError::TooManyFragments)) => Ok(String::new()),
+        Err(Error::Protocol(ProtocolError::TooManyFragments { .. })) => Ok(String::new()),
         other => Err(format!("not in three fragments: {other:?}").into()),
     }
 }
@@ -92,7 +92,7 @@ fn finish(mut socket: Socket) -> Result<String> {
     Ok(String::new())
 }
 
-/// How a connection ended that nothing more is read from: with an error exactly where it was not closed cleanly.
+/// How a connection ended without another message. `read` gives an error exactly if the end was not clean.
 fn wait_for_end(socket: &mut Socket) -> Result<CloseInfo> {
     let outcome = socket.read();
     let end = socket.close_info().ok_or("no end")?;
@@ -116,11 +116,10 @@ fn wait_for_pong(socket: &mut Socket) -> Result<()> {
     Err("closed".into())
 }
 
-/// A fragment of a text is a text in this crate: its parts end where a character does.
+/// Each fragment of a text ends at the end of a character: this crate sends whole characters only.
 fn send_fragments(socket: &mut Socket, data: &Data) -> Result<()> {
     let mut text = std::str::from_utf8(&data.bytes).unwrap_or_default();
     for (part, last) in data.thirds() {
-        let fin = if last { Fin::Final } else { Fin::More };
         if data.is_text {
             let end = if last {
                 text.len()
@@ -128,10 +127,10 @@ fn send_fragments(socket: &mut Socket, data: &Data) -> Result<()> {
                 (part.len()..).find(|at| text.is_char_boundary(*at)).unwrap_or(0)
             };
             let (now, later) = text.split_at(end);
-            socket.send_text_fragment(now, fin)?;
+            socket.send(Outgoing::text_fragment(now, last))?;
             text = later;
         } else {
-            socket.send_binary_fragment(part, fin)?;
+            socket.send(Outgoing::binary_fragment(part, last))?;
         }
     }
     Ok(())
@@ -174,7 +173,7 @@ fn serve(socket: &mut Socket, path: &str) -> Result<()> {
     if path == "/ping" {
         socket.ping(PING.as_bytes())?;
         wait_for_pong(socket)?;
-        socket.send_text(&format!("pong {PING}"))?;
+        socket.send(&format!("pong {PING}"))?;
     }
     while let Some(message) = socket.read()? {
         match path {

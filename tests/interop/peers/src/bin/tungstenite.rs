@@ -93,7 +93,7 @@ fn client(command: &str, url: &str, rest: &str) -> Result<String> {
     }
 }
 
-/// The status that a connection was refused with.
+/// The status with which a connection was refused.
 fn refused<T>(outcome: Result<T>) -> Result<String> {
     match outcome {
         Err(status) if status.to_string().parse::<u16>().is_ok() => Ok(status.to_string()),

@@ -1,28 +1,26 @@
-//! What makes a request an opening handshake: section 4.2.1.
-
-use alloc::vec::Vec;
+//! The rules of section 4.2.1 for the request of an opening handshake.
 
 use super::head::Place;
 use super::{elements, extensions, is_nonce, is_token};
 use crate::error::HandshakeError;
 
-/// What is known of a request of which section 4.2.1 holds.
+/// What the server still needs of a request that keeps the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Opening {
+pub(super) struct Checked {
     /// The `Sec-WebSocket-Key`.
     pub(super) key: Place,
     pub(super) has_subprotocols: bool,
 }
 
-impl Opening {
-    /// `None` where nothing says that the request is meant to be an opening handshake; whatever speaks of WebSocket is to
-    /// be one, and no broken one.
+impl Checked {
+    /// `None` if the request does not mention WebSocket. One that does must keep all rules, any other only that of `Host`.
     pub(super) fn of(
         head: &[u8],
         request: &httparse::Request<'_, '_>,
     ) -> Result<Option<Self>, HandshakeError> {
         let fields = Fields::of(request.headers);
-        if !fields.speak_websocket() {
+        if !fields.mention_websocket() {
+            fields.check_http_host(request.version)?;
             return Ok(None);
         }
         let key = Place::of(fields.check(request)?, head);
@@ -30,7 +28,7 @@ impl Opening {
     }
 }
 
-/// The headers that section 4.2.1 speaks of, all found in one pass.
+/// The headers that section 4.2.1 has rules for, collected in one pass.
 #[derive(Default)]
 struct Fields<'a> {
     host: Field<'a>,
@@ -41,11 +39,12 @@ struct Fields<'a> {
     origin: Field<'a>,
     has_body: bool,
     has_subprotocols: bool,
+    has_bad_subprotocols: bool,
     has_bad_extensions: bool,
     has_websocket_header: bool,
 }
 
-/// A header that may come once.
+/// A header that must not come twice.
 #[derive(Clone, Copy, Default)]
 enum Field<'a> {
     #[default]
@@ -54,7 +53,7 @@ enum Field<'a> {
     Duplicate,
 }
 
-/// A list, and whether the one token is in it that counts.
+/// A header with a list, and whether the list has the required token.
 #[derive(Clone, Copy, Default, PartialEq)]
 enum Listed {
     #[default]
@@ -92,7 +91,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A header whose name begins with `Sec-WebSocket-` and ends with `name`.
+    /// Adds a header whose name is `Sec-WebSocket-` and then `name`.
     fn add_websocket(&mut self, name: &[u8], value: &'a [u8]) {
         self.has_websocket_header = true;
         if is(name, b"key") {
@@ -100,19 +99,32 @@ impl<'a> Fields<'a> {
         } else if is(name, b"version") {
             self.version.add(value);
         } else if is(name, b"protocol") {
-            self.has_subprotocols = true;
+            // A line without a name counts as absent.
+            for name in elements(value) {
+                self.has_subprotocols = true;
+                self.has_bad_subprotocols |= !is_token(name);
+            }
         } else if is(name, b"extensions") {
             self.has_bad_extensions |= !extensions::are_valid(value);
         }
     }
 
-    /// Whether any of them says that this is meant to be an opening handshake, be it a broken one.
-    fn speak_websocket(&self) -> bool {
+    /// Whether any header mentions WebSocket.
+    fn mention_websocket(&self) -> bool {
         self.has_websocket_header || self.upgrade == Listed::With
     }
 
-    /// The rules of section 4.2.1, in its order, the version first among the `Sec-WebSocket` ones: what another version
-    /// asks of the others is not known. Gives the key.
+    /// "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host header
+    /// field and to any request message that contains more than one Host header field line" (RFC 9112 section 3.2).
+    fn check_http_host(&self, minor_version: Option<u8>) -> Result<(), HandshakeError> {
+        match self.host.sole("Host") {
+            Err(HandshakeError::Missing(_)) if minor_version == Some(0) => Ok(()),
+            host => host.map(|_| ()),
+        }
+    }
+
+    /// Checks the rules of section 4.2.1 in its order, but the version before the other `Sec-WebSocket` headers: another
+    /// version may have other rules for them. Gives the key.
     fn check(&self, request: &httparse::Request<'_, '_>) -> Result<&'a [u8], HandshakeError> {
         if request.method != Some("GET") {
             return Err(HandshakeError::MethodNotGet);
@@ -140,8 +152,9 @@ impl<'a> Fields<'a> {
         if let Field::Duplicate = self.origin {
             return Err(HandshakeError::Duplicate("Origin"));
         }
-        if self.has_subprotocols {
-            check_subprotocols(request.headers)?;
+        // "1#token", and "each all unique strings" (section 4.1), which clients do not keep.
+        if self.has_bad_subprotocols {
+            return Err(HandshakeError::Invalid("Sec-WebSocket-Protocol"));
         }
         if self.has_bad_extensions {
             return Err(HandshakeError::Invalid("Sec-WebSocket-Extensions"));
@@ -150,9 +163,9 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Whether a name or an element of a list is the `known` one, which is of small letters and hyphens. By that bit nothing but a
-/// letter becomes a small letter, and a hyphen nothing but a hyphen and a CR, which neither can have. All bytes are compared
-/// together.
+/// Whether `name` equals `known`, ASCII case aside. `known` has only small letters and hyphens: setting bit 0x20 makes a small
+/// letter only of a letter, and a hyphen only of a hyphen or a CR, and no name has a CR. No early exit, so that the loop
+/// vectorises.
 fn is<const N: usize>(name: &[u8], known: &[u8; N]) -> bool {
     let differ = |name: &[u8; N]| name.iter().zip(known).fold(0, |differ, (a, b)| differ | ((a | 0x20) ^ b));
     <&[u8; N]>::try_from(name).is_ok_and(|name| differ(name) == 0)
@@ -188,15 +201,4 @@ impl Listed {
             Self::With => Ok(()),
         }
     }
-}
-
-/// "1#token", and "each all unique strings" (section 4.1).
-fn check_subprotocols(headers: &[httparse::Header<'_>]) -> Result<(), HandshakeError> {
-    const NAME: &str = "Sec-WebSocket-Protocol";
-    let lines = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(NAME));
-    let mut names: Vec<&[u8]> = lines.flat_map(|header| elements(header.value)).collect();
-    let valid = !names.is_empty() && names.iter().all(|name| is_token(name));
-    names.sort_unstable();
-    let unique = names.windows(2).all(|pair| pair.first() != pair.last());
-    if valid && unique { Ok(()) } else { Err(HandshakeError::Invalid(NAME)) }
 }

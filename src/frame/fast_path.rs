@@ -1,10 +1,13 @@
-//! What most frames look like, read and written inline.
+//! The inline fast path for most frames. Reading assumes a payload below 64 KiB that is masked as the role demands;
+//! writing assumes a whole message of up to 125 bytes.
+//!
+//! The general path is beside it, in the parent module: `FrameHeader::decode` and `FrameHeader::encode`.
 
 use super::{FIN, MASK, MaskKey, Opcode, copy_masked};
 use crate::role::Role;
 
-/// The length of the header and that of the payload, of a frame below 64 KiB that is masked as this end wants it; else
-/// `None`. `start` is its first four bytes, some of them behind its end where the frame is that short.
+/// The lengths of header and payload in bytes, from the first four bytes of the input. After a frame of two or three
+/// bytes the rest is ignored. `None` if the general path is needed.
 #[inline]
 pub(crate) fn lengths([_, second, medium @ ..]: [u8; 4], role: Role) -> Option<(usize, u16)> {
     let (mask_bit, key_len) = match role {
@@ -19,26 +22,26 @@ pub(crate) fn lengths([_, second, medium @ ..]: [u8; 4], role: Role) -> Option<(
     }
 }
 
-/// The longest payload whose length stands in the second byte (section 5.2).
+/// The longest payload whose length fits into the second byte (section 5.2).
 pub(crate) const SHORT_PAYLOAD_LEN: usize = 125;
 
-/// The longest frame with such a payload: two bytes, a masking key, the payload.
+/// The longest frame that `encode_short` writes: two bytes, a masking key, the payload.
 pub(crate) const SHORT_LEN: usize = 6 + SHORT_PAYLOAD_LEN;
 
-/// How long the frame is that `encode_short` writes.
+/// The length of the frame that `encode_short` writes.
 #[inline]
 pub(crate) fn short_len(key: Option<MaskKey>, payload: &[u8]) -> usize {
     2 + key.map_or(0, |_| 4) + payload.len()
 }
 
-/// Writes a whole message of up to [`SHORT_PAYLOAD_LEN`] bytes as a frame.
+/// Writes a whole message of up to [`SHORT_PAYLOAD_LEN`] bytes as one frame.
 #[inline]
 pub(crate) fn encode_short(to: &mut [u8; SHORT_LEN], opcode: Opcode, key: Option<MaskKey>, payload: &[u8]) {
-    // A copy that is not masked is one with a key of zeros, which is written and then written over: one way for both.
+    // Without a key, the payload is masked with a key of zeros and written over it: one path for both roles.
     let (mask_bit, key_len, key) = key.map_or((0, 0, MaskKey([0; 4])), |key| (MASK, 4, key));
     let [first, second, to @ ..] = to;
     *first = FIN | opcode as u8;
-    #[expect(clippy::cast_possible_truncation, reason = "at most 125")]
+    #[expect(clippy::cast_possible_truncation, reason = "a short payload has at most 125 bytes")]
     let len = payload.len() as u8;
     *second = mask_bit | len;
     to.split_at_mut(4).0.copy_from_slice(&key.0);

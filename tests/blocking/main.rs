@@ -1,23 +1,28 @@
-//! The blocking shell over real sockets on the loopback interface.
+//! The blocking shell over sockets of the operating system.
 
 #![cfg(feature = "std")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that meets what it did not expect is to end there"
+    reason = "an unexpected value ends the test"
 )]
+
+mod deadlines;
+mod halves;
+#[path = "../script/mod.rs"]
+mod script;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use sansocket::blocking::{self, Waited, WebSocket};
+use sansocket::blocking::{self, TimedRead, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::{
-    CloseCode, Config, Error, Event, Fin, HandshakeError, Message, Piece, Prepared, ProtocolError, SendError,
-    State,
+    Chunk, CloseCode, Config, Error, Event, HandshakeError, Message, Outgoing, Prepared, ProtocolError,
+    SendError, State,
 };
 
 const HANDSHAKE: &[u8] =
@@ -26,23 +31,17 @@ const HANDSHAKE: &[u8] =
 
 type Socket = WebSocket<TcpStream>;
 
-/// Patience enough for any machine, for tests that must not wait for it to run out.
+/// A timeout that no test waits for.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Short, for tests that wait until it has run out.
+/// A timeout that tests wait for.
 const SHORT: Duration = Duration::from_millis(50);
 
 fn patient() -> Config {
-    Config {
-        keepalive: None,
-        close_timeout: LONG,
-        handshake_timeout: LONG,
-        write_timeout: LONG,
-        ..Config::default()
-    }
+    Config::default().keepalive(None).close_timeout(LONG).handshake_timeout(LONG).write_timeout(LONG)
 }
 
-/// A server that treats one connection as told, and the URL that it has.
+/// Starts a server that runs `task` with one connection. Gives its URL and its thread.
 fn serve<T: Send + 'static>(
     config: Config,
     task: impl FnOnce(Socket) -> T + Send + 'static,
@@ -60,7 +59,7 @@ fn connect(url: &str) -> Socket {
     blocking::connect_with(&Request::new(url).unwrap(), patient()).unwrap().0
 }
 
-/// A client without a WebSocket library, after its opening handshake.
+/// A TCP client after its opening handshake.
 fn connect_raw(url: &str) -> TcpStream {
     let mut stream = TcpStream::connect(url.trim_start_matches("ws://").trim_end_matches('/')).unwrap();
     stream.write_all(HANDSHAKE).unwrap();
@@ -83,36 +82,36 @@ fn echo(mut socket: Socket) -> Result<Socket, Error> {
 
 // req: 6455-4.1-a, 6455-4.1-h, 6455-5.5.2-d, 6455-6.1-i
 #[test]
-fn messages_go_both_ways_and_the_client_closes() {
+fn messages_are_echoed_and_the_client_closes() {
     let (url, server) = serve(patient(), echo);
     let mut client = connect(&url);
     for message in [Message::from("Hello"), Message::from(vec![7; 300_000]), Message::from("")] {
         client.send(&message).unwrap();
         assert_eq!(client.read().unwrap(), Some(message));
     }
-    client.send_text_fragment("Hel", Fin::More).unwrap();
+    client.send(Outgoing::text_fragment("Hel", false)).unwrap();
     client.ping(b"in between").unwrap();
-    client.send_text_fragment("lo", Fin::Final).unwrap();
+    client.send(Outgoing::text_fragment("lo", true)).unwrap();
     assert_eq!(client.read_event().unwrap(), Some(Event::Pong(b"in between")));
     assert_eq!(client.read_event().unwrap(), Some(Event::Text("Hello")));
     client.close(CloseCode::NORMAL, "bye").unwrap();
     assert_eq!(client.state(), State::Closed);
     let info = server.join().unwrap().unwrap().close_info().unwrap();
     assert_eq!((info.code, &*info.reason, info.was_clean), (CloseCode::NORMAL, "bye", true));
-    assert!(matches!(client.send_text("late"), Err(Error::Send(SendError::Closed))));
+    assert!(matches!(client.send("late"), Err(Error::Send(SendError::Closed))));
 }
 
 #[test]
-fn the_server_closes_and_the_client_reads_to_the_end() {
+fn client_reads_to_the_end_after_the_server_has_closed() {
     let (url, server) = serve(patient(), |mut socket| {
-        socket.send_text("last words").unwrap();
+        socket.send("last words").unwrap();
         socket.close(CloseCode::GOING_AWAY, "restart").unwrap();
         socket.close_info().unwrap()
     });
     let mut client = connect(&url);
     assert_eq!(client.read().unwrap(), Some(Message::from("last words")));
     assert_eq!(client.read().unwrap(), None);
-    assert_eq!(client.read().unwrap(), None, "closed stays closed");
+    assert_eq!(client.read().unwrap(), None, "the connection stays closed");
     let info = client.close_info().unwrap();
     assert_eq!((info.code, &*info.reason, info.was_clean), (CloseCode::GOING_AWAY, "restart", true));
     assert_eq!(server.join().unwrap().code, CloseCode::GOING_AWAY, "echoed");
@@ -120,7 +119,7 @@ fn the_server_closes_and_the_client_reads_to_the_end() {
 
 // req: 6455-4.1-al, 6455-4.2.2-d, 6455-10.5-a
 #[test]
-fn the_closure_chooses_rejects_and_adds_headers() {
+fn decide_accepts_or_rejects_with_headers() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/room?name=rust", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
@@ -150,7 +149,7 @@ fn the_closure_chooses_rejects_and_adds_headers() {
 
 // req: 6455-4.2.1-a, 6455-7.2.2-a, 6455-10.7-d
 #[test]
-fn a_page_on_the_same_port_and_bad_requests_answered() {
+fn pages_and_refusals_are_sent_on_the_same_port() {
     let rows: [(&[u8], &str); 4] = [
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n", "HTTP/1.1 400 Bad Request"),
@@ -160,12 +159,13 @@ fn a_page_on_the_same_port_and_bad_requests_answered() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     for (request, expected) in rows {
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        // Behind the head stands what the server never looks at: it must not cost the client the answer.
+        // The server ignores the bytes behind the head. They must not cost the client the response.
         client.write_all(&[request, &[0; 1000]].concat()).unwrap();
         let (stream, _) = listener.accept().unwrap();
         let page = |http: &sansocket::handshake::server::HttpRequest| http.respond(200).body("<p>Hello");
-        let server =
-            thread::spawn(move || blocking::serve(stream, patient(), |request| request.accept(), page));
+        let server = thread::spawn(move || {
+            blocking::accept_or_respond(stream, patient(), |request| request.accept(), page)
+        });
         let mut answer = String::new();
         client.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with(expected), "{}: {answer}", request.escape_ascii());
@@ -176,10 +176,10 @@ fn a_page_on_the_same_port_and_bad_requests_answered() {
 
 // attack: io-3
 #[test]
-fn a_timed_out_read_loses_nothing() {
+fn timed_out_read_loses_nothing() {
     let (url, server) = serve(patient(), |mut socket| {
-        assert_eq!(socket.read_timeout(SHORT).unwrap(), Waited::Elapsed, "half a frame is no message");
-        socket.send_text("go on").unwrap();
+        assert_eq!(socket.read_timeout(SHORT).unwrap(), TimedRead::TimedOut, "half of a frame has arrived");
+        socket.send("go on").unwrap();
         let message = socket.read_timeout(LONG).unwrap();
         (message, socket.read_timeout(LONG).unwrap(), socket.close_info().unwrap().code)
     });
@@ -190,38 +190,38 @@ fn a_timed_out_read_loses_nothing() {
     client.write_all(b"lo\x88\x80\0\0\0\0").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     let (message, end, code) = server.join().unwrap();
-    assert_eq!(message, Waited::Received(Message::from("Hello")));
-    assert_eq!((end, code), (Waited::Closed, CloseCode::NO_STATUS));
+    assert_eq!(message, TimedRead::Message(Message::from("Hello")));
+    assert_eq!((end, code), (TimedRead::Closed, CloseCode::NO_STATUS));
 }
 
 #[test]
-fn a_message_larger_than_the_buffer_is_taken_in_pieces() {
+fn long_message_is_read_in_chunks() {
     let (url, server) = serve(patient(), |mut socket| {
-        let (mut text, mut pieces) = (String::new(), 0);
-        while let Some(Piece::Text(piece, fin)) = socket.read_piece().unwrap() {
-            text.push_str(piece);
-            pieces += 1;
-            if fin == Fin::Final {
+        let (mut text, mut chunks) = (String::new(), 0);
+        while let Some(Chunk::Text { text: chunk, fin }) = socket.read_chunk().unwrap() {
+            text.push_str(chunk);
+            chunks += 1;
+            if fin {
                 break;
             }
         }
-        socket.send_text("thanks").unwrap();
+        socket.send("thanks").unwrap();
         socket.read().unwrap();
-        (text, pieces)
+        (text, chunks)
     });
     let mut client = connect(&url);
     let text = "κόσμε ".repeat(100_000);
-    client.send_text(&text).unwrap();
+    client.send(&text).unwrap();
     assert_eq!(client.read().unwrap(), Some(Message::from("thanks")));
     client.close(CloseCode::NORMAL, "").unwrap();
-    let (received, pieces) = server.join().unwrap();
-    assert!(received == text && pieces > 10, "{pieces} pieces");
+    let (received, chunks) = server.join().unwrap();
+    assert!(received == text && chunks > 10, "{chunks} chunks");
 }
 
 // attack: close-4
 // req: 6455-5.1-b, 6455-7.1.7-c, 6455-7.1.7-e, 6455-7.4.1-f, 6455-10.7-c
 #[test]
-fn section_7_1_7_a_fault_is_reported_to_the_peer_before_the_transport_ends() {
+fn section_7_1_7_peer_gets_a_close_frame_for_its_fault_before_the_transport_ends() {
     let rows: [(&[u8], &[u8]); 3] = [
         (b"\x81\x05Hello", b"\x03\xea"),                      // not masked: 1002
         (b"\x81\x81\0\0\0\0\xff", b"\x03\xef"),               // not UTF-8: 1007
@@ -242,8 +242,8 @@ fn section_7_1_7_a_fault_is_reported_to_the_peer_before_the_transport_ends() {
 // attack: close-3
 // req: 6455-7.1.5-c
 #[test]
-fn a_peer_that_never_answers_the_close_frame_is_given_up() {
-    let (url, server) = serve(Config { close_timeout: SHORT, ..patient() }, |mut socket| {
+fn unanswered_close_is_a_lost_connection() {
+    let (url, server) = serve(patient().close_timeout(SHORT), |mut socket| {
         (socket.close(CloseCode::NORMAL, ""), socket.close_info().unwrap())
     });
     let _client = connect_raw(&url);
@@ -254,20 +254,19 @@ fn a_peer_that_never_answers_the_close_frame_is_given_up() {
 
 // attack: close-3
 #[test]
-fn a_peer_that_sends_for_ever_cannot_put_off_the_close_deadline() {
+fn endless_messages_do_not_delay_the_close_deadline() {
     let (url, server) =
-        serve(Config { close_timeout: SHORT, ..patient() }, |mut socket| socket.close(CloseCode::NORMAL, ""));
+        serve(patient().close_timeout(SHORT), |mut socket| socket.close(CloseCode::NORMAL, ""));
     let mut client = connect_raw(&url);
-    // The server drops the socket, and then there is nobody to write to.
+    // Writing fails when the server has dropped the socket.
     while client.write_all(&b"\x82\x80\0\0\0\0".repeat(1000)).is_ok() {}
     assert!(matches!(server.join().unwrap(), Err(Error::Protocol(ProtocolError::ConnectionLost))));
 }
 
 // attack: io-3
 #[test]
-fn the_keepalive_ends_a_connection_without_a_peer() {
-    let (url, server) =
-        serve(Config { keepalive: Some(SHORT), ..patient() }, |mut socket| socket.read().map(drop));
+fn keepalive_ends_a_connection_with_a_silent_peer() {
+    let (url, server) = serve(patient().keepalive(Some(SHORT)), |mut socket| socket.read().map(drop));
     let mut client = connect_raw(&url);
     let mut ping = [0; 2];
     client.read_exact(&mut ping).unwrap();
@@ -277,14 +276,14 @@ fn the_keepalive_ends_a_connection_without_a_peer() {
 
 // attack: server-1
 #[test]
-fn the_handshake_has_one_deadline_for_all_its_reads() {
+fn handshake_has_one_deadline_for_all_its_reads() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let config = Config { handshake_timeout: Duration::from_millis(200), ..patient() };
+    let config = patient().handshake_timeout(Duration::from_millis(200));
     let stream = listener.accept().unwrap().0;
     let server =
         thread::spawn(move || blocking::accept_with(stream, config, |request| request.accept()).map(drop));
-    // A byte now and then would satisfy a time limit on each read for ever.
+    // A time limit on each read would never pass, because a byte arrives every few milliseconds.
     for byte in HANDSHAKE.iter().cycle() {
         if server.is_finished() || client.write_all(&[*byte & 0x7F | 0x40]).is_err() {
             break;
@@ -296,8 +295,8 @@ fn the_handshake_has_one_deadline_for_all_its_reads() {
 
 // attack: floods-5
 #[test]
-fn a_peer_that_does_not_read_does_not_hold_a_send_for_ever() {
-    let (url, server) = serve(Config { write_timeout: SHORT, ..patient() }, |mut socket| {
+fn send_ends_at_the_write_timeout_if_the_peer_does_not_read() {
+    let (url, server) = serve(patient().write_timeout(SHORT), |mut socket| {
         let data = Message::from(vec![0; 1 << 20]);
         loop {
             if let Err(error) = socket.send(&data) {
@@ -312,7 +311,7 @@ fn a_peer_that_does_not_read_does_not_hold_a_send_for_ever() {
 
 // req: 6455-4.1-j, 6455-4.1-k
 #[test]
-fn nothing_listens_and_no_tls() {
+fn connect_to_a_closed_port_or_with_wss_is_an_error() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert!(matches!(blocking::connect(&format!("ws://{closed}/")), Err(Error::Io(_))));
     let secure = blocking::connect(&format!("wss://{closed}/"));
@@ -320,7 +319,7 @@ fn nothing_listens_and_no_tls() {
 }
 
 #[test]
-fn many_threads_write_while_one_reads() {
+fn messages_of_many_threads_arrive_whole_and_in_order() {
     const THREADS: usize = 8;
     const MESSAGES: usize = 500;
     let (url, server) = serve(patient(), |socket| {
@@ -330,7 +329,7 @@ fn many_threads_write_while_one_reads() {
                 let writer = writer.clone();
                 thread::spawn(move || {
                     for n in 0..MESSAGES {
-                        writer.send_text(&format!("{thread} {n} {}", "x".repeat(n))).unwrap();
+                        writer.send(&format!("{thread} {n} {}", "x".repeat(n))).unwrap();
                     }
                 })
             })
@@ -360,7 +359,7 @@ fn many_threads_write_while_one_reads() {
 
 // req: 6455-5.5.2-b, 6455-5.5.2-c
 #[test]
-fn pings_are_answered_while_nobody_writes_and_a_writer_closes() {
+fn waiting_reader_answers_pings_and_sees_the_close_of_a_writer() {
     let (url, server) = serve(patient(), |socket| {
         let (mut reader, writer) = socket.split();
         let waiting = thread::spawn(move || {
@@ -372,9 +371,9 @@ fn pings_are_answered_while_nobody_writes_and_a_writer_closes() {
     client.ping(b"anybody there?").unwrap();
     assert_eq!(client.read_event().unwrap(), Some(Event::Pong(b"anybody there?")));
     let (writer, waiting) = server.join().unwrap();
-    writer.feed_prepared(&Prepared::from("fed")).unwrap();
+    writer.feed(&Prepared::from("fed")).unwrap();
     writer.flush().unwrap();
-    client.send_text("one").unwrap();
+    client.send("one").unwrap();
     writer.close(CloseCode(4000), "by another thread").unwrap();
     assert_eq!(client.read().unwrap(), Some(Message::from("fed")));
     assert_eq!(client.read().unwrap(), None);
@@ -384,7 +383,7 @@ fn pings_are_answered_while_nobody_writes_and_a_writer_closes() {
 }
 
 #[test]
-fn a_writer_that_is_stuck_does_not_keep_the_reader_from_reading() {
+fn reader_reads_while_a_writer_is_stuck() {
     let (url, server) = serve(patient(), |socket| {
         let (mut reader, writer) = socket.split();
         let stuck = writer.clone();
@@ -400,7 +399,7 @@ fn a_writer_that_is_stuck_does_not_keep_the_reader_from_reading() {
 }
 
 #[test]
-fn the_end_waits_for_a_message_that_another_thread_is_writing() {
+fn end_of_the_connection_waits_for_a_message_that_another_thread_writes() {
     const LEN: usize = 30 << 20;
     let rows: [(&[u8], &[u8]); 2] = [
         (b"\x88\x82\0\0\0\0\x03\xe8", b"\x88\x02\x03\xe8"), // the peer closes
@@ -421,7 +420,7 @@ fn the_end_waits_for_a_message_that_another_thread_is_writing() {
         let mut first = [0; 1];
         client.read_exact(&mut first).unwrap();
         client.write_all(wire).unwrap();
-        thread::sleep(SHORT); // the server sees this while its other thread waits to write
+        thread::sleep(SHORT); // the server reads this while its other thread waits to write
         let mut rest = Vec::new();
         client.read_to_end(&mut rest).unwrap();
         let (_, end) = rest.split_at((LEN + 9).min(rest.len()));
@@ -432,34 +431,32 @@ fn the_end_waits_for_a_message_that_another_thread_is_writing() {
 }
 
 #[test]
-fn times_may_be_as_long_as_can_be_said() {
-    let endless = Config {
-        keepalive: Some(Duration::MAX),
-        close_timeout: Duration::MAX,
-        handshake_timeout: Duration::MAX,
-        write_timeout: Duration::MAX,
-        ..Config::default()
-    };
+fn timeouts_may_be_the_longest_duration() {
+    let endless = Config::default()
+        .keepalive(Some(Duration::MAX))
+        .close_timeout(Duration::MAX)
+        .handshake_timeout(Duration::MAX)
+        .write_timeout(Duration::MAX);
     let (url, server) = serve(endless.clone(), |socket| {
         let (mut reader, writer) = socket.split();
-        while let Waited::Received(message) = reader.read_timeout(Duration::MAX).unwrap() {
+        while let TimedRead::Message(message) = reader.read_timeout(Duration::MAX).unwrap() {
             writer.send(&message).unwrap();
         }
         reader.close_info().unwrap().was_clean
     });
     let (mut client, _) = blocking::connect_with(&Request::new(&url).unwrap(), endless).unwrap();
-    client.send_text("Hello").unwrap();
-    assert_eq!(client.read_timeout(Duration::MAX).unwrap(), Waited::Received(Message::from("Hello")));
+    client.send("Hello").unwrap();
+    assert_eq!(client.read_timeout(Duration::MAX).unwrap(), TimedRead::Message(Message::from("Hello")));
     client.close(CloseCode::NORMAL, "").unwrap();
     assert!(server.join().unwrap());
 }
 
 #[test]
-fn no_time_at_all_is_time_that_has_run_out() {
-    let hasty = Config { close_timeout: Duration::ZERO, write_timeout: Duration::ZERO, ..patient() };
+fn timeouts_of_zero_have_passed_at_once() {
+    let hasty = patient().close_timeout(Duration::ZERO).write_timeout(Duration::ZERO);
     let (url, server) = serve(hasty.clone(), |mut socket| {
-        assert_eq!(socket.read_timeout(Duration::ZERO).unwrap(), Waited::Elapsed);
-        socket.send_text("Hello").unwrap();
+        assert_eq!(socket.read_timeout(Duration::ZERO).unwrap(), TimedRead::TimedOut);
+        socket.send("Hello").unwrap();
         socket.close(CloseCode::NORMAL, "")
     });
     let mut client = connect_raw(&url);
@@ -470,17 +467,17 @@ fn no_time_at_all_is_time_that_has_run_out() {
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let hasty = Config { handshake_timeout: Duration::ZERO, ..hasty };
+    let hasty = hasty.handshake_timeout(Duration::ZERO);
     let late = blocking::accept_with(listener.accept().unwrap().0, hasty, |request| request.accept());
     assert!(matches!(late, Err(Error::Handshake(HandshakeError::TimedOut))));
 }
 
 #[test]
-fn the_keepalive_of_a_connection_that_had_another_clock() {
-    let (url, server) = serve(Config { keepalive: Some(SHORT), ..patient() }, |socket| {
-        let (stream, mut connection, input) = socket.into_parts();
+fn keepalive_restarts_on_the_clock_of_the_shell() {
+    let (url, server) = serve(patient().keepalive(Some(SHORT)), |socket| {
+        let (stream, mut connection) = socket.into_parts();
         connection.handle_timeout(LONG * 60);
-        let (mut reader, _writer) = WebSocket::from_parts(stream, connection, input).unwrap().split();
+        let (mut reader, _writer) = WebSocket::from_parts(stream, connection).unwrap().split();
         reader.read_timeout(LONG).map(drop)
     });
     let mut client = connect_raw(&url);

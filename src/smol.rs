@@ -1,21 +1,22 @@
-//! Connections over the streams of `futures-io`: smol, async-std, and whatever speaks its traits.
+//! Connections over the streams of smol, async-std, and every other runtime with the traits of `futures-io`.
 //!
 //! ```no_run
-//! use sansocket::futures_io::accept;
+//! use sansocket::smol::accept;
 //!
 //! # async fn serve(stream: async_net::TcpStream) -> Result<(), sansocket::Error> {
 //! let mut socket = accept(stream).await?;
 //! while let Some(message) = socket.read().await? {
-//!     socket.feed(&message).await?; // queued, and written with all others before the next read that waits
+//!     socket.feed(&message).await?; // queued; the next read that waits writes all queued messages
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Timers are those of `async-io`, which run under any executor.
+//! The timers are those of `async-io`. They run under any executor.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,15 +26,25 @@ use async_io::Timer;
 use async_net::TcpStream;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::asynchronous::{self, Io};
+use crate::asynchronous::{self, Transport};
 use crate::config::Config;
+use crate::connection::Connection;
 use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
 use crate::handshake::server::{HttpRequest, Request, Response};
+use crate::timestamp::Timestamp;
 
-asynchronous::bind!(FuturesIo, TcpStream, within);
+asynchronous::bind!(SmolTransport, TcpStream);
 
-/// The result of a future that is ready in time.
+async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    async_net::resolve((host, port)).await
+}
+
+fn sleep(duration: Duration) -> Timer {
+    Timer::after(duration)
+}
+
+/// The result of a future, if it is ready in time.
 async fn within<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut timer = Timer::after(timeout);
@@ -44,33 +55,33 @@ async fn within<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
     .await
 }
 
-/// A `futures-io` stream with the system's clock.
+/// A stream with the traits of `futures-io`, with the system's clock.
 #[derive(Debug)]
-pub struct FuturesIo<S> {
+pub struct SmolTransport<S> {
     stream: S,
     origin: Instant,
-    /// Made when it is first needed, with the time that it waits for.
-    timer: Option<(Duration, Timer)>,
+    /// Made when it is first used, with the time that it waits for.
+    timer: Option<(Timestamp, Timer)>,
 }
 
-impl<S> FuturesIo<S> {
+impl<S> SmolTransport<S> {
     /// The stream, on a clock that starts now.
     pub fn new(stream: S) -> Self {
         Self { stream, origin: Instant::now(), timer: None }
     }
+}
 
-    /// The stream.
-    pub fn stream(&self) -> &S {
+impl<S: AsyncRead + AsyncWrite + Unpin> Transport for SmolTransport<S> {
+    type Stream = S;
+
+    fn stream(&self) -> &S {
         &self.stream
     }
 
-    /// The stream again.
-    pub fn into_stream(self) -> S {
+    fn into_stream(self) -> S {
         self.stream
     }
-}
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Io for FuturesIo<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_read(cx, to)
     }
@@ -87,12 +98,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io for FuturesIo<S> {
         Pin::new(&mut self.stream).poll_close(cx)
     }
 
-    fn now(&self) -> Duration {
-        self.origin.elapsed()
+    fn now(&self) -> Timestamp {
+        self.origin.elapsed().into()
     }
 
-    fn poll_until(&mut self, cx: &mut Context<'_>, time: Duration) -> Poll<()> {
-        let left = time.saturating_sub(self.now());
+    fn poll_until(&mut self, cx: &mut Context<'_>, time: Timestamp) -> Poll<()> {
+        let left = time.duration_since(self.now());
         match &mut self.timer {
             Some((known, timer)) if *known == time => Pin::new(timer).poll(cx).map(drop),
             timer => {

@@ -1,0 +1,228 @@
+//! The fast paths: what most traffic is, ahead of the general path.
+//!
+//! Receiving, they take a data message in one frame of less than 64 KiB, and a fragment of that size, where all of it has
+//! arrived and nothing else is under way. Sending, they take a whole message of at most 125 bytes where the output has
+//! storage. A fast path changes nothing if it declines: faults and everything else are left to the general path
+//! (`look` and [`Sender::send`]), which sees the same bytes.
+
+use super::inbox::Inbox;
+use super::receiver::Receiver;
+use super::sender::{Keys, Sender};
+use crate::frame::decoder::Part;
+use crate::frame::fast_path::{SHORT_PAYLOAD_LEN, lengths};
+use crate::frame::rules::Kind;
+use crate::frame::{MaskKey, Opcode, apply_mask};
+use crate::role::Role;
+
+/// A whole message that has arrived in one frame, taken from the front of the inbox.
+#[derive(Clone, Copy)]
+pub(super) struct Whole {
+    pub(super) kind: Kind,
+    position: usize,
+    header_len: usize,
+    len: usize,
+}
+
+/// Bytes at the front of the inbox that go to the message that is being assembled.
+#[derive(Clone, Copy)]
+pub(super) struct Fragment {
+    pub(super) kind: Kind,
+    pub(super) key: Option<MaskKey>,
+    /// The offset in the frame, for masking.
+    pub(super) phase: usize,
+    pub(super) len: usize,
+    pub(super) ends_message: bool,
+}
+
+impl From<Part> for Fragment {
+    fn from(part: Part) -> Self {
+        let Part { kind, header, len, ends_message, .. } = part;
+        Self { kind, key: header.mask, phase: part.phase(), len, ends_message }
+    }
+}
+
+impl Whole {
+    /// The payload, unmasked.
+    #[inline(always)]
+    pub(super) fn lend(self, inbox: &mut Inbox, role: Role) -> &mut [u8] {
+        let (header, payload) = inbox.lend_frame(self.position, self.header_len, self.len);
+        if let (Role::Server, Some(key)) = (role, header.last_chunk()) {
+            apply_mask(payload, MaskKey(*key), 0);
+        }
+        payload
+    }
+}
+
+impl Receiver {
+    /// Takes the next message, if the fast path takes it.
+    #[inline(always)]
+    pub(super) fn take_whole(&mut self) -> Option<Whole> {
+        let inbox = self.inbox.as_deref_mut()?;
+        let start = *inbox.peek(0)?;
+        // FIN, no reserved bit, and a data opcode (section 5.2).
+        let kind = match start[0] {
+            0x81 => Kind::Text,
+            0x82 => Kind::Binary,
+            _ => return None,
+        };
+        let (header_len, len) = lengths(start, self.reader.role())?;
+        if u32::from(len) >= self.whole_below || !self.reader.is_between_messages() {
+            return None;
+        }
+        let len = usize::from(len);
+        let position = inbox.take_frame(header_len + len)?;
+        Some(Whole { kind, position, header_len, len })
+    }
+
+    /// Takes the header of the next frame, if it is a fragment that has arrived as a whole.
+    #[inline]
+    pub(super) fn admit_whole_fragment(&mut self, inbox: &mut Inbox) -> Option<Fragment> {
+        let start = *inbox.peek(0)?;
+        let (opcode, fin) = match start[0] {
+            0x00 => (Opcode::Continuation, false),
+            0x80 => (Opcode::Continuation, true),
+            0x01 => (Opcode::Text, false),
+            0x02 => (Opcode::Binary, false),
+            _ => return None,
+        };
+        let role = self.reader.role();
+        let (header_len, len) = lengths(start, role)?;
+        let len = usize::from(len);
+        if !inbox.holds(header_len + len) {
+            return None;
+        }
+        let key = match role {
+            Role::Server => Some(MaskKey(*inbox.peek(header_len - 4)?)),
+            Role::Client => None,
+        };
+        let kind = self.reader.admit_whole(opcode, fin, len as u64, &self.config.limits)?;
+        self.heard = true;
+        inbox.consume(header_len);
+        Some(Fragment { kind, key, phase: 0, len, ends_message: fin })
+    }
+}
+
+impl Sender {
+    /// Queues a whole message, if the fast path takes it.
+    #[inline]
+    pub(super) fn send_short(&mut self, opcode: Opcode, data: &[u8]) -> Option<()> {
+        if !self.lifecycle.sends_messages() || data.len() > SHORT_PAYLOAD_LEN || !self.has_room(data.len()) {
+            return None;
+        }
+        let key = match self.keys {
+            Keys::Unmasked => None,
+            #[cfg(feature = "std")]
+            Keys::Thread => Some(MaskKey::ready()?),
+            Keys::Custom(_) => return None,
+        };
+        self.output.append_short(opcode, key, data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::connection::Connection;
+    use crate::frame::{CloseCode, Limits};
+    use crate::message::Outgoing;
+
+    fn server(limits: Limits) -> Connection {
+        Connection::server(Config::default().limits(limits))
+    }
+
+    /// A frame to a server, masked with a key of zeros.
+    fn frame(first: u8, len: u16) -> Vec<u8> {
+        let mut frame = vec![first];
+        match u8::try_from(len) {
+            Ok(short @ 0..=125) => frame.push(0x80 | short),
+            _ => frame.extend([&[0xFE][..], &len.to_be_bytes()].concat()),
+        }
+        frame.extend([0; 4]);
+        frame.resize(frame.len() + usize::from(len), b'x');
+        frame
+    }
+
+    #[test]
+    fn fast_path_receives_only_between_messages() {
+        let takes = |received: &[&[u8]]| {
+            let mut end = server(Limits::default());
+            for bytes in received {
+                end.receive(bytes);
+                end.next_event().unwrap();
+            }
+            end.receive(&frame(0x82, 1));
+            end.receiver.take_whole().is_some()
+        };
+        let fragment = b"\x01\x80\0\0\0\0";
+        let long = [b"\x82\xff\0\0\0\0\0\x01\0\0\0\0\0\0".to_vec(), vec![0; 1 << 16]].concat();
+        assert!(takes(&[]));
+        assert!(!takes(&[fragment]), "a message has begun");
+        assert!(takes(&[fragment, b"\x80\x80\0\0\0\0"]), "and ended");
+        assert!(!takes(&[&long[..20]]), "a frame has begun");
+        assert!(takes(&[&long[..20], &long[20..]]), "and ended");
+        assert!(!takes(&[b"\x88\x80\0\0\0\0"]), "a Close frame came");
+    }
+
+    #[test]
+    fn fast_path_recognises_whole_messages_and_fragments() {
+        for len in [0, 1, 125, 126, 1000, u16::MAX] {
+            let rows = [(0x81, "text"), (0x82, "binary"), (0x01, "fragment"), (0x02, "fragment")];
+            let none = [0x00, 0x80, 0x83, 0xC1, 0xC2, 0x89, 0x88].map(|first| (first, "none"));
+            for (first, expected) in rows.into_iter().chain(none) {
+                let bytes = frame(first, len);
+                for (missing, expected) in [(0, expected), (1, "none")] {
+                    let mut receiver = server(Limits::default()).receiver;
+                    receiver.receive(&bytes[..bytes.len() - missing]);
+                    let found = match receiver.take_whole().map(|whole| whole.kind) {
+                        Some(Kind::Text) => "text",
+                        Some(_) => "binary",
+                        None => {
+                            let mut inbox = receiver.inbox.take().unwrap();
+                            receiver.admit_whole_fragment(&mut inbox).map_or("none", |_| "fragment")
+                        }
+                    };
+                    assert_eq!(found, expected, "{first:02x}, {len} bytes less {missing}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fast_path_recognises_fragments_to_the_end_of_their_message() {
+        let mut receiver = server(Limits::default()).receiver;
+        let mut inbox = Inbox::default();
+        for (first, ends_message) in [(0x01, false), (0x00, false), (0x80, true)] {
+            inbox.receive(&frame(first, 200));
+            let fragment = receiver.admit_whole_fragment(&mut inbox).unwrap();
+            assert_eq!((fragment.kind, fragment.len, fragment.ends_message), (Kind::Text, 200, ends_message));
+            inbox.consume(200);
+        }
+        assert!(receiver.admit_whole_fragment(&mut inbox).is_none());
+    }
+
+    #[test]
+    fn short_messages_are_queued_at_once_if_there_is_storage() {
+        let queue = |end: &mut Connection, len: usize| {
+            end.sender.send_short(Opcode::Binary, &vec![0; len]).map(|()| end.buffered_amount())
+        };
+        let mut end = Connection::server(Config::default().max_output_len(1000));
+        assert_eq!(queue(&mut end, 0), None, "no storage yet");
+        end.send(&[0; 800]).unwrap();
+        end.output().advance(804);
+        for (len, queued) in [(0, Some(2)), (1, Some(5)), (125, Some(132)), (126, None)] {
+            assert_eq!(queue(&mut end, len), queued, "{len}");
+        }
+        end.send(Outgoing::text_fragment("", false)).unwrap();
+        assert_eq!(queue(&mut end, 0), None, "a message is being sent in fragments");
+        end.send(Outgoing::text_fragment("", true)).unwrap();
+        assert_eq!(queue(&mut end, 0), Some(138));
+        while end.send(&[0; 100]).is_ok() {}
+        assert_eq!(queue(&mut end, 125), None, "the output is full");
+        end.close(CloseCode::NORMAL, "").unwrap();
+        assert_eq!(queue(&mut end, 0), None, "a Close frame was sent");
+    }
+}

@@ -1,0 +1,428 @@
+//! Bytes that have arrived: received, lent to the application, and assembled to messages.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::frame::{MaskKey, apply_mask, copy_masked};
+use crate::queue::Queue;
+use crate::utf8::{Carry, Invalid};
+
+/// A frame that lacks this many bytes or more is completed by a read of exactly that length, so that the next frame begins at
+/// the front of the storage.
+const EXACT_REST_FROM: usize = 4 << 10;
+
+/// A binary frame that lacks this many bytes or more is read directly to where its message is assembled.
+const DIRECT_FROM: usize = 20 << 10;
+
+/// A direct read asks for `read_len` times this: fewer system calls, and the bytes are still in a near cache when they are
+/// unmasked.
+const DIRECT_TIMES: usize = 2;
+
+/// Capacity for assembly stays below `GROWTH` times the bytes received.
+const GROWTH: usize = 4;
+
+/// The capacity, in bytes, that storage without content keeps.
+const RETAINED_LEN: usize = 2 << 20;
+
+/// The capacity, in bytes, that storage keeps for assembly in a pool.
+#[cfg(any(feature = "tokio", feature = "smol"))]
+const TRIMMED_LEN: usize = 64 << 10;
+
+/// Memory without content. A connection that is idle gives it away, another connection takes it.
+///
+/// A server with many connections has one `Storage` per thread: before a turn of a connection it calls
+/// [`Connection::reuse`](crate::Connection::reuse), after the turn [`Connection::reclaim`](crate::Connection::reclaim).
+/// A connection keeps memory of its own only while part of a frame or of a message waits in it.
+///
+/// No byte of one connection becomes content of another: a `Storage` is empty. Its memory is not cleared, however, so the
+/// room that [`unfilled`](crate::Connection::unfilled) gives may hold old bytes. A stream that claims to have read more
+/// than it wrote there would show them.
+///
+/// Size: what one connection used, at most 2 MiB each for reading, for text, for binary data and for writing.
+#[derive(Default)]
+pub struct Storage {
+    pub(crate) inbox: Option<Box<Inbox>>,
+    pub(super) output: Vec<u8>,
+}
+
+impl Storage {
+    /// Storage that allocates when a connection first needs it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Frees what only large messages need.
+    #[cfg(any(feature = "tokio", feature = "smol"))]
+    pub(crate) fn trim(&mut self, read_len: usize) {
+        if let Some(inbox) = &mut self.inbox {
+            inbox.received.reset(read_len);
+            inbox.assembly.reset(TRIMMED_LEN);
+        }
+    }
+}
+
+impl core::fmt::Debug for Storage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Storage").finish_non_exhaustive()
+    }
+}
+
+/// The receiver's bytes. Lent bytes stay in place until the next call.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    received: Queue,
+    /// The bytes from this position to the front of `received` are lent.
+    lent_from: usize,
+    /// How many bytes the frame at the front lacks, while its rest is waited for.
+    rest: usize,
+    /// How many bytes at the front of `received` are found and not lent yet, while bytes are added behind them.
+    kept: usize,
+    /// The room that the last `unfilled` gave.
+    room: Room,
+    pub(super) assembly: Assembly,
+}
+
+/// Where the next bytes go, and how many at most.
+#[derive(Clone, Copy)]
+enum Room {
+    Received(usize),
+    Assembly(usize),
+    /// The connection ended after `unfilled`: the bytes are dropped.
+    Nowhere(usize),
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self::Received(0)
+    }
+}
+
+impl Inbox {
+    /// Whether no byte and no part of a message waits here.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.received.is_empty()
+            && (self.assembly.is_empty() || self.assembly.lent)
+            && self.assembly.masked == 0
+    }
+
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.received.as_slice()
+    }
+
+    /// Room for the next read of `read_len` bytes. Never empty.
+    pub(crate) fn unfilled(&mut self, read_len: usize) -> &mut [u8] {
+        if self.reads_directly() {
+            let room = self.assembly.unfilled(read_len.saturating_mul(DIRECT_TIMES));
+            self.room = Room::Assembly(room.len());
+            return room;
+        }
+        if self.received.is_empty() {
+            self.received.reset(read_len.saturating_mul(2));
+        }
+        let len = if self.rest >= EXACT_REST_FROM {
+            self.received.spare(self.rest).len().min(self.rest)
+        } else {
+            self.received.spare(read_len.saturating_sub(self.received.len()).max(1)).len()
+        };
+        self.room = Room::Received(len);
+        self.lend_kept();
+        self.received.unused().get_mut(..len).unwrap_or_default()
+    }
+
+    /// Long binary messages are read to where they are assembled, so that they are not copied.
+    fn reads_directly(&self) -> bool {
+        self.assembly.missing >= DIRECT_FROM && self.received.is_empty() && !self.assembly.lent
+    }
+
+    /// The first `n` bytes of what [`unfilled`](Self::unfilled) gave have been written.
+    pub(crate) fn filled(&mut self, n: usize) {
+        let room = core::mem::take(&mut self.room);
+        let (Room::Received(len) | Room::Assembly(len) | Room::Nowhere(len)) = room;
+        assert!(n <= len, "filled({n}), but there was room for {len} bytes");
+        if n == 0 {
+            return;
+        }
+        self.rest = 0;
+        match room {
+            Room::Received(_) => self.received.commit(n),
+            Room::Assembly(_) => self.assembly.filled(n),
+            Room::Nowhere(_) => {}
+        }
+    }
+
+    pub(crate) fn receive(&mut self, bytes: &[u8]) {
+        self.room = Room::default();
+        self.rest = 0;
+        self.assembly.missing = 0;
+        self.received.extend(bytes);
+        self.lend_kept();
+    }
+
+    /// Reads once into [`unfilled`](Self::unfilled). `Ok(0)` is the end of the stream.
+    #[cfg(feature = "std")]
+    pub(crate) fn read_from<R: std::io::Read + ?Sized>(
+        &mut self,
+        stream: &mut R,
+        read_len: usize,
+    ) -> std::io::Result<usize> {
+        use std::io::ErrorKind;
+
+        let room = self.unfilled(read_len);
+        let n = loop {
+            match stream.read(room) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        if n > room.len() {
+            let message = "the stream claims to have read more bytes than there was room for";
+            return Err(std::io::Error::new(ErrorKind::InvalidData, message));
+        }
+        self.filled(n);
+        Ok(n)
+    }
+
+    /// Drops everything that has been received.
+    pub(crate) fn clear(&mut self) {
+        self.received.reset(RETAINED_LEN);
+        self.lent_from = 0;
+        self.rest = 0;
+        self.kept = 0;
+        self.room = Room::default();
+        self.assembly.clear();
+    }
+
+    /// [`clear`](Self::clear) at the end of a connection. [`filled`](Self::filled) may still follow the last `unfilled`.
+    pub(super) fn discard(&mut self) {
+        let (Room::Received(len) | Room::Assembly(len) | Room::Nowhere(len)) = self.room;
+        self.clear();
+        self.room = Room::Nowhere(len);
+    }
+
+    /// Drops the unread bytes. What is lent stays.
+    pub(super) fn drop_unread(&mut self) {
+        self.received.truncate();
+    }
+
+    /// What was lent stays, although bytes are added. Ends with [`lend_kept`](Self::lend_kept).
+    pub(super) fn keep_lent(&mut self) {
+        self.kept = self.received.give_back(self.lent_from);
+    }
+
+    fn lend_kept(&mut self) {
+        let kept = core::mem::take(&mut self.kept);
+        if kept > 0 {
+            self.lend_front(kept);
+        }
+    }
+
+    /// The application has used what was lent.
+    pub(crate) fn release(&mut self) {
+        // Bytes that were written to the room lie behind the content until `filled` is called.
+        if self.received.is_empty() && matches!(self.room, Room::Received(0)) {
+            self.received.reset(RETAINED_LEN);
+        }
+        self.lent_from = self.received.position();
+        if self.assembly.lent {
+            self.drop_assembled(self.assembly.lent_len);
+        }
+    }
+
+    /// Drops the first `len` assembled bytes, which are all that is unmasked. What was read directly behind them stays, and
+    /// so does the room that was given for that.
+    pub(super) fn drop_assembled(&mut self, len: usize) {
+        if self.assembly.masked > 0 || matches!(self.room, Room::Assembly(_)) {
+            self.assembly.lent = false;
+            self.assembly.binary.consume(len);
+        } else {
+            self.assembly.clear();
+        }
+    }
+
+    /// Drops what is assembled.
+    pub(super) fn abandon_assembled(&mut self) {
+        self.drop_assembled(self.assembly.binary.len());
+    }
+
+    /// `N` bytes of the storage, `offset` bytes from the front. Some of them may lie behind the last byte received.
+    #[inline]
+    pub(super) fn peek<const N: usize>(&self, offset: usize) -> Option<&[u8; N]> {
+        self.received.peek(offset)
+    }
+
+    /// Whether `len` bytes are unread.
+    #[inline]
+    pub(super) fn holds(&self, len: usize) -> bool {
+        len <= self.received.len()
+    }
+
+    /// Takes the next `len` bytes, if all of them have arrived. Gives their position.
+    #[inline]
+    pub(super) fn take_frame(&mut self, len: usize) -> Option<usize> {
+        let position = self.received.position();
+        self.received.skip(len).then_some(position)
+    }
+
+    /// Lends the payload of a frame that was taken at `position`; gives its header and its payload.
+    #[inline]
+    pub(super) fn lend_frame(
+        &mut self,
+        position: usize,
+        header_len: usize,
+        len: usize,
+    ) -> (&mut [u8], &mut [u8]) {
+        self.lent_from = position + header_len;
+        let frame = self.received.at(position, header_len + len);
+        frame.split_at_mut_checked(header_len).unwrap_or_default()
+    }
+
+    pub(crate) fn consume(&mut self, n: usize) {
+        self.received.consume(n);
+    }
+
+    /// Lends the first `n` unread bytes.
+    pub(super) fn lend_front(&mut self, n: usize) {
+        self.lent_from = self.received.position();
+        self.received.consume(n);
+    }
+
+    /// Lends the assembled message or chunk.
+    pub(super) fn lend_assembled(&mut self) {
+        self.assembly.lent = true;
+        self.assembly.lent_len = self.assembly.binary.len();
+        self.lend_front(0);
+    }
+
+    /// Unmasks the first `n` unread bytes in place.
+    pub(super) fn unmask(&mut self, n: usize, key: Option<MaskKey>, phase: usize) {
+        if let (Some(key), Some(payload)) = (key, self.received.as_mut_slice().get_mut(..n)) {
+            apply_mask(payload, key, phase);
+        }
+    }
+
+    /// Records how many bytes the frame at the front lacks; true if that changed.
+    pub(super) fn await_rest(&mut self, missing: usize) -> bool {
+        core::mem::replace(&mut self.rest, missing) != missing
+    }
+
+    /// `missing` bytes of a binary frame come next, beginning with those that were read directly.
+    pub(super) fn expect_binary(&mut self, missing: u64) {
+        let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+        self.assembly.missing = missing.saturating_sub(self.assembly.masked);
+    }
+
+    /// How many directly read bytes are still masked.
+    pub(super) fn read_directly(&self) -> usize {
+        self.assembly.masked
+    }
+
+    /// Unmasks the directly read bytes.
+    pub(super) fn unmask_read_directly(&mut self, key: Option<MaskKey>, phase: usize) {
+        let masked = core::mem::take(&mut self.assembly.masked);
+        let binary = self.assembly.binary.as_mut_slice();
+        let before = binary.len() - masked;
+        if let (Some(key), Some(payload)) = (key, binary.get_mut(before..)) {
+            apply_mask(payload, key, phase);
+        }
+    }
+
+    /// Moves the next `n` bytes to the binary message that is being assembled, and unmasks them in the same pass.
+    pub(super) fn assemble_binary(&mut self, n: usize, key: Option<MaskKey>, phase: usize) {
+        let payload = self.received.take(n);
+        let to = self.assembly.binary.append(payload.len());
+        match key {
+            Some(key) => copy_masked(to, payload, key, phase),
+            None => to.copy_from_slice(payload),
+        }
+    }
+
+    /// Copies the lent part of a binary message to the message that is being assembled.
+    pub(super) fn assemble_lent(&mut self) {
+        let payload = self.received.since(self.lent_from);
+        self.assembly.binary.append(payload.len()).copy_from_slice(payload);
+        self.lend_front(0);
+    }
+
+    /// Moves the next `n` bytes, already unmasked, to the text message that is being assembled, and validates them.
+    pub(super) fn assemble_text(&mut self, n: usize, carry: &mut Carry) -> Result<(), Invalid> {
+        let (seam, text) = carry.push(self.received.as_slice().get(..n).unwrap_or_default())?;
+        self.assembly.text.extend(seam);
+        self.assembly.text.push_str(text);
+        self.received.consume(n);
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn lent(&self) -> &[u8] {
+        self.received.since(self.lent_from)
+    }
+}
+
+impl core::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Inbox").field("unread", &self.unread().len()).finish_non_exhaustive()
+    }
+}
+
+/// The message that is being assembled. Its text is valid UTF-8.
+#[derive(Default)]
+pub(super) struct Assembly {
+    pub(super) text: String,
+    pub(super) binary: Queue,
+    /// How many bytes of the current binary frame may be read directly behind `binary`.
+    missing: usize,
+    /// How many bytes at the end of `binary` are still masked.
+    masked: usize,
+    /// The content is lent and goes with the next `release`.
+    pub(super) lent: bool,
+    /// How many bytes of `binary` are lent. Bytes that were read directly since are behind them.
+    lent_len: usize,
+}
+
+impl Assembly {
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.binary.is_empty()
+    }
+
+    /// The binary message or chunk that is lent.
+    pub(super) fn lent_binary(&self) -> &[u8] {
+        self.binary.as_slice().get(..self.lent_len).unwrap_or_default()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.reset(RETAINED_LEN);
+    }
+
+    /// Room for the next read of the frame, at most `most` bytes.
+    fn unfilled(&mut self, most: usize) -> &mut [u8] {
+        let most = self.missing.min(most);
+        if self.binary.room() == 0 {
+            let received = self.binary.len();
+            let grown = received.saturating_mul(GROWTH).max(received.saturating_add(most));
+            self.binary.grow_to(grown.min(received.saturating_add(self.missing)));
+        }
+        let room = self.binary.spare(1);
+        let len = room.len().min(most);
+        room.get_mut(..len).unwrap_or_default()
+    }
+
+    fn filled(&mut self, n: usize) {
+        let n = n.min(self.missing);
+        self.binary.commit(n);
+        self.missing -= n;
+        self.masked += n;
+    }
+
+    fn reset(&mut self, retain: usize) {
+        self.lent = false;
+        self.lent_len = 0;
+        self.missing = 0;
+        self.masked = 0;
+        self.binary.reset(retain);
+        self.text.clear();
+        if self.text.capacity() > retain {
+            self.text = String::new();
+        }
+    }
+}

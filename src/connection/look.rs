@@ -1,0 +1,188 @@
+//! The general path of receiving: one step of the receiver, without the sender.
+
+use super::fast_path::Fragment;
+use super::inbox::Inbox;
+use super::receiver::{By, Found, Given, Place, Receiver};
+use crate::error::ProtocolError;
+use crate::frame::CloseFrame;
+use crate::frame::decoder::{Part, Step};
+use crate::frame::rules::Kind;
+
+impl Receiver {
+    /// Finds the next event or chunk and remembers it. `None` means that more bytes are needed, or that a Close frame has
+    /// come. What the peer has to be told follows from the result: [`report`](Self::report).
+    pub(crate) fn look(&mut self, by: By) -> Result<Option<Found>, ProtocolError> {
+        if let Some(whole) = self.take_whole() {
+            let role = self.reader.role();
+            whole.lend(self.inbox(), role);
+            self.heard = true;
+            self.found = Some(Found::as_received(whole.kind));
+            return Ok(self.found);
+        }
+        let mut inbox = self.inbox.take().unwrap_or_default();
+        inbox.release();
+        let looked = self.look_in(&mut inbox, by);
+        if let Err(error) = looked {
+            self.reader.end(Some(error));
+        }
+        if self.reader.ended().is_some() && !matches!(looked, Ok(Some(_))) {
+            // "MUST NOT attempt to process data (including a responding Close frame)" (section 7.1.7). Behind a Close frame
+            // there is no more data.
+            inbox.discard();
+        }
+        self.inbox = Some(inbox);
+        self.found = looked?;
+        Ok(self.found)
+    }
+
+    fn look_in(&mut self, inbox: &mut Inbox, by: By) -> Result<Option<Found>, ProtocolError> {
+        loop {
+            if by == By::Message {
+                if let Some(fragment) = self.admit_whole_fragment(inbox) {
+                    self.assemble(inbox, &fragment)?;
+                    if let Some(found) = self.give_assembled(inbox, &fragment, by) {
+                        return Ok(Some(found));
+                    }
+                    continue;
+                }
+            }
+            if let Some(fault) = self.reader.ended() {
+                return fault.map_or(Ok(None), Err);
+            }
+            if let Some(part) = self.receive_directly(inbox) {
+                if let Some(found) = self.give_assembled(inbox, &part.into(), by) {
+                    return Ok(Some(found));
+                }
+                continue;
+            }
+            let patience = if by == By::Message { self.read_len() } else { 0 };
+            let part = match self.reader.read(inbox.unread(), &self.config.limits, patience)? {
+                Step::Part(part) => part,
+                Step::More { consumed } => {
+                    inbox.consume(consumed);
+                    return Ok(None);
+                }
+                Step::Rest { missing } => {
+                    self.heard |= inbox.await_rest(missing);
+                    return Ok(None);
+                }
+            };
+            self.heard = true;
+            inbox.consume(part.header_len);
+            if part.header.opcode.is_control() {
+                inbox.unmask(part.len, part.header.mask, 0);
+                inbox.lend_front(part.len);
+                return self.receive_control(inbox, part.kind).map(Some);
+            }
+            if let Some(found) = self.receive_data(inbox, part, by)? {
+                return Ok(Some(found));
+            }
+        }
+    }
+
+    /// Part of a message: given out if it can be, else assembled.
+    fn receive_data(
+        &mut self,
+        inbox: &mut Inbox,
+        part: Part,
+        by: By,
+    ) -> Result<Option<Found>, ProtocolError> {
+        // A part of a binary message can be lent where it lies, unless an earlier part was assembled.
+        let lends_parts = by == By::Chunk && part.kind == Kind::Binary && self.given != Given::Abandoned;
+        if part.is_whole_message() || (lends_parts && inbox.assembly.is_empty()) {
+            if part.len == 0 && !part.ends_message {
+                return Ok(None);
+            }
+            inbox.unmask(part.len, part.header.mask, part.phase());
+            inbox.lend_front(part.len);
+            let (begins_message, ends_message) = (self.given == Given::Nothing, part.ends_message);
+            self.give(Given::Chunks, ends_message);
+            return Ok(Some(Found { begins_message, ends_message, ..Found::as_received(part.kind) }));
+        }
+        let fragment = Fragment::from(part);
+        self.assemble(inbox, &fragment)?;
+        Ok(self.give_assembled(inbox, &fragment, by))
+    }
+
+    /// What was read to where it is assembled.
+    #[inline]
+    fn receive_directly(&mut self, inbox: &mut Inbox) -> Option<Part> {
+        let len = inbox.read_directly();
+        let part = if len > 0 { self.reader.take(len) } else { None }?;
+        inbox.unmask_read_directly(part.header.mask, part.phase());
+        self.heard = true;
+        Some(part)
+    }
+
+    /// The assembled message if `last` ends it, or the next chunk of it.
+    #[inline]
+    fn give_assembled(&mut self, inbox: &mut Inbox, last: &Fragment, by: By) -> Option<Found> {
+        let Fragment { kind, ends_message, .. } = *last;
+        if self.given == Given::Abandoned || (self.given == Given::Chunks && by == By::Message) {
+            self.abandon(ends_message);
+            inbox.abandon_assembled();
+            return None;
+        }
+        let is_chunk = by == By::Chunk && (ends_message || !inbox.assembly.is_empty());
+        if !is_chunk && !ends_message {
+            return None;
+        }
+        let begins_message = self.given == Given::Nothing;
+        self.give(Given::Chunks, ends_message);
+        inbox.lend_assembled();
+        Some(Found { kind, place: Place::Assembled, ends_message, begins_message })
+    }
+
+    /// A chunk that was found has not been lent: it is the beginning of its message again.
+    pub(super) fn put_back(&mut self, found: Found) {
+        self.given = Given::Nothing;
+        let missing = self.reader.missing();
+        let inbox = self.inbox();
+        match found.place {
+            Place::Assembled => inbox.assembly.lent = false,
+            Place::AsReceived => inbox.assemble_lent(),
+        }
+        if found.kind == Kind::Binary {
+            inbox.expect_binary(missing);
+        }
+    }
+
+    pub(super) fn abandon(&mut self, ends_message: bool) {
+        self.give(Given::Abandoned, ends_message);
+    }
+
+    fn give(&mut self, given: Given, ends_message: bool) {
+        self.given = if ends_message { Given::Nothing } else { given };
+    }
+
+    #[inline]
+    fn assemble(&mut self, inbox: &mut Inbox, fragment: &Fragment) -> Result<(), ProtocolError> {
+        let Fragment { kind, key, phase, len, ends_message } = *fragment;
+        if kind == Kind::Binary {
+            inbox.assemble_binary(len, key, phase);
+            inbox.expect_binary(self.reader.missing());
+            return Ok(());
+        }
+        inbox.unmask(len, key, phase);
+        let valid = inbox.assemble_text(len, &mut self.carry);
+        if valid.is_err() || (ends_message && !self.carry.is_empty()) {
+            return Err(ProtocolError::InvalidUtf8);
+        }
+        Ok(())
+    }
+
+    fn receive_control(&mut self, inbox: &Inbox, kind: Kind) -> Result<Found, ProtocolError> {
+        if kind == Kind::Close {
+            CloseFrame::decode(inbox.lent())?;
+            self.reader.end(None);
+        }
+        Ok(Found::as_received(kind))
+    }
+}
+
+impl Found {
+    /// A control frame, or a whole message in one piece.
+    fn as_received(kind: Kind) -> Self {
+        Self { kind, place: Place::AsReceived, ends_message: true, begins_message: true }
+    }
+}

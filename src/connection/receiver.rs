@@ -1,0 +1,449 @@
+//! Frames to events: assembly of messages, control frames, the end of the input.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::event::{Chunk, Event};
+use super::inbox::{Inbox, Storage};
+use super::sender::Sender;
+use crate::config::Config;
+use crate::error::ProtocolError;
+use crate::frame::CloseFrame;
+use crate::frame::decoder::Reader;
+use crate::frame::rules::Kind;
+use crate::message::Message;
+use crate::role::Role;
+use crate::utf8::{self, Carry};
+
+/// The least that one read asks for, in bytes.
+const LEAST_READ_LEN: usize = 1 << 10;
+
+/// The receiving side of a [`Connection`](super::Connection): the bytes that have arrived, and how far the message that is
+/// arriving has come.
+///
+/// Events borrow the receiver alone, so messages can be sent while an event is alive. Replies to the peer (Pong, Close) go to
+/// the [`Sender`] of the same connection, which the methods take as an argument.
+///
+/// Memory: nothing before the first read. Then [`Config::read_len`] bytes, or twice that if a read begins in the middle of a
+/// frame. A message that is being assembled grows with the bytes received, up to
+/// [`Limits::max_message_len`](crate::Limits::max_message_len). At most 2 MiB each are kept for the next text and the next
+/// binary message.
+pub struct Receiver {
+    pub(super) config: Arc<Config>,
+    pub(super) inbox: Option<Box<Inbox>>,
+    pub(super) reader: Reader,
+    pub(super) carry: Carry,
+    pub(super) given: Given,
+    /// What has been found and not been lent yet.
+    pub(super) found: Option<Found>,
+    /// Whether the peer gave a sign of life that the sender does not know of.
+    pub(super) heard: bool,
+    /// The fast path takes payloads shorter than this.
+    pub(super) whole_below: u32,
+    #[cfg(debug_assertions)]
+    pub(super) id: u32,
+}
+
+/// What has been found: where it lies, and what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(super) kind: Kind,
+    pub(super) place: Place,
+    pub(super) ends_message: bool,
+    /// Whether nothing of the message has been given out before.
+    pub(super) begins_message: bool,
+}
+
+impl Found {
+    #[inline]
+    pub(crate) fn is_data(self) -> bool {
+        self.kind.is_data()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In one piece where it was read to. Text is not validated.
+    AsReceived,
+    /// In the assembly. Text is validated.
+    Assembled,
+}
+
+/// How messages are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Message,
+    Chunk,
+}
+
+/// What was given out of the message that is arriving.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Given {
+    #[default]
+    Nothing,
+    Chunks,
+    /// Chunks first. Then whole messages were asked for, so the rest of this one is dropped.
+    Abandoned,
+}
+
+impl Receiver {
+    #[inline]
+    pub(super) fn new(config: Arc<Config>, role: Role, inbox: Option<Box<Inbox>>, _id: u32) -> Self {
+        Self {
+            inbox,
+            reader: Reader::new(role),
+            carry: Carry::default(),
+            given: Given::Nothing,
+            found: None,
+            heard: false,
+            whole_below: config.limits.whole_below(),
+            config,
+            #[cfg(debug_assertions)]
+            id: _id,
+        }
+    }
+
+    /// Takes in a copy of `bytes`.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.inbox_to_read().receive(bytes);
+    }
+
+    /// Room for the next bytes, never empty: for reads that are not [`std::io::Read`], such as `recv` or DMA. It may hold
+    /// old bytes. Tell [`filled`](Self::filled) how many bytes were written to it.
+    pub fn unfilled(&mut self) -> &mut [u8] {
+        let read_len = self.read_len();
+        self.inbox_to_read().unfilled(read_len)
+    }
+
+    /// Takes in the first `n` bytes of what [`unfilled`](Self::unfilled) gave.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is more than the length of the last [`unfilled`](Self::unfilled). That room is gone after a call of
+    /// [`receive`](Self::receive), [`read_from`](Self::read_from) or [`reclaim`](Self::reclaim).
+    pub fn filled(&mut self, n: usize) {
+        self.inbox().filled(n);
+    }
+
+    /// Reads once. `Ok(0)` is the end of the stream: call [`end_of_stream`](Self::end_of_stream).
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream, except `Interrupted`, which is tried again. `InvalidData` for a stream that claims to have read
+    /// more than there was room for. No byte that had arrived is lost.
+    #[cfg(feature = "std")]
+    pub fn read_from<R: std::io::Read + ?Sized>(&mut self, stream: &mut R) -> std::io::Result<usize> {
+        let read_len = self.read_len();
+        self.inbox_to_read().read_from(stream, read_len)
+    }
+
+    /// The bytes that have arrived and have not been decoded.
+    pub fn unread(&self) -> &[u8] {
+        self.inbox.as_ref().map_or(&[], |inbox| inbox.unread())
+    }
+
+    /// Looks for the next event and remembers it; [`next_event`](Self::next_event) lends it. `false` means that more bytes
+    /// are needed, or that the connection is closed. Calling this again changes nothing.
+    ///
+    /// For functions that return an event from a loop: the result borrows nothing, so the loop can go on reading.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event), except that a text message that arrived in one read is validated when it is lent.
+    pub fn has_event(&mut self, sender: &mut Sender) -> Result<bool, ProtocolError> {
+        Ok(self.find(sender, By::Message)?.is_some())
+    }
+
+    /// The next event. `None` means that more bytes are needed, or that the connection is closed.
+    ///
+    /// # Errors
+    ///
+    /// The peer broke a rule, or the connection was lost. All events before the fault have been given out. The Close frame
+    /// that tells the peer is in the sender's [`output`](Sender::output). Further input is discarded, and every further call
+    /// gives the same error.
+    #[inline(always)]
+    pub fn next_event(&mut self, sender: &mut Sender) -> Result<Option<Event<'_>>, ProtocolError> {
+        self.debug_assert_same_connection(sender);
+        if self.found.is_none() && !sender.lifecycle.is_closed() {
+            if let Some(whole) = self.take_whole() {
+                sender.timers.hear();
+                let role = self.reader.role();
+                let payload = whole.lend(self.inbox.get_or_insert_default(), role);
+                return match whole.kind {
+                    Kind::Text => {
+                        sender.told(validate(payload, &mut self.reader)).map(|text| Some(Event::Text(text)))
+                    }
+                    _ => Ok(Some(Event::Binary(payload))),
+                };
+            }
+        }
+        self.next_event_otherwise(sender)
+    }
+
+    /// The general path of [`next_event`](Self::next_event), out of line.
+    #[inline(never)]
+    fn next_event_otherwise(&mut self, sender: &mut Sender) -> Result<Option<Event<'_>>, ProtocolError> {
+        match self.find(sender, By::Message)? {
+            Some(found) => sender.told(self.lend_event(found)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The next message, owned. Control frames before it are answered and skipped. `None` as for
+    /// [`next_event`](Self::next_event).
+    ///
+    /// A message that arrived in one read is copied; one that was assembled is moved out.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn next_message(&mut self, sender: &mut Sender) -> Result<Option<Message>, ProtocolError> {
+        match self.find_data(sender, By::Message)? {
+            Some(found) => sender.told(self.take(found)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// [`has_event`](Self::has_event) for [`next_chunk`](Self::next_chunk).
+    ///
+    /// # Errors
+    ///
+    /// As [`has_event`](Self::has_event).
+    pub fn has_chunk(&mut self, sender: &mut Sender) -> Result<bool, ProtocolError> {
+        Ok(self.find_data(sender, By::Chunk)?.is_some())
+    }
+
+    /// The next part of a message, as soon as it has arrived: for messages that are too large to hold in memory. Raise
+    /// [`Limits`](crate::Limits) for them. Control frames before it are answered and skipped. `None` as for
+    /// [`next_event`](Self::next_event).
+    ///
+    /// If [`next_event`](Self::next_event) is called in the middle of such a message, the rest of the message is validated and
+    /// dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Self::next_event).
+    pub fn next_chunk(&mut self, sender: &mut Sender) -> Result<Option<Chunk<'_>>, ProtocolError> {
+        match self.find_data(sender, By::Chunk)? {
+            Some(found) => sender.told(self.lend_chunk(found)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The stream has ended. Take all events first: bytes that have arrived and have not been looked at are dropped.
+    ///
+    /// # Errors
+    ///
+    /// `Ok` only after a complete closing handshake. Otherwise the fault that ended the connection before, or
+    /// [`ProtocolError::ConnectionLost`]: "If the connection is closed and no Close control frame was received … _The
+    /// WebSocket Connection Close Code_ is considered to be 1006" (section 7.1.5).
+    pub fn end_of_stream(&mut self, sender: &mut Sender) -> Result<(), ProtocolError> {
+        self.debug_assert_same_connection(sender);
+        sender.lose();
+        self.reader.end(sender.fault());
+        sender.fault().map_or(Ok(()), Err)
+    }
+
+    /// Gives `storage` the memory of this side, if nothing waits in it and `storage` has none.
+    pub fn reclaim(&mut self, storage: &mut Storage) {
+        let is_idle = self.found.is_none() && self.inbox.as_ref().is_some_and(|inbox| inbox.is_idle());
+        if is_idle {
+            if let Some(mut inbox) = self.inbox.take() {
+                inbox.clear();
+                storage.inbox.get_or_insert(inbox);
+            }
+        }
+    }
+
+    /// Takes the memory for this side from `storage`, unless there is some.
+    pub fn reuse(&mut self, storage: &mut Storage) {
+        if self.inbox.is_none() {
+            self.inbox = storage.inbox.take();
+        }
+    }
+
+    /// Whether this side has memory.
+    #[cfg(any(feature = "tokio", feature = "smol"))]
+    pub(crate) fn has_storage(&self) -> bool {
+        self.inbox.is_some()
+    }
+
+    pub(super) fn inbox(&mut self) -> &mut Inbox {
+        self.inbox.get_or_insert_default()
+    }
+
+    /// The inbox before bytes are added. What was lent is gone then; what was found and not lent yet stays.
+    fn inbox_to_read(&mut self) -> &mut Inbox {
+        let keeps = self.found.is_some();
+        let has_ended = self.reader.ended().is_some();
+        let inbox = self.inbox();
+        if has_ended {
+            // Nothing will look at it: a program may read only to see the stream end.
+            inbox.drop_unread();
+        }
+        if keeps {
+            inbox.keep_lent()
+        } else {
+            inbox.release()
+        }
+        inbox
+    }
+
+    pub(super) fn read_len(&self) -> usize {
+        self.config.read_len.max(LEAST_READ_LEN)
+    }
+
+    /// Finds the next event or chunk and remembers it.
+    pub(crate) fn find(&mut self, sender: &mut Sender, by: By) -> Result<Option<Found>, ProtocolError> {
+        self.debug_assert_same_connection(sender);
+        if let Some(found) = self.remembered(by) {
+            return Ok(Some(found));
+        }
+        if sender.lifecycle.is_closed() {
+            self.reader.end(sender.fault());
+        }
+        let looked = self.look(by);
+        self.report(looked, sender)
+    }
+
+    /// [`find`](Self::find) past control frames.
+    fn find_data(&mut self, sender: &mut Sender, by: By) -> Result<Option<Found>, ProtocolError> {
+        loop {
+            match self.find(sender, by)? {
+                Some(found) if !found.is_data() => self.found = None,
+                found => return Ok(found),
+            }
+        }
+    }
+
+    /// What was found before, if it can be given out `by` this. A chunk cannot be given out as a message: it goes back to its
+    /// message, whose rest is assembled or, if chunks of it have been given out before, dropped.
+    pub(crate) fn remembered(&mut self, by: By) -> Option<Found> {
+        let found = self.found?;
+        let is_part = !(found.begins_message && found.ends_message);
+        if by == By::Message && is_part {
+            self.found = None;
+            if found.begins_message {
+                self.put_back(found);
+            } else {
+                self.abandon(found.ends_message);
+            }
+            return None;
+        }
+        Some(found)
+    }
+
+    /// Tells the sending side what the receiving side has to say. This is the one place where it does.
+    pub(crate) fn report(
+        &mut self,
+        looked: Result<Option<Found>, ProtocolError>,
+        sender: &mut Sender,
+    ) -> Result<Option<Found>, ProtocolError> {
+        if core::mem::take(&mut self.heard) {
+            sender.timers.hear();
+        }
+        match looked {
+            Ok(Some(Found { kind: Kind::Ping, .. })) => sender.receive_ping(self.lent()),
+            Ok(Some(Found { kind: Kind::Close, .. })) => {
+                // `look` has decoded it before.
+                sender.receive_close(CloseFrame::decode(self.lent()).unwrap_or_default());
+            }
+            Ok(_) => {}
+            Err(error) => {
+                sender.fail(error);
+                return Err(sender.fault().unwrap_or(error));
+            }
+        }
+        looked
+    }
+
+    /// The event that was found. On an error the sender has to fail, too.
+    pub(crate) fn lend_event(&mut self, found: Found) -> Result<Event<'_>, ProtocolError> {
+        self.found = None;
+        Ok(match found.kind {
+            Kind::Text => Event::Text(self.lend_text(found)?),
+            Kind::Binary => Event::Binary(self.lend_binary(found)),
+            Kind::Ping => Event::Ping(self.lent()),
+            Kind::Pong => Event::Pong(self.lent()),
+            Kind::Close => Event::Close(CloseFrame::decode(self.lent())?),
+        })
+    }
+
+    /// The chunk that was found. On an error the sender has to fail, too.
+    pub(crate) fn lend_chunk(&mut self, found: Found) -> Result<Chunk<'_>, ProtocolError> {
+        self.found = None;
+        let fin = found.ends_message;
+        Ok(match found.kind {
+            Kind::Text => Chunk::Text { text: self.lend_text(found)?, fin },
+            _ => Chunk::Binary { data: self.lend_binary(found), fin },
+        })
+    }
+
+    /// The message that was found, owned. On an error the sender has to fail, too.
+    pub(crate) fn take(&mut self, found: Found) -> Result<Message, ProtocolError> {
+        self.found = None;
+        if found.place == Place::Assembled {
+            let assembly = &mut self.inbox().assembly;
+            return Ok(match found.kind {
+                Kind::Text => Message::Text(core::mem::take(&mut assembly.text).into()),
+                _ => Message::Binary(core::mem::take(&mut assembly.binary).into_vec().into()),
+            });
+        }
+        Ok(match found.kind {
+            Kind::Text => Message::Text(ByteString::from(self.lend_text(found)?)),
+            _ => Message::Binary(Bytes::copy_from_slice(self.lent())),
+        })
+    }
+
+    /// Forgets a control frame that was found.
+    #[cfg(feature = "std")]
+    pub(crate) fn forget_found(&mut self) {
+        self.found = None;
+    }
+
+    fn lend_text(&mut self, found: Found) -> Result<&str, ProtocolError> {
+        let Some(inbox) = &self.inbox else { return Ok("") };
+        match found.place {
+            Place::Assembled => Ok(&inbox.assembly.text),
+            Place::AsReceived => validate(inbox.lent(), &mut self.reader),
+        }
+    }
+
+    fn lend_binary(&self, found: Found) -> &[u8] {
+        match (found.place, &self.inbox) {
+            (Place::Assembled, Some(inbox)) => inbox.assembly.lent_binary(),
+            _ => self.lent(),
+        }
+    }
+
+    pub(super) fn lent(&self) -> &[u8] {
+        self.inbox.as_ref().map_or(&[], |inbox| inbox.lent())
+    }
+
+    #[inline]
+    fn debug_assert_same_connection(&self, _sender: &Sender) {
+        #[cfg(debug_assertions)]
+        assert_eq!(self.id, _sender.id, "a Receiver and a Sender of two connections");
+    }
+}
+
+/// The text of a message that is there as a whole. Ends the input if it is not UTF-8.
+#[inline]
+fn validate<'a>(bytes: &'a [u8], reader: &mut Reader) -> Result<&'a str, ProtocolError> {
+    utf8::whole(bytes).map_err(|_| end_at(ProtocolError::InvalidUtf8, reader))
+}
+
+#[cold]
+fn end_at(error: ProtocolError, reader: &mut Reader) -> ProtocolError {
+    reader.end(Some(error));
+    error
+}
+
+impl core::fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Receiver").field("unread", &self.unread().len()).finish_non_exhaustive()
+    }
+}

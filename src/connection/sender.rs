@@ -1,0 +1,445 @@
+//! Messages to frames: state, limits, fragments, control frames, timers.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::lifecycle::{CloseInfo, Lifecycle, ShutdownStep, State};
+use super::output::{Output, REFERENCED_FROM};
+use super::timers::{Due, Intervals, Timers};
+use crate::config::Config;
+#[cfg(feature = "std")]
+use crate::error::Error;
+use crate::error::{ProtocolError, SendError};
+use crate::frame::{CloseCode, CloseFrame, FrameHeader, MaskKey, MaskKeySource, Opcode};
+use crate::message::{Outgoing, Part, Payload};
+use crate::role::Role;
+use crate::timestamp::Timestamp;
+
+/// The sending side of a [`Connection`](super::Connection): queued output, mask keys, state and timers.
+///
+/// The methods that send queue whole frames in the [`output`](Self::output) and return at once. On an error nothing is
+/// queued and the connection goes on.
+pub struct Sender {
+    pub(super) config: Arc<Config>,
+    pub(super) keys: Keys,
+    pub(super) output: Output,
+    /// The answer to the newest Ping, while as many older ones wait as may wait.
+    pong_owed: Option<Box<[u8]>>,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) timers: Timers,
+    subprotocol: Option<Box<str>>,
+    #[cfg(debug_assertions)]
+    pub(super) id: u32,
+}
+
+/// How frames are masked: not at all by a server, with fresh keys by a client.
+pub(crate) enum Keys {
+    Unmasked,
+    #[cfg(feature = "std")]
+    Thread,
+    Custom(Box<dyn MaskKeySource + Send + Sync>),
+}
+
+impl Sender {
+    #[inline]
+    pub(super) fn new(
+        config: Arc<Config>,
+        keys: Keys,
+        subprotocol: Option<&str>,
+        output: Output,
+        _id: u32,
+    ) -> Self {
+        Self {
+            keys,
+            output,
+            pong_owed: None,
+            lifecycle: Lifecycle::default(),
+            timers: Timers::new(keepalive(&config)),
+            subprotocol: subprotocol.map(Box::from),
+            config,
+            #[cfg(debug_assertions)]
+            id: _id,
+        }
+    }
+
+    /// Sends a message in one frame, or a fragment of a message. See [`Outgoing`] for what can be sent.
+    ///
+    /// # Errors
+    ///
+    /// - [`Closed`](SendError::Closed) after a Close frame was sent or the connection failed.
+    /// - [`OutputFull`](SendError::OutputFull) if more than [`Config::max_output_len`] bytes would wait. Write some of the
+    ///   output, then try again.
+    /// - [`MessageTooLong`](SendError::MessageTooLong) for a message longer than that limit.
+    /// - [`MessageUnderWay`](SendError::MessageUnderWay) for a message, or a fragment of the other type, between the
+    ///   fragments of a message.
+    #[inline]
+    pub fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
+        let message = message.into();
+        let is_sent = message.part == Part::WholeMessage
+            && self.send_short(message.opcode, message.payload()).is_some();
+        if is_sent { Ok(()) } else { self.send_any(message) }
+    }
+
+    /// Sends a message and writes once, the output before it included. A server's large borrowed payload goes to the stream
+    /// without a copy; only what the stream does not take is copied to the output.
+    ///
+    /// ```
+    /// use sansocket::{Config, Connection};
+    ///
+    /// let mut connection = Connection::server(Config::default());
+    /// let mut stream = Vec::new();
+    /// connection.send("before")?;
+    /// connection.send_and_write(&[0; 100_000], &mut stream)?;
+    /// assert_eq!((stream.len(), connection.buffered_amount()), (8 + 100_010, 0));
+    /// # Ok::<(), sansocket::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] as [`send`](Self::send): nothing was sent or written. [`Error::Io`] as [`Output::write_to`],
+    /// `WouldBlock` included: the message was sent, and what the stream did not take waits in the output.
+    #[cfg(feature = "std")]
+    pub fn send_and_write<'a, W: std::io::Write + ?Sized>(
+        &mut self,
+        message: impl Into<Outgoing<'a>>,
+        stream: &mut W,
+    ) -> Result<(), Error> {
+        let message = message.into();
+        match message.payload {
+            Payload::Borrowed(data) if data.len() >= REFERENCED_FROM && !self.masks() => {
+                let header = self.next_header(&message)?;
+                self.output.write_frame_to(stream, &header, data)?;
+            }
+            _ => {
+                self.send(message)?;
+                self.output.write_to(stream)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a Ping (section 5.5.2) with a payload of at most 125 bytes, which the Pong repeats.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](SendError::Closed), [`OutputFull`](SendError::OutputFull), [`ControlTooLong`](SendError::ControlTooLong).
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.send_control(Opcode::Ping, payload)
+    }
+
+    /// Sends an unsolicited Pong (section 5.5.3): a sign of life that asks for no answer. Pings of the peer are answered
+    /// without this.
+    ///
+    /// # Errors
+    ///
+    /// As [`ping`](Self::ping).
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.send_control(Opcode::Pong, payload)
+    }
+
+    /// Starts the closing handshake (section 7.1.2). Messages that the peer had already sent still arrive. The state becomes
+    /// [`Closed`](State::Closed) when the peer's Close frame comes, or after [`Config::close_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](SendError::Closed) if a Close frame was sent before, [`InvalidCloseCode`](SendError::InvalidCloseCode),
+    /// [`ReasonTooLong`](SendError::ReasonTooLong) for more than 123 bytes.
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        if self.state() != State::Open {
+            return Err(SendError::Closed);
+        }
+        let mut payload = [0; 125];
+        let len = CloseFrame { code, reason }.encode(&mut payload)?;
+        self.queue_close(code, payload.get(..len).unwrap_or_default());
+        self.timers.start_closing();
+        Ok(())
+    }
+
+    /// What waits to be written. Call this before each write: it may add a Pong for which there was no room before.
+    #[inline]
+    pub fn output(&mut self) -> &mut Output {
+        if self.pong_owed.is_some() && self.output.takes_pong() {
+            self.append_pong_owed();
+        }
+        &mut self.output
+    }
+
+    /// How many bytes wait to be written: a browser's `bufferedAmount`, plus frame headers.
+    pub fn buffered_amount(&self) -> usize {
+        self.output.len()
+    }
+
+    /// How far the connection is on its way to being closed.
+    #[inline]
+    pub fn state(&self) -> State {
+        self.lifecycle.state()
+    }
+
+    /// How the connection ended or is ending. `None` while it is open.
+    pub fn close_info(&self) -> Option<CloseInfo> {
+        self.lifecycle.info()
+    }
+
+    /// How to end the transport, in this order, once the state is [`Closed`](State::Closed). All steps together may take
+    /// [`Config::close_timeout`]. After that, or after an error of the stream, drop the stream. There are no steps before the
+    /// state is `Closed`, and none if the connection was lost.
+    pub fn shutdown_steps(&self) -> &'static [ShutdownStep] {
+        self.lifecycle.shutdown_steps(self.role())
+    }
+
+    /// The subprotocol (section 4.1), if the opening handshake was done by this crate and chose one.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Which end this is.
+    #[inline]
+    pub fn role(&self) -> Role {
+        if self.masks() { Role::Client } else { Role::Server }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, on the caller's clock. A time in the past means now. `None`:
+    /// no timer runs.
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    /// Tells the time. If the keepalive is due, this sends a Ping, or gives the connection up
+    /// ([`ConnectionLost`](ProtocolError::ConnectionLost), close code 1006). If the close deadline is due, it gives the
+    /// connection up. Otherwise it does nothing: early and repeated calls do no harm.
+    ///
+    /// First read what has arrived and look for events. Otherwise bytes that wait in the socket count as silence.
+    pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
+        let now = now.into();
+        if self.timers.is_due(now) && self.output.take_moved() {
+            // A Ping would wait behind what a slow peer is still reading.
+            self.timers.hear();
+        }
+        let keepalive = keepalive(&self.config);
+        let Config { close_timeout: close, write_timeout: write, .. } = *self.config;
+        match self.timers.handle(now, self.output.end(), Intervals { keepalive, close, write }) {
+            Due::Nothing => {}
+            // If the output is full, the peer is not reading, and a Ping would not help.
+            Due::Ping => _ = self.ping(&[]),
+            Due::GiveUp => self.lose(),
+        }
+    }
+
+    /// The clock of later calls has another origin; on it the time is `now`.
+    #[cfg(feature = "std")]
+    pub(crate) fn restart_clock(&mut self, now: impl Into<Timestamp>) {
+        self.timers.restart();
+        self.handle_timeout(now);
+    }
+
+    /// [`send`](Self::send) of a message that the program has given away already.
+    #[cfg(any(feature = "tokio", feature = "smol"))]
+    pub(crate) fn send_beyond_limit(&mut self, message: &crate::message::Message) -> Result<(), SendError> {
+        let unlimited = Config::clone(&self.config).max_output_len(usize::MAX);
+        let config = core::mem::replace(&mut self.config, Arc::new(unlimited));
+        let sent = self.send(message);
+        self.config = config;
+        sent
+    }
+
+    /// What ended the connection, unless that was a closing handshake.
+    pub(crate) fn fault(&self) -> Option<ProtocolError> {
+        self.lifecycle.fault()
+    }
+
+    /// The transport is gone or useless.
+    pub(crate) fn lose(&mut self) {
+        self.lifecycle.fail(ProtocolError::ConnectionLost);
+        self.pong_owed = None;
+        self.timers.stop();
+    }
+
+    /// Passes on what the receiver gave; fails if that is a fault.
+    #[inline]
+    pub(super) fn told<T>(&mut self, given: Result<T, ProtocolError>) -> Result<T, ProtocolError> {
+        given.map_err(|error| {
+            self.fail(error);
+            self.fault().unwrap_or(error)
+        })
+    }
+
+    /// "_Fail the WebSocket Connection_" (section 7.1.7): queues the Close frame that tells the peer why.
+    #[cold]
+    pub(crate) fn fail(&mut self, error: ProtocolError) {
+        if self.lifecycle.is_closed() {
+            return;
+        }
+        self.answer_close(Some(CloseFrame { code: error.close_code(), reason: error.as_str() }));
+        self.lifecycle.fail(error);
+        self.pong_owed = None;
+        self.timers.stop();
+    }
+
+    /// "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already received a Close
+    /// frame" (section 5.5.2). That holds after our own Close frame. While the peer does not read its Pongs, "the endpoint
+    /// MAY elect to send a Pong frame for only the most recently processed Ping" (section 5.5.3).
+    pub(super) fn receive_ping(&mut self, payload: &[u8]) {
+        if self.pong_owed.is_none() && self.output.takes_pong() {
+            self.append_pong(payload);
+        } else {
+            match &mut self.pong_owed {
+                Some(owed) if owed.len() == payload.len() => owed.copy_from_slice(payload),
+                owed => *owed = Some(payload.into()),
+            }
+        }
+    }
+
+    /// "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send a Close
+    /// frame in response … typically echos the status code it received" (section 5.5.1). Ours has that code and no reason.
+    pub(super) fn receive_close(&mut self, frame: Option<CloseFrame<'_>>) {
+        self.answer_close(frame.map(|frame| CloseFrame { reason: "", ..frame }));
+        self.lifecycle.receive_close(frame);
+        self.pong_owed = None;
+        self.timers.stop();
+    }
+
+    fn answer_close(&mut self, frame: Option<CloseFrame<'_>>) {
+        if self.lifecycle.has_sent_close() {
+            return;
+        }
+        let mut payload = [0; 125];
+        let len = frame.and_then(|frame| frame.encode(&mut payload).ok()).unwrap_or_default();
+        let code = frame.map_or(CloseCode::NO_STATUS, |frame| frame.code);
+        self.queue_close(code, payload.get(..len).unwrap_or_default());
+    }
+
+    fn queue_close(&mut self, code: CloseCode, payload: &[u8]) {
+        self.append_pong_owed();
+        let header = self.header(Opcode::Close, true, payload.len());
+        self.output.append_frame(&header, payload);
+        self.lifecycle.send_close(code);
+    }
+
+    fn append_pong_owed(&mut self) {
+        if let Some(payload) = self.pong_owed.take() {
+            self.append_pong(&payload);
+        }
+    }
+
+    fn append_pong(&mut self, payload: &[u8]) {
+        let header = self.header(Opcode::Pong, true, payload.len());
+        self.output.append_frame(&header, payload);
+        self.output.mark_pong();
+    }
+
+    /// The funnel of everything that carries data: check, frame, mask, queue.
+    #[inline(never)]
+    fn send_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
+        let header = self.next_header(&message)?;
+        match message.payload {
+            Payload::Framed(_, frame) if header.mask.is_none() => self.output.append_encoded(frame),
+            Payload::Shared(payload) if header.mask.is_none() && payload.len() >= REFERENCED_FROM => {
+                self.output.append_frame_by_reference(&header, Bytes::clone(payload));
+            }
+            _ => self.output.append_frame(&header, message.payload()),
+        }
+        Ok(())
+    }
+
+    /// Checks whether a message or fragment may be sent, and makes the header of its frame.
+    fn next_header(&mut self, message: &Outgoing<'_>) -> Result<FrameHeader, SendError> {
+        let len = message.payload().len();
+        self.check(len)?;
+        let (opcode, fin) = match (message.part, self.lifecycle.message()) {
+            (Part::WholeMessage, None) => (message.opcode, true),
+            (Part::Fragment { fin }, None) => (message.opcode, fin),
+            (Part::Fragment { fin }, Some(kind)) if kind == message.opcode => (Opcode::Continuation, fin),
+            (_, Some(_)) => return Err(SendError::MessageUnderWay),
+        };
+        self.lifecycle.send_fragment((!fin).then_some(message.opcode));
+        Ok(self.header(opcode, fin, len))
+    }
+
+    fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
+        if payload.len() > 125 {
+            return Err(SendError::ControlTooLong);
+        }
+        self.check(payload.len())?;
+        let header = self.header(opcode, true, payload.len());
+        self.output.append_frame(&header, payload);
+        Ok(())
+    }
+
+    /// "An endpoint MUST ensure the WebSocket connection is in the OPEN state" (section 6.1).
+    fn check(&self, len: usize) -> Result<(), SendError> {
+        if self.state() != State::Open {
+            return Err(SendError::Closed);
+        }
+        if self.has_room(len) {
+            return Ok(());
+        }
+        let (len, limit) = (len.saturating_add(FrameHeader::MAX_LEN), self.config.max_output_len);
+        Err(if len > limit { SendError::MessageTooLong { len, limit } } else { SendError::OutputFull })
+    }
+
+    /// Whether a frame with a payload of `len` bytes may be queued.
+    #[inline]
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        let room = self.config.max_output_len.checked_sub(self.output.len());
+        room.is_some_and(|room| len.saturating_add(FrameHeader::MAX_LEN) <= room)
+    }
+
+    #[inline]
+    fn masks(&self) -> bool {
+        !matches!(self.keys, Keys::Unmasked)
+    }
+
+    fn header(&mut self, opcode: Opcode, fin: bool, payload_len: usize) -> FrameHeader {
+        let mask = self.next_key();
+        FrameHeader { fin, rsv1: false, opcode, mask, payload_len: payload_len as u64 }
+    }
+
+    /// "A masking key … MUST be chosen afresh for each frame" (section 5.3).
+    #[inline]
+    fn next_key(&mut self) -> Option<MaskKey> {
+        match &mut self.keys {
+            Keys::Unmasked => None,
+            #[cfg(feature = "std")]
+            Keys::Thread => Some(MaskKey::random()),
+            Keys::Custom(keys) => Some(keys.next_key()),
+        }
+    }
+}
+
+/// The keepalive's interval, if it is on.
+fn keepalive(config: &Config) -> Option<Duration> {
+    config.keepalive.filter(|interval| !interval.is_zero())
+}
+
+impl core::fmt::Debug for Sender {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Sender")
+            .field("role", &self.role())
+            .field("state", &self.state())
+            .field("buffered_amount", &self.buffered_amount())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::connection::Connection;
+
+    #[test]
+    fn timers_restart_with_a_new_clock() {
+        let mut end = Connection::server(Config::default()).sender;
+        let (keepalive, now) = (end.config().keepalive.unwrap(), Duration::from_secs(7));
+        end.handle_timeout(Duration::from_secs(1000));
+        end.restart_clock(now);
+        assert_eq!(end.next_timeout(), Some(Timestamp::from(now) + keepalive));
+    }
+}
