@@ -30,12 +30,11 @@ pub(super) struct Tasks(Mutex<Waiting>);
 struct Waiting {
     first: Option<(For, Waker)>,
     others: Vec<(For, Waker)>,
-    /// How often all tasks were woken for their number, since the stream or the timer woke them.
-    crowded: u32,
 }
 
 /// Futures that were dropped leave their wakers behind. At this number all tasks are woken, and those that still wait
-/// register again. The number doubles each time, so that as many tasks as there are can wait, until the next wake-up.
+/// register again. The number, which is the capacity of `others`, doubles each time up to the next wake-up, so that any
+/// number of tasks can wait.
 const MOST: usize = 64;
 
 impl Tasks {
@@ -50,12 +49,10 @@ impl Tasks {
             } else {
                 waiting.others.push((waits_for, task.clone()));
             }
-            if waiting.others.len() >= MOST.saturating_mul(1 << waiting.crowded.min(16)) {
-                let crowded = waiting.crowded + 1;
-                wake_all(
-                    std::mem::replace(&mut *waiting, Waiting { crowded, ..Waiting::default() }),
-                    waiting,
-                );
+            let len = waiting.others.len();
+            if len >= MOST && len == waiting.others.capacity() {
+                let roomier = Waiting { first: None, others: Vec::with_capacity(2 * len) };
+                wake_all(std::mem::replace(&mut *waiting, roomier), waiting);
             }
         }
         (Waker::from(Arc::clone(self)), is_new)
