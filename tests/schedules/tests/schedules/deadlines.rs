@@ -215,7 +215,7 @@ fn close_timeout_ends_a_peer_that_does_not_answer() {
     });
 }
 
-/// However long a task takes between two steps, everybody is released, and nobody before the time.
+/// A task may take any time between two steps. All are released, and none before the time.
 #[test]
 fn tasks_that_are_late_are_released() {
     explore_in(Time::Hasty, "deadlines: tasks that are late", 3000, || {

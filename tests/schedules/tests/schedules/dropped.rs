@@ -14,6 +14,7 @@ fn message(name: &str, number: usize) -> String {
     format!("{name}{number}").repeat(10)
 }
 
+// attack: io-2
 #[test]
 fn dropped_futures_lose_and_double_nothing() {
     explore("dropped: read, feed, flush, close started again", 3000, || {

@@ -83,6 +83,7 @@ fn check_received(received: &[String]) {
     assert_eq!(received.len(), 4 + dropped.len());
 }
 
+// attack: io-2
 #[test]
 fn slow_peer_gets_every_message_whole_and_once() {
     explore("halves: slow peer", 2000, || {

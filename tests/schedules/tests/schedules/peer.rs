@@ -50,7 +50,7 @@ impl Peer {
         Self { end, connection, received: Vec::new(), pinged: Vec::new() }
     }
 
-    /// Reads once, at most so many bytes. False at the end of the stream.
+    /// Reads once, at most `most` bytes. False at the end of the stream.
     pub(crate) async fn read(&mut self, most: usize) -> bool {
         let mut bytes = vec![0; most];
         let n = poll_fn(|cx| self.end.read(cx, &mut bytes)).await.unwrap();
@@ -65,7 +65,7 @@ impl Peer {
         n > 0
     }
 
-    /// Reads at most so many bytes in each interval, until that time, or until the Close frame comes.
+    /// Reads at most `most` bytes in each interval, until that time, or until the Close frame comes.
     pub(crate) async fn read_slowly(&mut self, most: usize, interval: Duration, until: Duration) {
         while clock::now() < until && self.connection.state() == State::Open && self.read(most).await {
             clock::sleep_until(clock::now() + interval).await;

@@ -53,7 +53,7 @@ pub(crate) fn choice(n: usize) -> usize {
 }
 
 /// Polls futures made by `start` until one is ready. One that has to wait may be dropped and started again, at once or at the
-/// next poll. After so many times they are left alone.
+/// next poll, up to `times` times.
 pub(crate) async fn interrupted<T, F: Future<Output = T>>(
     mut times: usize,
     mut start: impl FnMut() -> F,
@@ -98,7 +98,7 @@ impl<T: Unpin> Locked<T> {
     }
 }
 
-/// Polls a future at most so many times, then drops it.
+/// Polls a future at most `polls` times, then drops it.
 pub(crate) async fn given_up<F: Future>(mut polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| match future.as_mut().poll(cx) {

@@ -31,6 +31,7 @@ async fn converse(mut peer: Peer) -> Vec<String> {
     peer.run().await.received
 }
 
+// attack: io-2
 #[test]
 fn sending_more_than_the_stream_holds_goes_on_beside_reading() {
     explore("whole, StreamExt::split: send against next", 600, || {

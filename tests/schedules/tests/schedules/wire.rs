@@ -37,7 +37,7 @@ pub(crate) struct End {
     pub(crate) flushes_late: bool,
 }
 
-/// Two ends. Each direction has room for so many bytes.
+/// Two ends. Each direction holds at most `room` bytes.
 pub(crate) fn duplex(room: usize) -> (End, End) {
     let pipe = || Arc::new(Mutex::new(Pipe { room, ..Pipe::default() }));
     let (there, back) = (pipe(), pipe());
@@ -54,7 +54,7 @@ fn lock(pipe: &Mutex<Pipe>) -> MutexGuard<'_, Pipe> {
     pipe.lock().unwrap()
 }
 
-/// Wakes those who can go on now: at once, or when a reactor gets to it, which takes no time but lets others go first.
+/// Wakes the tasks that can go on: at once, or when a reactor gets to it. That takes no time, but others may go first.
 fn tell(pipe: &Arc<Mutex<Pipe>>) {
     let news = Arc::new(News(Arc::downgrade(pipe)));
     if coin() {

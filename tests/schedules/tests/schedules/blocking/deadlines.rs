@@ -162,7 +162,7 @@ fn peer_that_is_gone_releases_everybody() {
     });
 }
 
-/// However long a thread takes between two steps, everybody is released, and nobody before the time.
+/// A thread may take any time between two steps. All are released, and none before the time.
 #[test]
 fn threads_that_are_late_are_released() {
     explore_in(Time::Hasty, "blocking: threads that are late", 1000, || {

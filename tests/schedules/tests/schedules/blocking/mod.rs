@@ -13,6 +13,7 @@ use self::peer::{message, open, read, write};
 use crate::peer::config;
 use crate::tasks::{choice, coin, seconds};
 
+// attack: io-2
 #[test]
 fn every_message_of_several_threads_arrives_whole_and_once() {
     explore("blocking: three writers, one reader", 1000, || {
@@ -42,7 +43,7 @@ fn every_message_of_several_threads_arrives_whole_and_once() {
             let of: Vec<_> = received.iter().filter(|text| text.starts_with(name)).collect();
             assert_eq!(of, [&message(name, 0), &message(name, 1)]);
         }
-        // No thread waited for a time limit: whoever can go on is told at once.
+        // No thread waited for a time limit: one that can go on is told at once.
         assert_eq!(clock::now(), seconds(0));
     });
 }

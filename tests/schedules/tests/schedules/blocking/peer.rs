@@ -23,7 +23,7 @@ impl Peer {
         Self { socket, connection, received: Vec::new() }
     }
 
-    /// Reads once, at most so many bytes. False at the end of the stream.
+    /// Reads once, at most `most` bytes. False at the end of the stream.
     pub(crate) fn read(&mut self, most: usize) -> bool {
         let mut bytes = vec![0; most];
         let n = std::io::Read::read(&mut self.socket, &mut bytes).unwrap();
