@@ -228,7 +228,8 @@ pub enum HandshakeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The peer sent something unacceptable, or refused. The same attempt is likely to fail again.
+    /// The peer sent something unacceptable, or refused. The same attempt is likely to fail again, unless it was
+    /// [`Refused`](HandshakeError::Refused) with a status that passes: 408, 429, 5xx.
     Peer,
     /// The caller: what it asked for cannot be sent, it rejected the request, or it used a finished handshake.
     Caller,
@@ -295,7 +296,9 @@ pub(crate) fn ends_connection(error: &std::io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
 }
 
-/// What a shell returns.
+/// What a shell returns. After [`Io`](Self::Io), after [`Protocol`](Self::Protocol) with
+/// [`ConnectionLost`](ProtocolError::ConnectionLost), and after a [`Handshake`](Self::Handshake) error whose
+/// [`fault`](HandshakeError::fault) is the network's, another attempt may succeed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

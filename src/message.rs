@@ -111,7 +111,7 @@ impl From<Message> for Bytes {
     }
 }
 
-/// A message encoded once, to be sent to many.
+/// A message encoded once, to be sent to many. A clone shares the data.
 ///
 /// A server's frame is the same for every client, so all connections that send it share its bytes. A client masks each
 /// frame with a key of its own (section 5.3) and copies the payload.

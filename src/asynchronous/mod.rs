@@ -53,7 +53,8 @@ const HIGH_WATER: usize = 64 << 10;
 ///   answered and timers kept while one of these waits. For a time limit, wrap the future in the runtime's own timeout.
 /// - *Sending at once*: [`send`](Self::send), [`ping`](Self::ping), [`pong`](Self::pong).
 /// - *Gathering*: [`feed`](Self::feed) only queues. The next [`flush`](Self::flush), the next send, or the next read that
-///   waits writes everything that is queued in one `writev`.
+///   waits writes everything that is queued in one `writev`. To pass on what other tasks have, `select!` over `read` and a
+///   channel, and `feed` what the channel gives; [`buffered_amount`](Self::buffered_amount) tells which peers are slow.
 /// - *Ending*: [`close`](Self::close).
 ///
 /// It is also a [`Stream`](futures_core::Stream) and a [`Sink`](futures_sink::Sink) of [`Message`].

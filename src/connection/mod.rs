@@ -50,7 +50,8 @@ use crate::timestamp::Timestamp;
 /// 2. *Sending*: [`send`](Self::send), [`ping`](Self::ping), [`close`](Self::close). Pings and Close frames of the peer are
 ///    answered without a call.
 /// 3. *Writing*: all bytes for the peer are in [`output`](Self::output).
-/// 4. *Time*: call [`handle_timeout`](Self::handle_timeout) at [`next_timeout`](Self::next_timeout).
+/// 4. *Time*: call [`handle_timeout`](Self::handle_timeout) at [`next_timeout`](Self::next_timeout), which asks for a first
+///    call at once: until then the connection does not know the time.
 /// 5. *Ending*: when [`state`](Self::state) is [`Closed`](State::Closed), end the transport by
 ///    [`shutdown_steps`](Self::shutdown_steps).
 ///

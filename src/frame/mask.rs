@@ -96,7 +96,8 @@ pub fn copy_masked(to: &mut [u8], from: &[u8], key: MaskKey, offset: usize) {
 ///
 /// "The masking key needs to be unpredictable … derived from a strong source of entropy" (section 5.3). An
 /// implementation must guarantee that nobody can predict a key, even from all earlier keys: use a cryptographic
-/// generator with a secret seed of 32 bytes. Predictable keys let a script choose bytes on the wire and so attack
+/// generator with a secret seed of 32 bytes. Without `std`, `ChaCha12Rng::from_seed` of the crate `rand_chacha` is one
+/// (`examples/firmware`). Predictable keys let a script choose bytes on the wire and so attack
 /// proxies (section 10.3). With the `std` feature, `MaskKey::random` is the default source.
 ///
 /// ```

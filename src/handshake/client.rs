@@ -312,7 +312,8 @@ impl Handshake {
 
     /// The stream has ended. Gives the error that every further call of [`next_response`](Self::next_response) gives:
     /// [`Refused`](HandshakeError::Refused) with the body so far if the server refused, the error that the handshake has
-    /// already ended with, otherwise [`UnexpectedEof`](HandshakeError::UnexpectedEof).
+    /// already ended with, otherwise [`UnexpectedEof`](HandshakeError::UnexpectedEof). First call
+    /// [`next_response`](Self::next_response): a response that opens the connection is not given here.
     pub fn end_of_stream(&mut self) -> HandshakeError {
         self.end(HandshakeError::UnexpectedEof)
     }
@@ -324,6 +325,12 @@ impl Handshake {
     }
 
     fn end(&mut self, error: HandshakeError) -> HandshakeError {
+        if let Outcome::Pending = self.outcome {
+            // A refusal may have arrived that nobody has looked at.
+            if let Ok(Some(_)) = self.next_response() {
+                self.outcome = Outcome::Pending;
+            }
+        }
         let error = match core::mem::replace(&mut self.outcome, Outcome::Pending) {
             Outcome::Pending => error,
             Outcome::Refused(refusal, _) => HandshakeError::Refused(Box::new(refusal)),

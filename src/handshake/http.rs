@@ -34,6 +34,9 @@
 //! assert!(connection.is_some());
 //! ```
 //!
+//! `hyper::upgrade::on(request)` gives the stream; `examples/frameworks` has whole servers. A graceful shutdown of hyper or
+//! axum does not wait for upgraded connections.
+//!
 //! For a [`Response`] that rejects the request, [`Response::connection`] gives [`HandshakeError::Rejected`]; send it all the
 //! same.
 //!

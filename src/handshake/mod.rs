@@ -57,7 +57,7 @@ pub use step::{Opening, Step};
 /// The length of a `Sec-WebSocket-Accept` value.
 const ACCEPT_LEN: usize = 28;
 
-/// The `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (section 4.2.2), for servers with another HTTP library. `key` is the
+/// The `Sec-WebSocket-Accept` (28 ASCII characters) for a `Sec-WebSocket-Key` (section 4.2.2), for servers with another HTTP library. `key` is the
 /// value of the header as it was sent, without white space around it.
 ///
 /// ```

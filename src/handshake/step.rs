@@ -212,8 +212,9 @@ impl Opening {
         }
     }
 
-    /// The stream has ended.
+    /// The stream has ended. What has arrived is looked at first.
     pub fn end_of_stream(&mut self) {
+        self.advance();
         match &mut self.stage {
             Stage::Client(handshake) => self.stage = Stage::Ended(handshake.end_of_stream()),
             Stage::Server(_) => self.stage = Stage::Ended(HandshakeError::UnexpectedEof),
@@ -223,8 +224,9 @@ impl Opening {
         }
     }
 
-    /// The deadline has passed. The next step is [`Step::Done`].
+    /// The deadline has passed. What has arrived is looked at first. The next step is [`Step::Done`].
     pub fn time_out(&mut self) {
+        self.advance();
         match &mut self.stage {
             Stage::Client(handshake) => self.stage = Stage::Ended(handshake.time_out()),
             Stage::Opened(connection, _) if connection.buffered_amount() == 0 => {}

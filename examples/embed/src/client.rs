@@ -46,6 +46,10 @@ pub(crate) struct Client {
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(cfg!(debug_assertions) || size_of::<Client>() <= 328);
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most connections are open, and a box would be one more allocation for each"
+)]
 enum Stage {
     Opening(Box<Opening>),
     Open(Connection),

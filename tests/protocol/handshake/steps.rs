@@ -336,3 +336,28 @@ mod readiness {
         assert_eq!(ends, [Ok(Some(403)), Err(HandshakeError::Rejected(403))]);
     }
 }
+
+/// The end of the stream, or the deadline, comes before the program has looked.
+#[test]
+fn refusal_that_nobody_has_looked_at_is_the_error_at_the_end() {
+    let refused = b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\nnot you";
+    let ends: [fn(&mut client::Handshake) -> HandshakeError; 2] =
+        [client::Handshake::end_of_stream, client::Handshake::time_out];
+    for end in ends {
+        let mut handshake =
+            client::Handshake::new(&client::Request::new("ws://x/").unwrap(), Config::default()).unwrap();
+        handshake.receive(refused);
+        let HandshakeError::Refused(refusal) = end(&mut handshake) else { panic!("not a refusal") };
+        assert_eq!((refusal.status, &refusal.body[..]), (403, &b"not you"[..]));
+
+        let handshake =
+            client::Handshake::new(&client::Request::new("ws://x/").unwrap(), Config::default()).unwrap();
+        let mut opening = Opening::from(handshake);
+        let written = opening.output().len();
+        opening.output().advance(written);
+        opening.receive(refused);
+        opening.end_of_stream();
+        let error = opening.finish().map(|_| ()).unwrap_err();
+        assert!(matches!(error, HandshakeError::Refused(_)), "{error}");
+    }
+}
