@@ -126,7 +126,8 @@ fn main() -> ExitCode {
 
 fn open(options: &Options) -> Result<WebSocket<TcpStream>, Error> {
     let request = options.subprotocol.iter().fold(options.url.clone(), Request::subprotocol);
-    let request = options.header.iter().fold(request, |request, (name, value)| request.header(name, value));
+    let request =
+        options.header.iter().fold(request, |request, (name, value)| request.header(name, value.as_str()));
     let request = options.origin.iter().fold(request, Request::origin);
     let limits = Limits::default().max_frame_len(options.max_message).max_message_len(options.max_message);
     let config = Config::default()

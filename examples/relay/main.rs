@@ -6,8 +6,12 @@
 //! ```
 //!
 //! It uses the frame layer alone: [`Decoder`](sansocket::frame::Decoder) and
-//! [`FrameHeader`](sansocket::frame::FrameHeader). The opening handshakes are those of `blocking`.
+//! [`FrameHeader`](sansocket::frame::FrameHeader). The opening handshakes are those of [`sansocket::handshake`], which do
+//! no I/O.
 //!
+//! - A refusal of the upstream server is passed on as it came: status and reason phrase, all headers but those that
+//!   concern one hop, and the whole body while it arrives. A body that is cut on the way is not complete for the client
+//!   either.
 //! - Payloads are passed on as they arrive. A frame of a gigabyte takes no more memory than one of a byte. A pair of
 //!   connections has two threads and four buffers of fixed size.
 //! - Fragments stay fragments. Pings, Pongs and Close frames are passed on, not answered. Frames to the upstream server
@@ -19,11 +23,12 @@
 //!   codes report a peer that is gone without a Close frame. No Close frame can be sent inside a frame: then the
 //!   connection just ends.
 //!
-//! [`opening`] does the two opening handshakes, [`pair`] ends two connections together, [`direction`] passes frames on.
+//! [`opening`] does the two opening handshakes, [`refusal`] passes on a refusal, [`pair`] ends two connections together, [`direction`] passes frames on.
 
 mod direction;
 mod opening;
 mod pair;
+mod refusal;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};

@@ -42,7 +42,7 @@ pub struct Request {
     /// The caller's `Host`, in place of the URL's.
     host: Option<String>,
     subprotocols: Vec<String>,
-    headers: Vec<(String, String)>,
+    headers: Vec<(String, Vec<u8>)>,
     /// The first thing in it that cannot be sent.
     fault: Option<HandshakeError>,
 }
@@ -61,7 +61,7 @@ impl Request {
             Self { host: None, subprotocols: Vec::new(), headers: Vec::new(), fault: None, url };
         if let Some(credentials) = request.url.credentials.take() {
             let value = format!("Basic {}", BASE64_STANDARD.encode(credentials));
-            request.headers.push(("Authorization".into(), value));
+            request.headers.push(("Authorization".into(), value.into()));
         }
         Ok(request)
     }
@@ -95,22 +95,25 @@ impl Request {
     /// Anything but visible ASCII is an error in [`Handshake::new`].
     #[must_use]
     pub fn origin(self, origin: impl Into<String>) -> Self {
-        self.header("Origin", origin)
+        self.header("Origin", origin.into())
     }
 
     /// Adds a header. An `Origin` or an `Authorization` replaces an earlier one. A `Host` replaces that of the URL in the
     /// request; [`host`](Self::host) and [`port`](Self::port), where the connection goes, stay those of the URL.
     ///
     /// These are errors in [`Handshake::new`]: any other header that the handshake sets itself, a name that is not a token, a
-    /// value with a control character, a `Host` that is not a host name or address with an optional port.
+    /// value with a control character, a `Host` that is not a host name or address with an optional port. A value need not be
+    /// UTF-8: a proxy passes it on as it came.
     #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         let (name, value) = (name.into(), value.into());
-        if name.eq_ignore_ascii_case("Host") && url::is_authority(&value) {
-            self.host = Some(value);
-            return self;
+        if name.eq_ignore_ascii_case("Host") {
+            if let Some(host) = core::str::from_utf8(&value).ok().filter(|host| url::is_authority(host)) {
+                self.host = Some(host.into());
+                return self;
+            }
         }
-        let is_origin = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_origin = |value: &[u8]| !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
         if !is_free_header(&name, &value) || (name.eq_ignore_ascii_case("Origin") && !is_origin(&value)) {
             self.fault.get_or_insert_with(|| HandshakeError::BadHeader(name.as_str().into()));
         }
@@ -160,7 +163,7 @@ impl Request {
             head.header("Sec-WebSocket-Protocol", self.subprotocols.join(", ").as_bytes());
         }
         for (name, value) in &self.headers {
-            head.header(name, value.as_bytes());
+            head.header(name, value);
         }
         head.line(&[]);
     }

@@ -112,13 +112,13 @@ fn token_len(bytes: &[u8]) -> usize {
 }
 
 /// RFC 9110 section 5.5: a header value has no control characters. CR and LF would end it.
-fn is_header_value(value: &str) -> bool {
-    value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7F))
+fn is_header_value(value: &[u8]) -> bool {
+    value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7F))
 }
 
 /// Whether the caller may add this header: it is well-formed, and neither the handshake nor the length of the body depends on
 /// it.
-fn is_free_header(name: &str, value: &str) -> bool {
+fn is_free_header(name: &str, value: &[u8]) -> bool {
     const OURS: [&str; 5] = ["connection", "upgrade", "host", "content-length", "transfer-encoding"];
     let ours = OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours));
     let prefix = name.get(..14).unwrap_or_default();
@@ -243,7 +243,8 @@ mod tests {
             ("Content-Length", "1", false),
         ];
         for (name, value, free) in rows {
-            assert_eq!(is_free_header(name, value), free, "{name:?}: {value:?}");
+            assert_eq!(is_free_header(name, value.as_bytes()), free, "{name:?}: {value:?}");
         }
+        assert!(is_free_header("Cookie", b"na\xefve"), "obs-text, here Latin-1");
     }
 }

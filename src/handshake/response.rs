@@ -25,7 +25,7 @@ pub struct Response {
     /// The subprotocols that the client offers, each followed by a comma.
     offered: String,
     subprotocol: Option<String>,
-    headers: Vec<(String, String)>,
+    headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
     /// The method of the request is `HEAD`.
     is_head: bool,
@@ -121,9 +121,9 @@ impl Response {
     }
 
     /// Adds a header. These are errors in [`check`](Self::check): a header that the handshake sets itself, a name that is not
-    /// a token, a value with a control character.
+    /// a token, a value with a control character. A value need not be UTF-8: a proxy passes it on as it came.
     #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         let (name, value) = (name.into(), value.into());
         if !is_free_header(&name, &value) {
             self.fault.get_or_insert_with(|| HandshakeError::BadHeader(name.as_str().into()));
@@ -184,7 +184,7 @@ impl Response {
             head.header("Sec-WebSocket-Protocol", subprotocol.as_bytes());
         }
         for (name, value) in &self.headers {
-            head.header(name, value.as_bytes());
+            head.header(name, value);
         }
         head.line(&[]);
     }

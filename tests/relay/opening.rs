@@ -73,7 +73,7 @@ fn refusal_is_passed_on_with_headers_and_body() {
     assert_eq!((refused.status, &refused.body[..]), (401, &b"<p>Who are you?</p>"[..]));
     assert_eq!(refused.header("WWW-Authenticate"), Some("Basic"));
     assert_eq!(refused.header("Content-Type"), Some("text/html"));
-    assert_eq!(refused.header("X-Hop"), None);
+    assert_eq!(refused.header("X-Hop"), Some("1"));
     assert!(relay.server.line().ends_with(" was not connected: rejected with status 401"));
 }
 
@@ -163,4 +163,126 @@ fn invalid_requests_are_answered_by_the_relay() {
     }
     relay.upstream.set_nonblocking(true).unwrap();
     assert_eq!(relay.upstream.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+
+/// What a client gets when the upstream server answers with these bytes, and then ends the stream or waits.
+fn passed_on(relay: &Relay, parts: &[&[u8]], then_waits: bool) -> Vec<u8> {
+    let upstream = &relay.upstream;
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut stream = upstream.accept().unwrap().0;
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            for part in parts {
+                stream.write_all(part).unwrap();
+                thread::sleep(std::time::Duration::from_millis(20));
+            }
+            if then_waits {
+                assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the relay ends the stream");
+            }
+        });
+        let mut stream = TcpStream::connect(&relay.server.address).unwrap();
+        stream.set_read_timeout(Some(crate::example_server::PATIENCE)).unwrap();
+        stream.write_all(format!("{REQUEST}\r\n").as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        answer
+    })
+}
+
+#[test]
+fn refusal_is_passed_on_as_it_came_and_whole() {
+    let relay = Relay::start();
+    let long = vec![b'x'; 100_000];
+    let many =
+        b"1f40\r\n".iter().chain(&[b'y'; 8000]).chain(b"\r\n").copied().collect::<Vec<u8>>().repeat(20);
+    // The server's response; the head for the client, without what concerns one hop; the body for the client.
+    let rows: [(&[&[u8]], bool, &[u8], &[u8]); 9] = [
+        (
+            &[b"HTTP/1.1 404 Not Found\r\nContent-Length: 100000\r\n\r\n", &long],
+            true,
+            b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n",
+            &long,
+        ),
+        (
+            &[b"HTTP/1.1 404 Nicht gefunden \xfc\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\0"],
+            true,
+            b"HTTP/1.1 404 Nicht gefunden \xfc\r\nContent-Encoding: gzip\r\nConnection: close\r\nContent-Length: 4\r\n\r\n",
+            b"\x1f\x8b\x08\0",
+        ),
+        (
+            &[b"HTTP/1.1 401 Who\r\nSet-Cookie: a=\xe4\r\nset-cookie:b=1\r\nKeep-Alive: 5\r\nX-Hop: 1\r\nConnection: x-hop, keep-alive\r\nContent-Length: 0\r\n\r\n"],
+            true,
+            b"HTTP/1.1 401 Who\r\nSet-Cookie: a=\xe4\r\nset-cookie:b=1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+            b"",
+        ),
+        (
+            &[b"HTTP/1.1 503 \r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", &many, b"0;x\r\nA: b\r\n\r\nmore"],
+            true,
+            b"HTTP/1.1 503 \r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n",
+            &[&many[..], b"0;x\r\nA: b\r\n\r\n"].concat(),
+        ),
+        (
+            &[b"\r\nHTTP/1.1 103 Early\r\nLink: a\r\n\r\nHTTP/1.0 403 No\r\n\r\nwho", b" are you"],
+            false,
+            b"HTTP/1.1 403 No\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"b\r\nwho are you\r\n0\r\n\r\n",
+        ),
+        (
+            &[b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\nETag: \"1\"\r\n\r\n"],
+            true,
+            b"HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\nConnection: close\r\n\r\n",
+            b"",
+        ),
+        (
+            &[b"HTTP/1.1 426 Upgrade\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 0\r\nSec-WebSocket-Version: 8\r\n\r\n"],
+            true,
+            b"HTTP/1.1 426 Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\nConnection: close, Upgrade\r\nContent-Length: 0\r\n\r\n",
+            b"",
+        ),
+        // Cut: not complete for the client either.
+        (
+            &[b"HTTP/1.1 404 No\r\nContent-Length: 100000\r\n\r\n", &long[..50_000]],
+            false,
+            b"HTTP/1.1 404 No\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n",
+            &long[..50_000],
+        ),
+        (
+            &[b"HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nRust\r\n"],
+            false,
+            b"HTTP/1.1 404 No\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"4\r\nRust\r\n",
+        ),
+    ];
+    for (parts, then_waits, head, body) in rows {
+        let answer = passed_on(&relay, parts, then_waits);
+        let (got_head, got_body) = answer.split_at(head.len().min(answer.len()));
+        assert_eq!(got_head.escape_ascii().to_string(), head.escape_ascii().to_string());
+        assert!(got_body == body, "{}: {} bytes", head.escape_ascii(), got_body.len());
+    }
+}
+
+#[test]
+fn headers_that_are_not_utf8_are_passed_on_as_they_came() {
+    let relay = Relay::start();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let stream = relay.upstream.accept().unwrap().0;
+            blocking::accept_with(stream, Config::default(), |request| {
+                assert!(request.headers().values("Cookie").eq([b"na\xefve=1"]));
+                request.accept().header("Set-Cookie", &b"caf\xe9=1"[..]).header("Set-Cookie", "b=2")
+            })
+            .unwrap();
+        });
+        let request = Request::new(&relay.server.url("/")).unwrap().header("Cookie", &b"na\xefve=1"[..]);
+        let (_, response) = blocking::connect_with(&request, Config::default()).unwrap();
+        assert!(response.headers().values("Set-Cookie").eq([&b"caf\xe9=1"[..], b"b=2"]));
+    });
 }
