@@ -111,7 +111,7 @@ impl From<Message> for Bytes {
     }
 }
 
-/// A message encoded once, to be sent to many. A clone shares the data.
+/// A message encoded once, to be sent to many. It holds the data once, in the frame, and a clone shares it.
 ///
 /// A server's frame is the same for every client, so all connections that send it share its bytes. A client masks each
 /// frame with a key of its own (section 5.3) and copies the payload.
@@ -128,15 +128,25 @@ impl From<Message> for Bytes {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    message: Message,
+    opcode: Opcode,
+    /// The end of the frame: held once.
+    data: Bytes,
     /// The unmasked frame.
     frame: Bytes,
 }
 
 impl Prepared {
-    /// The message that was encoded.
-    pub fn message(&self) -> &Message {
-        &self.message
+    /// The message that was encoded. It shares its data with the frame. Text is validated again.
+    pub fn message(&self) -> Message {
+        match (self.opcode, ByteString::try_from(self.data.clone())) {
+            (Opcode::Text, Ok(text)) => Message::Text(text),
+            _ => Message::Binary(self.data.clone()),
+        }
+    }
+
+    /// The length of the frame: that of the data, and up to 10 bytes of header. It is allocated to this length.
+    pub fn frame_len(&self) -> usize {
+        self.frame.len()
     }
 }
 
@@ -144,16 +154,16 @@ impl<M: Into<Message>> From<M> for Prepared {
     /// Encodes the message. This copies its data once.
     fn from(message: M) -> Self {
         let message = message.into();
-        let data = message.as_bytes();
+        let (data, opcode) = (message.as_bytes(), message.opcode());
         let payload_len = data.len() as u64;
-        let header =
-            FrameHeader { fin: true, rsv1: false, opcode: message.opcode(), mask: None, payload_len };
+        let header = FrameHeader { fin: true, rsv1: false, opcode, mask: None, payload_len };
         let mut start = [0; FrameHeader::MAX_LEN];
         let header_len = header.encode(&mut start);
         let mut frame = BytesMut::with_capacity(header_len + data.len());
         frame.put_slice(start.get(..header_len).unwrap_or_default());
         frame.put_slice(data);
-        Self { message, frame: frame.freeze() }
+        let frame = frame.freeze();
+        Self { opcode, data: frame.slice(header_len..), frame }
     }
 }
 
@@ -280,14 +290,30 @@ impl<'a> From<&'a Message> for Outgoing<'a> {
 
 impl<'a> From<&'a Prepared> for Outgoing<'a> {
     fn from(prepared: &'a Prepared) -> Self {
-        let Prepared { message, frame } = prepared;
-        Self::whole(message.opcode(), Payload::Framed(message.bytes(), frame))
+        let Prepared { opcode, data, frame } = prepared;
+        Self::whole(*opcode, Payload::Framed(data, frame))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
+
+    #[test]
+    fn prepared_messages_hold_their_data_once() {
+        let text = Prepared::from("grüß dich");
+        assert_eq!(text.message(), Message::from("grüß dich"));
+        assert_eq!((text.frame_len(), text.frame.len()), (13, 13));
+        assert_eq!(text.data.as_ptr(), text.frame[2..].as_ptr());
+        let binary = Prepared::from(b"\xff\xfe");
+        assert_eq!(binary.message(), Message::from(b"\xff\xfe"));
+        assert_eq!(Prepared::from(b"a").message(), Message::from(b"a"), "ASCII, but no text");
+        assert_eq!(Prepared::from("").message(), Message::from(""));
+        let long = Prepared::from(vec![0; 70_000]);
+        assert_eq!((long.frame_len(), long.message().len()), (70_010, 70_000));
+    }
 
     #[test]
     fn messages_are_made_of_every_owned_and_borrowed_type() {
