@@ -56,8 +56,10 @@ use timed::{Patience, Timed, later};
 /// borrows the [`Reader`], and the [`Writer`] is free.
 ///
 /// After an error of a write, the rest of the output is still queued. An error of a read loses nothing that had arrived.
-/// After [`Error::Protocol`] the connection is over, and its Close frame has been written. Dropping a connection drops the
-/// stream, without a closing handshake and without what was only fed.
+/// After [`Error::Protocol`] the connection is over, and its Close frame has been written. The error that ends a connection is
+/// given once: the reads after it give `None`, so that a loop that passes over errors ends, too. [`close`](Self::close) gives
+/// it again, and [`close_info`](Self::close_info) keeps it. Dropping a connection drops the stream, without a closing
+/// handshake and without what was only fed.
 #[derive(Debug)]
 pub struct WebSocket<S> {
     receiving: Receiving<Owned, S>,
@@ -117,11 +119,13 @@ impl<S: Stream> WebSocket<S> {
         (stream, Connection { receiver, sender: transport.link.sender })
     }
 
-    /// Waits for the next message. `None`: the connection was closed by a closing handshake.
+    /// Waits for the next message. `None`: the connection was closed by a closing handshake, or a read has given the error that
+    /// ended it.
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] if the peer broke a rule or the connection was lost, [`Error::Io`].
+    /// [`Error::Protocol`] if the peer broke a rule or the connection was lost, [`Error::Io`]. An error that ends the connection
+    /// is given once. Any other error of the stream comes again as often as the stream gives it.
     pub fn read(&mut self) -> Result<Option<Message>, Error> {
         self.receiving.read()
     }

@@ -18,7 +18,7 @@ pub enum TimedRead {
     Message(Message),
     /// No message arrived in time. Nothing is lost: the next read goes on where this one stopped.
     TimedOut,
-    /// The connection was closed by a closing handshake.
+    /// The connection was closed by a closing handshake, or a read has given the error that ended it.
     Closed,
 }
 
@@ -51,6 +51,9 @@ pub(super) struct Transport<L, S> {
     pub(super) timed: Timed<S>,
     /// Whether nothing more is read or written.
     pub(super) ended: bool,
+    /// Whether the caller has got the error that ended the connection. It is given once, so that a loop that passes over
+    /// errors ends.
+    pub(super) told: bool,
 }
 
 /// What the wait loop has come to.
@@ -63,7 +66,7 @@ enum Waited {
 impl<L: Link<S>, S: Stream> Receiving<L, S> {
     pub(super) fn new(mut link: L, timed: Timed<S>, receiver: Receiver, origin: Instant) -> Self {
         link.with(|sender| sender.restart_clock(Timestamp::ORIGIN));
-        Self { receiver, transport: Transport { link, timed, ended: false }, origin }
+        Self { receiver, transport: Transport { link, timed, ended: false, told: false }, origin }
     }
 
     pub(super) fn read(&mut self) -> Result<Option<Message>, Error> {
@@ -110,8 +113,10 @@ impl<L: Link<S>, S: Stream> Receiving<L, S> {
         }
     }
 
-    /// Waits for the end of the connection. What arrives before it is validated and discarded.
+    /// Waits for the end of the connection. What arrives before it is validated and discarded. The error that ended the
+    /// connection is given again.
     pub(super) fn read_to_close(&mut self) -> Result<(), Error> {
+        self.transport.told = false;
         while self.read_chunk()?.is_some() {}
         Ok(())
     }
@@ -127,9 +132,26 @@ impl<L: Link<S>, S: Stream> Receiving<L, S> {
         }
     }
 
+    /// [`wait_for_more`](Self::wait_for_more), up to the error that ends the connection.
+    fn wait(&mut self, deadline: Option<Instant>, by: By, listened: &mut bool) -> Result<Waited, Error> {
+        if self.transport.told {
+            return Ok(Waited::Closed);
+        }
+        let waited = self.wait_for_more(deadline, by, listened);
+        if waited.is_err() {
+            self.transport.told = self.transport.link.with(|sender| sender.state() == State::Closed);
+        }
+        waited
+    }
+
     /// `listened` says whether this call of the caller has read, and stays with the caller: control frames without end do
     /// not delay the deadline.
-    fn wait(&mut self, deadline: Option<Instant>, by: By, listened: &mut bool) -> Result<Waited, Error> {
+    fn wait_for_more(
+        &mut self,
+        deadline: Option<Instant>,
+        by: By,
+        listened: &mut bool,
+    ) -> Result<Waited, Error> {
         // When a timer of the sender is due, once that is known.
         let mut due: Option<Instant> = None;
         loop {
@@ -186,7 +208,12 @@ impl<L: Link<S>, S: Stream> Receiving<L, S> {
                 Err(Error::Io(error)) if !is_timeout(&error) => {
                     let read =
                         transport.timed.read(Some(Instant::now()), |stream| receiver.read_from(stream));
-                    let Ok(Arrival::Bytes) = read else { return Err(error.into()) };
+                    let Ok(Arrival::Bytes) = read else {
+                        if ends_connection(&error) {
+                            transport.link.with(|sender| receiver.end_of_stream(sender)).ok();
+                        }
+                        return Err(error.into());
+                    };
                     *listened = true;
                     continue;
                 }
@@ -222,6 +249,7 @@ impl<L: Link<S>, S: Stream> Transport<L, S> {
         found.map_err(|error| {
             self.link.with(|sender| sender.fail(error));
             self.end();
+            self.told = true;
             error.into()
         })
     }

@@ -135,7 +135,7 @@ pub struct Reader<S: Shareable = TcpStream> {
 }
 
 impl<S: Shareable> Reader<S> {
-    /// Waits for the next message, as [`WebSocket::read`]. `None`: the connection was closed by a closing handshake.
+    /// Waits for the next message, as [`WebSocket::read`]. `None`: the connection is over.
     ///
     /// # Errors
     ///
@@ -209,13 +209,14 @@ impl<S: Shareable> Reader<S> {
             return Err(ReuniteError(self, writer));
         }
         let Receiving { receiver, transport, origin } = self.receiving;
-        let Transport { link, timed, ended } = transport;
+        let Transport { link, timed, ended, told } = transport;
         drop(link);
         let core = match Arc::try_unwrap(writer.core) {
             Ok(core) => core,
             Err(core) => {
                 let link = Half { core: Arc::clone(&core) };
-                let receiving = Receiving { receiver, transport: Transport { link, timed, ended }, origin };
+                let receiving =
+                    Receiving { receiver, transport: Transport { link, timed, ended, told }, origin };
                 return Err(ReuniteError(Self { receiving }, Writer { core }));
             }
         };
@@ -232,7 +233,7 @@ impl<S: Shareable> Reader<S> {
         }
         match timed.try_map(S::unshare) {
             Ok(timed) => {
-                let transport = Transport { link: Owned { sender, patience }, timed, ended };
+                let transport = Transport { link: Owned { sender, patience }, timed, ended, told };
                 Ok(WebSocket { receiving: Receiving { receiver, transport, origin } })
             }
             Err(timed) => {

@@ -10,6 +10,7 @@
 
 mod deadlines;
 mod halves;
+mod over;
 #[path = "../script/mod.rs"]
 mod script;
 
