@@ -86,8 +86,11 @@ fn receive(reader: &mut Reader, sending: &Arc<Sending>, mut screen: Screen, mut 
         }
     };
     let notes = sending.notes;
-    if let Err(error) = &shown {
-        notes.complain(format_args!("the output cannot be written: {error}"));
+    match &shown {
+        // Whoever read the output has read enough, as in `client … | head -1`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(error) => notes.complain(format_args!("the output cannot be written: {error}")),
+        Ok(()) => {}
     }
     let asked = Some(CloseCode(sending.asked.load(Ordering::SeqCst))).filter(|code| code.0 != 0);
     let status = match (reader.close_info().filter(|info| info.was_clean), outcome) {

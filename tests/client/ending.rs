@@ -178,7 +178,7 @@ fn unanswered_close_frame_gives_status_6() {
 }
 
 #[test]
-fn closed_standard_output_sends_1001_and_gives_status_7() {
+fn closed_standard_output_quietly_sends_1001_and_gives_status_7() {
     let (sender, go) = mpsc::channel();
     let (url, server) = serve(move |mut socket| {
         go.recv().unwrap();
@@ -190,7 +190,7 @@ fn closed_standard_output_sends_1001_and_gives_status_7() {
         .arg(&url)
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
     drop(child.stdout.take());
@@ -199,6 +199,36 @@ fn closed_standard_output_sends_1001_and_gives_status_7() {
     // `wait` would close the standard input first.
     let status = super::example_server::eventually("the client ends", || child.try_wait().unwrap());
     assert_eq!(status.code(), Some(INPUT_OR_OUTPUT));
+    let notes = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    let notes: Vec<_> = notes.lines().collect();
+    let [connected, closed] = notes[..] else { panic!("{notes:?}") };
+    assert!(
+        connected.starts_with("client: connected to ") && closed.starts_with("client: closed: code 1001")
+    );
+}
+
+/// A full disk is worth a complaint.
+#[cfg(target_os = "linux")]
+#[test]
+fn full_standard_output_is_reported_and_gives_status_7() {
+    let (url, server) = serve(|mut socket| {
+        socket.send("anybody?").unwrap();
+        echo(socket)
+    });
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(super::example_server::path("client"));
+    let mut child = command
+        .arg(&url)
+        .stdin(std::process::Stdio::piped())
+        .stdout(full)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert_eq!(server.join().unwrap().code, CloseCode::GOING_AWAY);
+    let status = super::example_server::eventually("the client ends", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(INPUT_OR_OUTPUT));
+    let notes = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert!(notes.contains("client: the output cannot be written: "), "{notes}");
 }
 
 #[cfg(unix)]
