@@ -255,6 +255,30 @@ async function run(browser) {
     await first.context().close();
   });
 
+  await check("the page connects to its host and its room, whatever else is in its address", async () => {
+    for (const [address, socket] of [["?room=a%20b&x=1#room=c", "chat?room=a%20b"], ["?x=1#/?y", "chat"], ["?room=#", "chat"]]) {
+      const page = await openWindow(browser, url + address);
+      passing.add(page);
+      await state(page, "connected");
+      const sockets = await page.evaluate(() => window.seen.sockets.map((socket) => socket.url));
+      assert.deepEqual(sockets, [url.replace("http:", "ws:") + socket]);
+      await page.context().close();
+    }
+  });
+
+  await check("a name that the server refuses is explained", async () => {
+    const page = await openWindow(browser, `${url}?room=names`);
+    passing.add(page);
+    for (const [name, reason] of [["s\u200bystem", "invisible characters"], ["\u017fystem", "reserved"], ["a\u202eb", "direction of text"]]) {
+      await page.fill("#input", `/nick ${name}`);
+      await page.press("#input", "Enter");
+      await page.waitForFunction((reason) => document.querySelector("#log .row.local:last-child")?.textContent.includes(reason), reason);
+      await page.waitForFunction(() => /^guest-/.test(document.getElementById("name").textContent));
+      await listed(page, [await page.textContent("#name")]);
+    }
+    await page.context().close();
+  });
+
   await check("the button copies the link to the room", async () => {
     const page = await openWindow(browser, `${url}?room=copied`, { permissions: ["clipboard-read", "clipboard-write"] });
     passing.add(page);
@@ -452,6 +476,15 @@ async function pageAlone(browser, url) {
     await sees(page, "The room closes at noon");
     assert.equal(await page.locator("#log .row.system").count(), 1);
     assert.equal(await page.locator("#log .row.system time").textContent(), "21:34");
+  });
+
+  await check("texts and names that turn the direction stay in their place", async () => {
+    chat("\u202eecilA", "\u202eecrof ni");
+    await sees(page, "\u202eecrof ni");
+    for (const part of [".text > bdi", ".author"]) {
+      const style = await page.locator(`#log .row:last-child ${part}`).evaluate((bdi) => getComputedStyle(bdi).unicodeBidi);
+      assert.equal(style, "isolate", part);
+    }
   });
 
   await check("messages in another format are ignored", async () => {

@@ -85,6 +85,13 @@ impl Server {
         Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
     }
 
+    /// The memory of the process in bytes, if the operating system reports it.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
+    }
+
     /// Sends a signal, such as `INT`.
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {

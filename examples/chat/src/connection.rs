@@ -9,6 +9,7 @@ use std::sync::mpsc::Receiver;
 use std::{iter, mem, thread};
 
 use chat::limits::Bucket;
+use chat::names::Name;
 use chat::wire::{self, Incoming};
 use chat::{page, request};
 use sansocket::blocking::{self, Reader, Writer};
@@ -80,7 +81,7 @@ impl Drop for HangUp<'_> {
 
 /// The reading thread: runs until the client closes or sends something that is not allowed.
 fn converse(reader: &mut Reader, membership: Membership) -> Result<(), Error> {
-    let mut speaker = Speaker { membership, nickname: None, bucket: Bucket::full() };
+    let mut speaker = Speaker { membership, has_nickname: false, bucket: Bucket::full() };
     while let Some(message) = reader.read()? {
         if let Err(refusal) = speaker.receive(&message) {
             drop(speaker);
@@ -97,7 +98,8 @@ fn close(reader: &mut Reader, (code, reason): Refusal) -> Result<(), Error> {
 
 struct Speaker {
     membership: Membership,
-    nickname: Option<String>,
+    /// Otherwise each message may name its author.
+    has_nickname: bool,
     bucket: Bucket,
 }
 
@@ -111,13 +113,10 @@ impl Speaker {
         // not consistent with the type of the message" (section 7.4.1).
         let text = message.as_text().ok_or((CloseCode::UNSUPPORTED, "only text messages are accepted"))?;
         match Incoming::parse(text).ok_or((CloseCode::INVALID_DATA, "not a message of this chat"))? {
-            Incoming::Name { user } => {
-                self.nickname = wire::clean_name(&user);
-                self.membership.rename(self.nickname.as_deref());
-            }
+            Incoming::Name { user } => self.has_nickname = self.membership.rename(Name::new(&user)),
             Incoming::Chat { message, author } => {
-                let author = self.nickname.clone().or_else(|| wire::clean_name(&author?));
-                self.membership.say(author.as_deref(), &message);
+                let author = author.filter(|_| !self.has_nickname).and_then(|author| Name::new(&author).ok());
+                self.membership.say(author.as_ref(), &message);
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 pub mod id;
 pub mod limits;
+pub mod names;
 pub mod page;
 pub mod request;
 pub mod wire;

@@ -22,6 +22,7 @@
 //! | `request.rs` | the room that a request asks for, and whether it may connect |
 //! | `page.rs` | the page, the list of rooms |
 //! | `id.rs` | the IDs of connections |
+//! | `names.rs` | names that can be told apart |
 //! | `wire.rs` | the messages |
 
 mod connection;

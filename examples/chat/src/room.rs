@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use chat::id::Id;
+use chat::names::{Name, Refusal};
 use chat::wire;
 use sansocket::{CloseCode, Prepared};
 
@@ -17,8 +18,12 @@ use crate::connections::Connections;
 /// The most messages that may wait for a member.
 const QUEUE: usize = 256;
 
-/// The most bytes of messages in the history of a room.
+/// The most bytes of memory that the history of a room takes.
 const MAX_HISTORY_LEN: usize = 256 << 10;
+
+/// What a message in the history takes beside its frame: its place in the queue, which may be half empty, and the count of
+/// its references. The allocator rounds both allocations up.
+const BESIDE_FRAME: usize = 2 * size_of::<Prepared>() + 64;
 
 /// What the writing thread of a connection sends.
 #[derive(Clone)]
@@ -46,7 +51,7 @@ struct State {
 }
 
 struct Member {
-    name: String,
+    name: Name,
     queue: SyncSender<Outgoing>,
 }
 
@@ -79,7 +84,7 @@ impl Room {
     pub(crate) fn join(self: &Arc<Self>, id: Id) -> Joined {
         let (sender, queue) = mpsc::sync_channel(QUEUE);
         let mut state = self.lock();
-        state.members.insert(id, Member { name: id.guest_name(), queue: sender });
+        state.members.insert(id, Member { name: Name::guest(id.guest_name()), queue: sender });
         state.empty_since = None;
         let history = state.history.iter().cloned().collect();
         self.note_change(&mut state);
@@ -87,7 +92,7 @@ impl Room {
     }
 
     /// Sends a chat message to all members, and keeps it in the history.
-    pub(crate) fn say(self: &Arc<Self>, message: Prepared) {
+    fn say(self: &Arc<Self>, message: Prepared) {
         let mut state = self.lock();
         state.remember(message.clone(), self.history_count);
         self.send(state, &Outgoing::Message(message));
@@ -103,7 +108,7 @@ impl Room {
     pub(crate) fn announce_users(self: &Arc<Self>) {
         let mut state = self.lock();
         state.has_changed = false;
-        let list = wire::user_list(state.members.values().map(|member| &*member.name));
+        let list = wire::user_list(state.names());
         self.send(state, &Outgoing::Message(list));
     }
 
@@ -153,13 +158,27 @@ impl Room {
 
 impl State {
     fn remember(&mut self, message: Prepared, count: usize) {
-        self.history_len += message.message().len();
+        self.history_len += held(&message);
         self.history.push_back(message);
         while self.history.len() > count || self.history_len > MAX_HISTORY_LEN {
             let forgotten = self.history.pop_front();
-            self.history_len -= forgotten.map_or(self.history_len, |message| message.message().len());
+            self.history_len -= forgotten.map_or(self.history_len, |message| held(&message));
         }
     }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.values().map(|member| member.name.as_str())
+    }
+
+    /// Whether a member could be taken for another one with this name.
+    fn is_imitation(&self, id: Id, name: &Name) -> bool {
+        self.members.iter().any(|(other, member)| *other != id && name.imitates(&member.name))
+    }
+}
+
+/// The memory that a message takes in the history, in bytes.
+fn held(message: &Prepared) -> usize {
+    message.frame_len() + BESIDE_FRAME
 }
 
 /// Membership in a room. Dropping it leaves the room.
@@ -169,21 +188,38 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
-    /// Sends a message to the room. Without an author it has the member's guest name.
-    pub(crate) fn say(&self, author: Option<&str>, message: &str) {
-        self.room.say(match author {
-            Some(author) => wire::chat(author, message),
-            None => wire::chat(&self.id.guest_name(), message),
-        });
+    /// Sends a message to the room. An author that looks like another member is not believed. Without one, the message has
+    /// the member's name.
+    pub(crate) fn say(&self, author: Option<&Name>, message: &str) {
+        let author = {
+            let state = self.room.lock();
+            let own = state.members.get(&self.id).map(|member| &member.name);
+            let author = author.filter(|author| !state.is_imitation(self.id, author)).or(own);
+            // Not a member any longer: the connection is about to end.
+            let Some(author) = author else { return };
+            author.as_str().to_owned()
+        };
+        self.room.say(wire::chat(&author, message));
     }
 
-    /// Changes the member's name. `None` is the guest name.
-    pub(crate) fn rename(&self, name: Option<&str>) {
+    /// Changes the member's name, or tells the member why the name is refused: then it is the guest name. True if the member
+    /// has the wanted name.
+    pub(crate) fn rename(&self, wanted: Result<Name, Refusal>) -> bool {
         let mut state = self.room.lock();
-        if let Some(member) = state.members.get_mut(&self.id) {
-            member.name = name.map_or_else(|| self.id.guest_name(), str::to_owned);
-            self.room.note_change(&mut state);
+        let wanted = wanted.and_then(|name| match state.is_imitation(self.id, &name) {
+            true => Err("That name looks like the name of somebody in this room."),
+            false => Ok(name),
+        });
+        let refused = wanted.as_ref().err().copied();
+        let Some(member) = state.members.get_mut(&self.id) else { return refused.is_none() };
+        member.name = wanted.unwrap_or_else(|_| Name::guest(self.id.guest_name()));
+        self.room.note_change(&mut state);
+        if let (Some(refused), Some(member)) = (refused, state.members.get(&self.id)) {
+            let told = wire::refused_name(state.names(), member.name.as_str(), refused);
+            // A full queue: the next message to the room ends the connection.
+            member.queue.try_send(Outgoing::Message(told)).ok();
         }
+        refused.is_none()
     }
 }
 
@@ -192,6 +228,48 @@ impl Drop for Membership {
         let mut state = self.room.lock();
         if state.members.remove(&self.id).is_some() {
             self.room.note_change(&mut state);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "../../../tests/counting/mod.rs"]
+mod counting;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
+mod tests {
+    use super::counting::bytes_in_use;
+    use super::*;
+
+    /// A message whose frame, with its text in base64, is about `len` bytes long.
+    fn message(len: usize) -> Prepared {
+        wire::chat("somebody", &"QUJD".repeat(len / 4))
+    }
+
+    #[test]
+    fn history_takes_no_more_memory_than_is_counted() {
+        for (len, count) in
+            [(0, usize::MAX), (40, usize::MAX), (1000, usize::MAX), (16_000, usize::MAX), (5000, 50)]
+        {
+            let (room, _, held) = bytes_in_use(|| {
+                let room = Room::new(count, Arc::default(), mpsc::channel().0);
+                for _ in 0..(3 * MAX_HISTORY_LEN / (len + 100)) {
+                    room.say(message(len));
+                }
+                room
+            });
+            let state = room.lock();
+            let counted = state.history_len;
+            assert!(held <= MAX_HISTORY_LEN + (2 << 10), "{len}: {held} bytes in use, {counted} counted");
+            assert!(counted <= MAX_HISTORY_LEN && state.history.len() <= count);
+            if count == usize::MAX {
+                assert!(held > MAX_HISTORY_LEN / 2, "{len}: {held} bytes in use: the limit is used");
+            }
+            println!(
+                "messages of {len}: {} kept, {counted} bytes counted, {held} in use",
+                state.history.len()
+            );
         }
     }
 }

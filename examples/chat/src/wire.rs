@@ -7,12 +7,7 @@ use sansocket::Prepared;
 use serde::{Deserialize, Serialize};
 
 use crate::id::Id;
-
-/// The author of the server's own messages. No user can have this name.
-const SYSTEM: &str = "system";
-
-/// The longest name, in characters.
-const MAX_NAME: usize = 40;
+use crate::names::{Refusal, SYSTEM};
 
 /// What a page sends.
 #[derive(Debug, Deserialize)]
@@ -47,7 +42,21 @@ enum Outgoing<'a> {
     #[serde(rename_all = "PascalCase")]
     Chat { author: &'a str, message: &'a str, sent: String },
     #[serde(rename = "userlist", rename_all = "PascalCase")]
-    UserList { users: Vec<User<'a>> },
+    UserList {
+        users: Vec<User<'a>>,
+        #[serde(flatten)]
+        refused: Option<RefusedName<'a>>,
+    },
+}
+
+/// For the one user whose name was refused. Pages that do not know these fields ignore them.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RefusedName<'a> {
+    /// The name that the user has.
+    name: &'a str,
+    /// Why it is not the one that the user wanted.
+    refused: Refusal,
 }
 
 #[derive(Serialize)]
@@ -98,7 +107,13 @@ pub fn system(text: &str) -> Prepared {
 
 /// The list of the users in a room.
 pub fn user_list<'a>(names: impl Iterator<Item = &'a str>) -> Prepared {
-    encode(&Outgoing::UserList { users: names.map(|user| User { user }).collect() })
+    encode(&Outgoing::UserList { users: names.map(|user| User { user }).collect(), refused: None })
+}
+
+/// The list of the users, for the one whose new name is refused and who has the name `name`.
+pub fn refused_name<'a>(names: impl Iterator<Item = &'a str>, name: &str, refused: Refusal) -> Prepared {
+    let refused = Some(RefusedName { name, refused });
+    encode(&Outgoing::UserList { users: names.map(|user| User { user }).collect(), refused })
 }
 
 /// The list of rooms, each with its number of members. It is sent over HTTP.
@@ -114,13 +129,4 @@ fn encode(outgoing: &Outgoing<'_>) -> Prepared {
 
 fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("strings, numbers and lists of them have a form in JSON")
-}
-
-/// A name as it is shown: without control characters, without spaces around it, at most 40 characters long. `None` if
-/// nothing is left, or if the name is the server's.
-pub fn clean_name(raw: &str) -> Option<String> {
-    let printable: String = raw.chars().filter(|char| !char.is_control()).collect();
-    let name: String = printable.trim().chars().take(MAX_NAME).collect();
-    let name = name.trim_end();
-    (!name.is_empty() && name.to_lowercase() != SYSTEM).then(|| name.to_owned())
 }

@@ -204,6 +204,88 @@ fn names_are_cleaned_and_the_servers_name_is_refused() {
     }
 }
 
+/// Only its owner is told. Pages that do not know the fields see a list of users.
+// attack: demo-4
+#[test]
+fn refused_names_come_with_a_reason() {
+    let server = Server::start(CHAT, &[]);
+    let mut alice = Window::named(&server, "/chat", "Alice");
+    let mut mallory = Window::named(&server, "/chat", "Mallory");
+    alice.sees(&["Alice", "Mallory"]);
+    let guest = mallory.guest_name();
+    let rows = [
+        ("\u{405}ystem", "That name is reserved."),
+        ("s\u{200b}ystem", "A name must not have invisible characters."),
+        ("\u{202e}ecilA", "A name must not have characters that turn the direction of text."),
+        ("\u{410}lice", "That name looks like the name of somebody in this room."),
+        ("alice", "That name looks like the name of somebody in this room."),
+        (" ", "A name needs at least one character."),
+    ];
+    for (name, reason) in rows {
+        mallory.send(&json!({ "User": name }));
+        let told = loop {
+            let message = mallory.next();
+            if message["Refused"] != Value::Null {
+                break message;
+            }
+        };
+        let users = json!([{ "User": "Alice" }, { "User": guest }]);
+        assert_eq!(told, json!({ "Type": "userlist", "Users": users, "Name": guest, "Refused": reason }));
+        // The author in a message is not believed either.
+        mallory.send(&json!({ "Message": "aGk=", "Author": name }));
+        assert_eq!((mallory.hears(), alice.hears()), (said(&guest, "hi"), said(&guest, "hi")));
+    }
+    // The same name is the other window of the same user, as far as anybody can tell.
+    mallory.send(&json!({ "User": "Alice" }));
+    mallory.sees(&["Alice", "Alice"]);
+    let mut elsewhere = Window::named(&server, "/chat?room=other", "\u{410}lice");
+    elsewhere.say("looks like nobody in this room, and may say \u{202e}anything");
+    assert_eq!(elsewhere.hears().0, "\u{410}lice");
+    alice.send(&json!({ "User": "Alicia" }));
+    loop {
+        let message = alice.next();
+        assert_eq!(message["Refused"], Value::Null, "only the owner is told");
+        if message["Type"] == "userlist" && users(&message) == ["Alicia", "Alice"] {
+            break;
+        }
+    }
+}
+
+/// 256 rooms, each with a history at its limit, and no more memory than that.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "sends 64 MiB and more; `cargo test --release -p chat -- --ignored --nocapture rooms_full`"]
+fn rooms_full_of_history_cost_what_is_counted() {
+    let server = Server::start(CHAT, &["--history", "100000"]);
+    let before = server.memory().unwrap();
+    let filled: Vec<_> = (0..256)
+        .map(|room| {
+            let url = server.url(&format!("/chat?room={room}"));
+            thread::spawn(move || {
+                // A name of one character, so that the length of a message is known: below 11,000 bytes.
+                for _ in 0..2 {
+                    let mut window = Window::request(&Request::new(&url).unwrap()).unwrap();
+                    for _ in 0..18 {
+                        window.send(&json!({ "Message": STANDARD.encode("x".repeat(8000)), "Author": "a" }));
+                        window.hears();
+                    }
+                }
+            })
+        })
+        .collect();
+    filled.into_iter().for_each(|room| room.join().unwrap());
+    thread::sleep(Duration::from_secs(1));
+    let after = server.memory().unwrap();
+    let nominal = 256 * (256 << 10);
+    println!(
+        "256 rooms full of history: {} MiB nominal, {} MiB resident, {} MiB before",
+        nominal >> 20,
+        after >> 20,
+        before >> 20
+    );
+    assert!(after - before < nominal * 3 / 2, "{after} bytes resident");
+}
+
 #[test]
 fn new_member_gets_the_history_of_the_room() {
     let server = Server::start(CHAT, &["--history", "3"]);

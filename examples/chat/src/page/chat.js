@@ -38,9 +38,9 @@ function decode(base64) {
   }
 }
 
-/** A name that can be sent: valid Unicode, no control characters, not too long. */
+/** A name that can be sent: valid Unicode, composed, no control characters, not too long. The server refuses some of them. */
 function cleanName(raw) {
-  const text = new TextDecoder().decode(new TextEncoder().encode(raw));
+  const text = new TextDecoder().decode(new TextEncoder().encode(raw)).normalize("NFC");
   return [...text.replace(/\p{Cc}/gu, "").trim()].slice(0, MAX_NAME).join("").trim();
 }
 
@@ -76,7 +76,9 @@ function connect() {
   failed = false;
   setState("connecting", "connecting…");
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  socket = new WebSocket(scheme + "//" + location.host + "/chat" + location.search);
+  // Of the page's own address only the room: not the rest of its query, not its fragment.
+  const query = room === "lobby" ? "" : "?room=" + encodeURIComponent(room);
+  socket = new WebSocket(scheme + "//" + location.host + "/chat" + query);
   socket.onopen = onOpen;
   socket.onmessage = onMessage;
   socket.onerror = () => { failed = true; };
@@ -151,7 +153,22 @@ function onMessage({ data }) {
   }
   if (message.Type === "Status") welcome(message);
   else if (message.Type === "Chat") showChat(message);
-  else if (message.Type === "userlist") showUsers(message.Users);
+  else if (message.Type === "userlist") {
+    if (message.Refused) renamed(message);
+    showUsers(message.Users);
+  }
+}
+
+/** The server has refused our name and has given us another one. */
+function renamed({ Name, Refused }) {
+  try {
+    localStorage.removeItem("chat-name");
+  } catch { /* storage is blocked */ }
+  nick = String(Name);
+  $("name").textContent = nick;
+  const row = element("div", "row local", `${Refused} You are now `);
+  row.append(element("bdi", "", nick));
+  append(row);
 }
 
 /** Handles the first message of a connection. The room's history follows, so the log is cleared. */
@@ -174,8 +191,10 @@ function showChat({ Author, Message, Sent }) {
   row.classList.toggle("more", previous?.author === author && sent - previous.sent < GROUP);
   Object.assign(row.dataset, { author, sent: sent.getTime(), initial: [...author][0] ?? "?" });
   tint(row, author);
-  const text = element("div", "text", decode(Message));
+  // Whatever the text is, it turns the direction of nothing else.
+  const text = element("div", "text");
   text.dir = "auto";
+  text.append(element("bdi", "", decode(Message)));
   row.append(element("bdi", "author", author), clock(sent), text);
   append(row);
 }
@@ -326,8 +345,10 @@ function run(command, argument) {
     try {
       localStorage.setItem("chat-name", nick);
     } catch { /* storage is blocked: the name lasts as long as the page */ }
+    const row = element("div", "row local", "You are now ");
+    row.append(element("bdi", "", nick));
+    append(row);
     sendNick();
-    append(element("div", "row local", `You are now ${nick}`));
     return true;
   }
   return false;
