@@ -41,7 +41,7 @@ impl Name {
         if shown.chars().any(turns_direction) {
             return Err("A name must not have characters that turn the direction of text.");
         }
-        if shown.chars().any(is_invisible) {
+        if has_invisible(shown) {
             return Err("A name must not have invisible characters.");
         }
         let name = Self { skeleton: skeleton_of(shown), shown: shown.into() };
@@ -65,9 +65,12 @@ impl Name {
     }
 }
 
+/// Joins emoji into one, such as an astronaut. It is invisible, and in names nothing else needs it.
+const JOINER: char = '\u{200d}';
+
 /// What the characters look like. Case is ignored before and behind, because `I` looks like `l` and `i` does not.
 fn skeleton_of(name: &str) -> String {
-    let seen: String = name.nfkc().filter(|char| *char != EMOJI_STYLE).collect();
+    let seen: String = name.nfkc().filter(|char| !matches!(*char, EMOJI_STYLE | JOINER)).collect();
     let folded = skeleton(&seen).collect::<String>().to_lowercase();
     let spaces = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
     spaces(skeleton(&folded).collect())
@@ -76,6 +79,25 @@ fn skeleton_of(name: &str) -> String {
 /// The characters that Unicode calls `Bidi_Control`.
 fn turns_direction(char: char) -> bool {
     matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A joiner between two emoji is seen: it makes one of them.
+fn has_invisible(name: &str) -> bool {
+    let mut chars = name.chars().filter(|char| *char != EMOJI_STYLE).peekable();
+    let mut before = ' ';
+    while let Some(char) = chars.next() {
+        let joins = char == JOINER && is_emoji(before) && chars.peek().copied().is_some_and(is_emoji);
+        if is_invisible(char) && !joins {
+            return true;
+        }
+        before = char;
+    }
+    false
+}
+
+/// The blocks of arrows, symbols and pictographs. They have all emoji that are joined.
+fn is_emoji(char: char) -> bool {
+    matches!(char, '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
 }
 
 /// The characters that Unicode calls `Default_Ignorable_Code_Point`, the other formats, fillers that look like a space, lone
@@ -153,6 +175,8 @@ mod tests {
             "आरव",
             "Ольга",
             "❤\u{fe0f} Zoë 🎉",
+            "日本 👩\u{200d}🚀",
+            "🏳\u{fe0f}\u{200d}🌈",
             "<b>",
         ] {
             assert_eq!(Name::new(name).unwrap().as_str(), name);
@@ -173,6 +197,7 @@ mod tests {
             ("Bob", "B0b"),
             ("a b", "a\u{a0}\u{2003}b"),
             ("Alice", "Alice\u{fe0f}"),
+            ("👩\u{200d}🚀", "👩🚀"),
             ("ﬁn", "fin"),
         ];
         for (one, other) in rows {
