@@ -30,11 +30,11 @@ pub(super) const LONGEST_WRITE: usize = 64 << 10;
 /// The longest time that one write waits before it reports its progress.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
-/// How long a write may wait at a time. Short beside the write timeout, which is then kept to about a tenth, and beside the
-/// keepalive, which is told of the progress.
+/// How long a write may wait at a time. Short beside the write timeout, which is then kept to about a tenth although several
+/// writes wait before the buffers of the system are full, and beside the keepalive, which is told of the progress.
 pub(super) fn tick(config: &Config) -> Duration {
     let keepalive = config.keepalive.map_or(LONGEST_TICK, |interval| interval / 4);
-    (config.write_timeout / 10).min(keepalive).clamp(SHORTEST, LONGEST_TICK)
+    (config.write_timeout / 40).min(keepalive).clamp(SHORTEST, LONGEST_TICK)
 }
 
 /// Tells a stream whose time limit has passed from one that does not block.
