@@ -21,8 +21,7 @@ pub(super) struct Driver<T> {
     tasks: Arc<Tasks>,
     /// Something was written and the stream has not been flushed since.
     unflushed: bool,
-    /// Since when the stream has taken nothing of what waits.
-    stalled: Option<Timestamp>,
+    stalled: Option<Stall>,
     ending: Ending,
     /// The reader waits and has given its memory away. A writer borrows what it needs.
     asleep: bool,
@@ -30,6 +29,15 @@ pub(super) struct Driver<T> {
     exhausted: bool,
     /// How many reads may follow before other tasks of the thread have their turn.
     turn: u32,
+}
+
+/// The stream takes nothing of what waits.
+#[derive(Clone, Copy)]
+struct Stall {
+    since: Timestamp,
+    /// Whether it has been tried again since. A stream need not report room that is small beside its buffer, and what it takes
+    /// of that at the write limit would look like a peer that reads.
+    tried_again: bool,
 }
 
 /// How far the transport is on its way to its end.
@@ -95,7 +103,7 @@ impl<T: Transport> Driver<T> {
             Ending::Steps { deadline, .. } => Some(deadline),
             Ending::NotYet | Ending::Ended => None,
         };
-        [self.sender.next_timeout(), self.write_limit(), ending].into_iter().flatten()
+        [self.sender.next_timeout(), self.next_try(), self.write_limit(), ending].into_iter().flatten()
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, time: Option<Timestamp>) -> Poll<()> {
@@ -134,8 +142,10 @@ impl<T: Transport> Driver<T> {
     /// The stream takes nothing more for now. A peer that reads nothing for the write timeout is given up.
     fn poll_stalled(&mut self, has_moved: bool) -> Poll<Result<(), Error>> {
         let now = self.transport.now();
-        if has_moved || self.stalled.is_none() {
-            self.stalled = Some(now);
+        let tries_again = self.next_try().is_some_and(|time| time <= now);
+        match &mut self.stalled {
+            Some(stall) if !has_moved => stall.tried_again |= tries_again,
+            stalled => *stalled = Some(Stall { since: now, tried_again: false }),
         }
         if self.write_limit().is_some_and(|limit| now < limit) {
             return Poll::Pending;
@@ -145,9 +155,16 @@ impl<T: Transport> Driver<T> {
         Poll::Ready(Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
     }
 
+    /// When a stream that takes nothing is tried again, unless it has been or the transport is ending.
+    fn next_try(&self) -> Option<Timestamp> {
+        let stall = self.stalled.filter(|stall| !stall.tried_again)?;
+        let is_open = matches!(self.ending, Ending::NotYet);
+        is_open.then(|| stall.since + self.sender.config().write_timeout / 20)
+    }
+
     /// When a stream that takes nothing is given up.
     fn write_limit(&self) -> Option<Timestamp> {
-        self.stalled.map(|since| since + self.sender.config().write_timeout)
+        self.stalled.map(|stall| stall.since + self.sender.config().write_timeout)
     }
 
     /// Queues what `send` sends. If there is no room for it, writes first.

@@ -205,6 +205,27 @@ fn reader_and_writer_end_together_at_the_write_timeout() {
     assert!(result.is_err());
 }
 
+/// Sockets report room once it is a part of their buffer. What they take at the write limit itself is no sign of life.
+// attack: floods-5
+#[test]
+fn room_that_is_not_reported_extends_the_write_timeout_by_a_twentieth() {
+    let wire = Wire::open(b"");
+    wire.state().room = Some(10);
+    let config = Config::default().keepalive(None).write_timeout(40 * SECOND);
+    let (mut socket, clock) = over(&wire, Connection::server(config));
+    let message = [b'x'; 100];
+    let grows = {
+        let wire = wire.clone();
+        poll_fn(move |_| {
+            wire.state().room = Some(10); // and nobody is woken
+            Poll::Ready(())
+        })
+    };
+    let (after, (result, ())) = seconds(&clock, join(socket.send(&message), grows));
+    is_timed_out(result);
+    assert_eq!((after, wire.written().len()), (42, 20));
+}
+
 /// How a read and a send of one connection run.
 #[derive(Clone, Copy, Debug)]
 enum Run {
