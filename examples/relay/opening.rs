@@ -23,6 +23,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 type Socket = WebSocket<TcpStream>;
 
 /// What the upstream server answers.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Answered {
     Open(Connection, client::Response),
     /// With a status other than 101. All that has arrived of the response.

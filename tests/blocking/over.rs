@@ -16,13 +16,13 @@ enum End {
     Fault,
     FaultInText,
     Silence,
-    EndOfStream,
+    NoMoreBytes,
     /// The peer is gone while output waits: a write fails first.
     GoneWhileOutputWaits,
 }
 
 const ENDS: [End; 5] =
-    [End::Fault, End::FaultInText, End::Silence, End::EndOfStream, End::GoneWhileOutputWaits];
+    [End::Fault, End::FaultInText, End::Silence, End::NoMoreBytes, End::GoneWhileOutputWaits];
 
 fn config(end: End) -> Config {
     patient().keepalive(matches!(end, End::Silence).then_some(SHORT)).close_timeout(SHORT)
@@ -39,7 +39,7 @@ fn ending(end: End) -> (WebSocket<TcpStream>, TcpStream) {
         End::Fault => peer.write_all(b"\x81\x01a").unwrap(), // not masked
         End::FaultInText => peer.write_all(b"\x81\x82\0\0\0\0\xff\xff").unwrap(),
         End::Silence => {}
-        End::EndOfStream => peer.shutdown(Shutdown::Write).unwrap(),
+        End::NoMoreBytes => peer.shutdown(Shutdown::Write).unwrap(),
         End::GoneWhileOutputWaits => {
             // Unread bytes reset the connection when the socket is closed.
             socket.send("unread").unwrap();

@@ -204,7 +204,8 @@ fn refusal_is_passed_on_as_it_came_and_whole() {
     let many =
         b"1f40\r\n".iter().chain(&[b'y'; 8000]).chain(b"\r\n").copied().collect::<Vec<u8>>().repeat(20);
     // The server's response; the head for the client, without what concerns one hop; the body for the client.
-    let rows: [(&[&[u8]], bool, &[u8], &[u8]); 9] = [
+    type Row<'a> = (&'a [&'a [u8]], bool, &'a [u8], &'a [u8]);
+    let rows: [Row<'_>; 9] = [
         (
             &[b"HTTP/1.1 404 Not Found\r\nContent-Length: 100000\r\n\r\n", &long],
             true,
