@@ -13,8 +13,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PEERS = HERE / "peers"
 MANIFEST = PEERS / "Cargo.toml"
-BUILT = ROOT / "target" / "interop" / "release"
-RELEASE = ROOT / "target" / "release"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+BUILT = TARGET / "interop" / "release"
+RELEASE = TARGET / "release"
 
 
 @dataclass(frozen=True)
