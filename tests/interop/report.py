@@ -16,7 +16,8 @@ gate, `.ci/run`, makes the same tables and fails if a cell differs from this pag
 [`tests/interop/`](../tests/interop) says what each cell tries. Contents are compared byte by byte. "Us" is this crate; "the
 peer" is the program at the head of the column. This crate is there as a peer, too, for comparison. The examples only echo,
 and `embed` does not report how a connection ended, so their tables have fewer rows. All peers run with their defaults. Our
-side declines `permessage-deflate`, which websockets, ws and chromium offer.
+side declines `permessage-deflate`, which websockets, ws, undici, libsoup and chromium offer without being told to. The last
+table has servers that speak protocols of their own: our client exchanges messages of those with them.
 """
 
 START = "## Our client"
@@ -30,10 +31,10 @@ class Report:
         self.tables = []
         self.surprises = []
 
-    def table(self, title, side, columns):
+    def table(self, title, side, columns, cells=CELLS):
         """`columns`: by the name of the peer, the outcome of each cell; None where there is nothing to try."""
         rows = [["", *columns]]
-        for cell in CELLS:
+        for cell in cells:
             outcomes = {peer: column.get(cell.name) for peer, column in columns.items()}
             if any(outcomes.values()):
                 shown = [self.show(title, peer, side, cell.name, outcome) for peer, outcome in outcomes.items()]

@@ -5,7 +5,8 @@ CURL is the one to run. Where it was built without ws:// it is no peer.
 
 import os
 import subprocess
-import sys
+
+from scenario import answer_lines
 
 
 def open_connection(url, *headers):
@@ -28,7 +29,8 @@ def client(command, url, *words):
     if command not in ("open", "version", "message", "subprotocols", "drop"):
         raise Exception("n/a")
     headers = {"version": "Sec-WebSocket-Version", "subprotocols": "Sec-WebSocket-Protocol"}
-    extra = [f"{headers[command]}: {words[0]}"] if command in headers else []
+    # A header with ";" in place of ":" is sent without a value.
+    extra = [f"{headers[command]}: {words[0]}" if words else f"{headers[command]};"] if command in headers else []
     process, status, fields = open_connection(url, *extra)
     try:
         if command in ("open", "version"):
@@ -43,9 +45,4 @@ def client(command, url, *words):
         process.wait()
 
 
-for line in sys.stdin:
-    try:
-        answer = f"ok {client(*line.split())}"
-    except Exception as error:
-        answer = f"failed {error}"
-    print(answer.strip(), flush=True)
+answer_lines(client)

@@ -2,23 +2,12 @@
 
 import socket
 import sys
-from itertools import cycle, islice
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
-PING, CLOSE_CODE, CLOSE_REASON = "interop", 4001, "bis später"
-
-
-def data(kind, length):
-    if kind == "text":
-        return "aé世🌍" * (length // 10) + "x" * (length % 10)
-    return bytes(islice(cycle(range(251)), length))
-
-
-def name(message):
-    return f"{type(message).__name__} of {len(message)}"
+from scenario import CLOSE_CODE, CLOSE_REASON, PING, answer_lines, data, expect, names
 
 
 def thirds(message):
@@ -42,20 +31,19 @@ def client(command, url, *words):
                 raise Exception("connected")
         except InvalidStatus as refused:
             return refused.response.status_code
-    subprotocols = words[0].split(",") if command == "subprotocols" else None
+    subprotocols = names(words) if command == "subprotocols" else None
     with connect(url, subprotocols=subprotocols, max_size=None) as ws:
         return converse(ws, command, *words)
 
 
 def converse(ws, command, *words):
     match command:
-        case "echo" | "fragments":
+        case "echo" | "fragments" | "deflate":
             message = data(words[0], int(words[1]))
-            ws.send(message if command == "echo" else thirds(message))
-            answer = ws.recv()
-            if answer != message:
-                raise Exception(f"{name(answer)}, not the {name(message)} that was sent")
-            return ""
+            ws.send(thirds(message) if command == "fragments" else message)
+            expect(ws.recv(), message)
+            # It offers the extension by default.
+            return ws.response.headers.get("Sec-WebSocket-Extensions", "") if command == "deflate" else ""
         case "ping":
             ws.ping(PING).wait()
             return ""
@@ -108,9 +96,4 @@ if sys.argv[1:] == ["server"]:
     print("listening: ws://{}:{}/".format(*server.socket.getsockname()), flush=True)
     server.serve_forever()
 else:
-    for line in sys.stdin:
-        try:
-            answer = f"ok {client(*line.split())}"
-        except Exception as error:
-            answer = f"failed {error}".replace("\n", " ")
-        print(answer.strip(), flush=True)
+    answer_lines(client)

@@ -1,10 +1,12 @@
-// What the peers written in JavaScript have in common. The functions that end in a page of the browser as well stand alone.
-
-import { createInterface } from "node:readline";
+// What the peers written in JavaScript have in common. It imports nothing: gjs has no modules of Node, and the functions
+// end in a page of the browser as well, where each stands alone.
 
 export const PING = "interop";
 export const CLOSE_CODE = 4001;
 export const CLOSE_REASON = "bis später";
+
+/** Why `standard` fails if there was no connection. */
+export const NOT_CONNECTED = "not connected";
 
 /** The message that a kind and a length stand for: a string or a Uint8Array. */
 export function data(kind, length) {
@@ -21,14 +23,67 @@ export function expect(answer, message) {
   if (!same) throw new Error(`${name(answer)}, not the ${name(message)} that was sent`);
 }
 
-/** Answers each line of the standard input with one of its own. */
-export async function answerLines(client) {
-  for await (const line of createInterface({ input: process.stdin })) {
-    const [command, url, ...words] = line.split(" ");
-    const answer = await client(command, url, words).then(
-      (detail) => `ok ${detail ?? ""}`,
-      (error) => `failed ${error.message.replaceAll("\n", " ")}`,
-    );
-    console.log(answer.trimEnd());
+/** The subprotocols of `subprotocols URL A,B`, perhaps none. */
+export function names(words) {
+  return words.length ? words[0].split(",") : [];
+}
+
+/** Carries out a line with `WebSocket` as browsers have it. */
+export async function standard(command, url, words) {
+  const socket = new WebSocket(url, command === "subprotocols" ? names(words) : []);
+  socket.binaryType = "arraybuffer";
+  const ended = new Promise((done) => { socket.onclose = done; });
+  const next = () => Promise.race([
+    new Promise((done) => {
+      socket.onmessage = ({ data }) => done(typeof data === "string" ? data : new Uint8Array(data));
+    }),
+    ended.then(({ code }) => { throw new Error(`ended with ${code}`); }),
+  ]);
+  const first = command === "message" ? next() : undefined;
+  await Promise.race([
+    new Promise((done) => { socket.onopen = done; }),
+    ended.then(() => { throw new Error(NOT_CONNECTED); }),
+  ]);
+  let detail = "";
+  switch (command) {
+    case "echo":
+    case "deflate": {
+      const message = data(words[0], Number(words[1]));
+      socket.send(message);
+      expect(await next(), message);
+      if (command === "deflate") detail = socket.extensions;
+      break;
+    }
+    case "message":
+      detail = await first;
+      break;
+    case "subprotocols":
+      detail = socket.protocol;
+      break;
+    case "close": {
+      socket.close(Number(words[0]), words.slice(1).join(" "));
+      const { code, wasClean } = await ended;
+      return `${code} ${wasClean ? "clean" : "not clean"}`;
+    }
+    case "closed": {
+      socket.send("exit");
+      const { code, reason } = await ended;
+      return `${code} ${reason}`;
+    }
+    case "drop":
+      return "";
   }
+  socket.close(1000);
+  await ended;
+  return detail;
+}
+
+/** The line that answers a line. */
+export async function answerLine(client, line) {
+  const [command, url, ...words] = line.trimEnd().split(" ");
+  const answer = await client(command, url, words).then(
+    (detail) => `ok ${detail ?? ""}`,
+    (error) => `failed ${error.message.replaceAll("\n", " ")}`,
+  );
+  return answer.trimEnd();
 }

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-import { CLOSE_CODE, CLOSE_REASON, PING, answerLines, data, expect } from "./scenario.mjs";
+import { answerLines } from "./lines.mjs";
+import { CLOSE_CODE, CLOSE_REASON, PING, data, expect, names } from "./scenario.mjs";
 
 const WebSocket = createRequire(join(process.env.MODULES, "ws.mjs"))("ws");
 
@@ -48,18 +49,21 @@ const refused = (socket) => new Promise((done, fail) => {
 async function client(command, url, words) {
   if (command === "open") return refused(new WebSocket(url));
   if (command === "version") return refused(new WebSocket(url, { protocolVersion: Number(words[0]) }));
-  const socket = new WebSocket(url, command === "subprotocols" ? words[0].split(",") : []);
+  const socket = new WebSocket(url, command === "subprotocols" ? names(words) : []);
   const first = command === "message" ? next(socket) : undefined;
   await once(socket, "open");
   const ended = end(socket);
   let detail = "";
   switch (command) {
     case "echo":
+    case "deflate":
     case "fragments": {
       const message = data(words[0], Number(words[1]));
-      if (command === "echo") socket.send(message);
-      else sendFragments(socket, message);
+      if (command === "fragments") sendFragments(socket, message);
+      else socket.send(message);
       expect(await next(socket), message);
+      // It offers the extension by default.
+      if (command === "deflate") detail = socket.extensions;
       break;
     }
     case "ping":

@@ -1,5 +1,7 @@
 //! The scenario protocol of `../README.md`, for the peers written in Rust.
 
+pub mod ours;
+
 use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::net::TcpListener;
@@ -31,6 +33,11 @@ impl Data {
             (0..=250).cycle().take(len).collect()
         };
         Ok(Self { is_text, bytes })
+    }
+
+    /// For what carries text only.
+    pub fn text(&self) -> Result<&str> {
+        if self.is_text { Ok(std::str::from_utf8(&self.bytes)?) } else { Err("n/a".into()) }
     }
 
     /// Three parts of about the same length. Parts of a text may end inside a character.

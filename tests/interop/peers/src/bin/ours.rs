@@ -1,16 +1,13 @@
 //! This crate, `sansocket::blocking`, as a client and as a server.
 
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::thread;
 
+use interop_peers::ours::{Socket, finish, wait_for_end, wait_for_pong};
 use interop_peers::{CLOSE_CODE, CLOSE_REASON, Data, PING, Result, choose, ended, run};
-use sansocket::blocking::{self, WebSocket};
+use sansocket::blocking;
 use sansocket::handshake::client::Request;
-use sansocket::{
-    CloseCode, CloseInfo, Config, Error, Event, HandshakeError, Limits, Message, Outgoing, ProtocolError,
-};
-
-type Socket = WebSocket<TcpStream>;
+use sansocket::{CloseCode, Config, Error, HandshakeError, Limits, Message, Outgoing, ProtocolError};
 
 fn main() -> Result<()> {
     run(client, server)
@@ -43,7 +40,10 @@ fn client(command: &str, url: &str, rest: &str) -> Result<String> {
             Ok(message.as_text().ok_or("not a text")?.to_owned())
         }
         "subprotocols" => {
-            let request = rest.split(',').fold(Request::new(url)?, Request::subprotocol);
+            let request = rest
+                .split(',')
+                .filter(|name| !name.is_empty())
+                .fold(Request::new(url)?, Request::subprotocol);
             let (socket, _) = blocking::connect_with(&request, Config::default())?;
             let chosen = socket.subprotocol().unwrap_or_default().to_owned();
             finish(socket)?;
@@ -85,35 +85,6 @@ fn fragmented(url: &str, rest: &str) -> Result<String> {
         Err(Error::Protocol(ProtocolError::TooManyFragments { .. })) => Ok(String::new()),
         other => Err(format!("not in three fragments: {other:?}").into()),
     }
-}
-
-fn finish(mut socket: Socket) -> Result<String> {
-    socket.close(CloseCode::NORMAL, "")?;
-    Ok(String::new())
-}
-
-/// How a connection ended without another message. `read` gives an error exactly if the end was not clean.
-fn wait_for_end(socket: &mut Socket) -> Result<CloseInfo> {
-    let outcome = socket.read();
-    let end = socket.close_info().ok_or("no end")?;
-    match outcome {
-        Ok(Some(_)) => Err("a message instead of the end".into()),
-        Ok(None) if !end.was_clean => Err("closed, but not clean".into()),
-        Err(error) if end.code != CloseCode::ABNORMAL => Err(error.into()),
-        Ok(None) | Err(Error::Protocol(ProtocolError::ConnectionLost) | Error::Io(_)) => Ok(end),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn wait_for_pong(socket: &mut Socket) -> Result<()> {
-    while let Some(event) = socket.read_event()? {
-        match event {
-            Event::Pong(payload) if payload == PING.as_bytes() => return Ok(()),
-            Event::Ping(_) => {}
-            other => return Err(format!("{other:?} instead of the Pong").into()),
-        }
-    }
-    Err("closed".into())
 }
 
 /// Each fragment of a text ends at the end of a character: this crate sends whole characters only.
