@@ -124,7 +124,7 @@ def peers_of(environment):
     python = environment["PYTHON"]
     pip = pip_versions(environment)
     curl = output(environment["CURL"], "--version")
-    browser = output(environment["CHROMIUM"], "--version").split()[1]
+    browser = re.search(r"Chromium (\S+)", output(environment["CHROMIUM"], "--version"))[1]
     java = re.search(r'"(.*?)"', output(environment["JAVA"], "-version"))[1]
     # To add a peer, add a file in peers/ and a line here. The first is this crate itself: a failure there is its own.
     peers = {

@@ -28,7 +28,9 @@ pub fn text() -> String {
         &["peer", "version"],
         ALL.iter().map(|peer| vec![peer.name().into(), version(peer.name())]),
     );
-    text.push_str("\nThe last column says which behaviour the RFC supports: ours (us), theirs (them), or either.\n");
+    text.push_str(
+        "\nThe last column says which behaviour the RFC supports: ours (us), theirs (them), or either.\n",
+    );
     text.push_str("\n## Receiving\n\n");
     let receiving = entries().map(|entry| {
         vec![

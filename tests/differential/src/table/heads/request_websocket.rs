@@ -131,12 +131,7 @@ pub(super) const ROWS: &[Row] = &[
         Right::Ours,
         "RFC 6455 section 4.3: a list of tokens",
     ),
-    agreed("a subprotocol offered twice", "Protocol", Refuses, |head| {
+    agreed("a subprotocol offered twice", "Protocol", Opens, |head| {
         head.add("Sec-WebSocket-Protocol", "chat, chat");
-    })
-    .but(
-        &["tungstenite", "fastwebsockets", "tokio-websockets", "soketto"],
-        Right::Ours,
-        "RFC 6455 section 4.1, item 10: \"unique strings\"",
-    ),
+    }),
 ];

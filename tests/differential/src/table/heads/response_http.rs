@@ -37,10 +37,22 @@ pub(super) const ROWS: &[Row] = &[
         Right::Either,
         "RFC 9112 section 2.2: \"a recipient MAY recognize a single LF as a line terminator\"",
     ),
-    agreed("white space before a colon", "syntax", Refuses, |head| head.add("A ", "b")),
+    agreed("white space before a colon", "syntax", Opens, |head| head.add("A ", "b")).but(
+        &["tungstenite", "fastwebsockets", "tokio-websockets", "soketto"],
+        Right::Either,
+        "RFC 9112 section 5: field lines; it does not say what a client does with another line",
+    ),
     agreed("a folded line", "syntax", Refuses, |head| head.add("A", "b\r\n c")),
-    agreed("a name that is no token", "syntax", Refuses, |head| head.add("A(", "b")),
-    agreed("an empty name", "syntax", Refuses, |head| head.add("", "b")),
+    agreed("a name that is no token", "syntax", Opens, |head| head.add("A(", "b")).but(
+        &["tungstenite", "fastwebsockets", "tokio-websockets", "soketto"],
+        Right::Either,
+        "RFC 9112 section 5: field lines; it does not say what a client does with another line",
+    ),
+    agreed("an empty name", "syntax", Opens, |head| head.add("", "b")).but(
+        &["tungstenite", "fastwebsockets", "tokio-websockets", "soketto"],
+        Right::Either,
+        "RFC 9112 section 5: field lines; it does not say what a client does with another line",
+    ),
     agreed("a control character in a value", "syntax", Refuses, |head| head.add("A", "b\x01")),
     agreed("a value that is not ASCII", "syntax", Opens, |head| head.add("A", b"\xe9")),
     agreed("40 headers", "count", Opens, |head| many(head, 40)).but(
