@@ -45,7 +45,8 @@ class Report:
         if outcome is None:
             return "–"
         for entry in self.expected:
-            if (entry["peer"], entry["side"]) == (peer, side) and cell in entry["cells"]:
+            same = (entry["peer"], entry["side"], entry.get("table", title)) == (peer, side, title)
+            if same and cell in entry["cells"]:
                 break
         else:
             if outcome != "ok":

@@ -102,7 +102,7 @@ fn room_of_a_handshake_is_not_filled_in_the_connection_that_takes_its_memory() {
     let mut handshake = Handshake::new(Config::default());
     handshake.unfilled()[..7].copy_from_slice(b"\x81\x05alice");
     handshake.reclaim(&mut storage);
-    let mut other = Connection::client(Config::default());
+    let mut other = Connection::server(Config::default());
     other.reuse(&mut storage);
     other.filled(7);
 }

@@ -13,7 +13,11 @@ fn server() -> Opening {
 
 fn client() -> Opening {
     let request = client::Request::new("ws://server.example.com/chat").unwrap().subprotocol("chat");
-    client::Handshake::with_nonce(&request, Config::default(), *b"the sample nonce", SameKey).unwrap().into()
+    client_handshake(&request).into()
+}
+
+fn client_handshake(request: &client::Request) -> client::Handshake {
+    client::Handshake::with_nonce(request, Config::default(), *b"the sample nonce", SameKey).unwrap()
 }
 
 /// Asks for the step twice, which must change nothing, and writes what there is to write.
@@ -344,15 +348,13 @@ fn refusal_that_nobody_has_looked_at_is_the_error_at_the_end() {
     let ends: [fn(&mut client::Handshake) -> HandshakeError; 2] =
         [client::Handshake::end_of_stream, client::Handshake::time_out];
     for end in ends {
-        let mut handshake =
-            client::Handshake::new(&client::Request::new("ws://x/").unwrap(), Config::default()).unwrap();
+        let request = client::Request::new("ws://x/").unwrap();
+        let mut handshake = client_handshake(&request);
         handshake.receive(refused);
         let HandshakeError::Refused(refusal) = end(&mut handshake) else { panic!("not a refusal") };
         assert_eq!((refusal.status, &refusal.body[..]), (403, &b"not you"[..]));
 
-        let handshake =
-            client::Handshake::new(&client::Request::new("ws://x/").unwrap(), Config::default()).unwrap();
-        let mut opening = Opening::from(handshake);
+        let mut opening = Opening::from(client_handshake(&request));
         let written = opening.output().len();
         opening.output().advance(written);
         opening.receive(refused);
