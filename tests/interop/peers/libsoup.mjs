@@ -25,12 +25,14 @@ async function next(socket) {
 /** No Close frame: 0 in this API. */
 const code = (socket) => socket.get_close_code() || 1006;
 
+// What only waiting promises refer to is garbage for gjs, connection and all.
+let session, socket;
+
 async function client(command, url, words) {
   if (["fragments", "ping", "version"].includes(command)) throw new Error("n/a");
-  const session = new Soup.Session();
+  session = new Soup.Session();
   const message = Soup.Message.new("GET", url);
   const offers = command === "subprotocols" ? names(words) : null;
-  let socket;
   try {
     socket = await session.websocket_connect_async(message, null, offers, GLib.PRIORITY_DEFAULT, null);
   } catch (error) {
