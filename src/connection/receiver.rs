@@ -220,8 +220,8 @@ impl Receiver {
     /// [`Limits`](crate::Limits) for them. Control frames before it are answered and skipped. `None` as for
     /// [`next_event`](Self::next_event).
     ///
-    /// If [`next_event`](Self::next_event) is called in the middle of such a message, the rest of the message is validated and
-    /// dropped.
+    /// If [`next_event`](Self::next_event), [`has_event`](Self::has_event) or [`next_message`](Self::next_message) finds more
+    /// of a message whose beginning was given in chunks, the rest of the message is validated and dropped.
     ///
     /// # Errors
     ///

@@ -243,7 +243,7 @@ impl End {
         assert!(waiting(&mut self.connection) == before, "memory is not free of content");
     }
 
-    /// The stream ends, whatever still waits to be taken.
+    /// The stream ends. What still waits to be taken is dropped.
     pub(super) fn end_of_stream(&mut self) {
         let was_closed = self.connection.state() == State::Closed;
         let outcome = self.connection.end_of_stream();
