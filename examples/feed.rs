@@ -21,7 +21,7 @@
 //!
 //! - The time between two attempts doubles up to a limit. Part of it is random, so that the clients of a server that
 //!   restarts do not all come back at once.
-//! - Nothing is sent twice on one connection. All futures are cancel safe: Ctrl-C drops `follow` wherever it is, and
+//! - Nothing is sent twice on one connection. All futures are cancel safe: Ctrl-C drops `follow` at any point, and
 //!   `close` completes a message that was written in part.
 
 use std::hash::{BuildHasher, RandomState};
@@ -97,9 +97,12 @@ async fn follow(options: &Options, open: &mut Option<Socket>) -> Result<(), Fail
     let config = Arc::new(Config::default());
     let mut delays = Delays::new(options);
     loop {
-        let start = Instant::now();
+        let mut opened = None;
         let end = match connect_with(&request, Arc::clone(&config)).await {
-            Ok((socket, _response)) => print(open.insert(socket), &options.subscription).await,
+            Ok((socket, _response)) => {
+                opened = Some(Instant::now());
+                print(open.insert(socket), &options.subscription).await
+            }
             Err(error) => Err(error),
         };
         match end {
@@ -111,7 +114,7 @@ async fn follow(options: &Options, open: &mut Option<Socket>) -> Result<(), Fail
             Err(error) => return Err(error.into()),
         }
         *open = None;
-        if start.elapsed() > delays.longest {
+        if opened.is_some_and(|opened: Instant| opened.elapsed() > delays.longest) {
             // The connection was good for a while.
             delays = Delays::new(options);
         }
@@ -145,7 +148,7 @@ fn may_go_away(error: &Error) -> bool {
     }
 }
 
-/// Whether the server closes every connection on which this client does the same.
+/// Whether the code says that this client did something wrong. On another connection it would do the same.
 fn is_about_this_client(code: CloseCode) -> bool {
     matches!(
         code,

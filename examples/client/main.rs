@@ -14,14 +14,14 @@
 //!
 //! | exit status | meaning |
 //! |---|---|
-//! | 0 | closed with 1000, 1001, no code, or the code of `/close`; or nobody reads the output any longer (`… \| head -1`) |
+//! | 0 | closed with 1000, 1001, no code, or the code of `/close` |
 //! | 1 | closed by the server with another code |
 //! | 2 | an option is invalid, so there was no connection; or as 0, but a line of the input was not sent |
 //! | 3 | no connection: unknown host, connection refused, timeout |
 //! | 4 | the server refused the opening handshake with an HTTP status, which is printed |
 //! | 5 | the server broke a rule of the protocol, or sent a message longer than `--max-message` |
 //! | 6 | the connection was lost without a closing handshake |
-//! | 7 | the input could not be read, or the output could not be written (no complaint if its reader has read enough, as `head -1` does) |
+//! | 7 | the input could not be read, or the output could not be written (without an error message if the program that reads it has ended, as `head -1` does) |
 //! | 8 | as 0, but before `--count` messages had arrived |
 //! | 130 | a second Ctrl-C ended the program |
 //!
@@ -84,7 +84,7 @@ struct Options {
     /// The value of the Origin header, such as https://example.com
     #[arg(short, long)]
     origin: Option<String>,
-    /// Time limit for TCP connection and opening handshake, in seconds (resolving the host name is not limited)
+    /// Time limit for host name, TCP connection and opening handshake together, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     connect_timeout: Duration,
     /// Time limit for the server to complete the closing handshake, in seconds

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
-use sansocket::{CloseInfo, Error, Event, HandshakeError};
+use sansocket::{CloseCode, CloseInfo, Error, Event, HandshakeError};
 
 /// How messages are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,9 +152,9 @@ impl Notes {
         }
     }
 
-    /// Prints how the connection was closed, and by which end.
-    pub(crate) fn show_close(self, info: &CloseInfo, by_server: bool) {
-        let by = if by_server { " by the server" } else { "" };
+    /// Prints how the connection was closed, and by which end. `asked` is the code that this end chose.
+    pub(crate) fn show_close(self, info: &CloseInfo, asked: Option<CloseCode>) {
+        let by = if asked.is_none() || asked != info.sent { " by the server" } else { "" };
         self.say(format_args!("closed{by}: code {}, reason {:?}", info.code, info.reason));
     }
 }

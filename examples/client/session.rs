@@ -87,7 +87,7 @@ fn receive(reader: &mut Reader, sending: &Arc<Sending>, mut screen: Screen, mut 
     };
     let notes = sending.notes;
     match &shown {
-        // Whoever read the output has read enough, as in `client … | head -1`.
+        // The program that read the output has ended, as in `client … | head -1`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(error) => notes.complain(format_args!("the output cannot be written: {error}")),
         Ok(()) => {}
@@ -95,7 +95,7 @@ fn receive(reader: &mut Reader, sending: &Arc<Sending>, mut screen: Screen, mut 
     let asked = Some(CloseCode(sending.asked.load(Ordering::SeqCst))).filter(|code| code.0 != 0);
     let status = match (reader.close_info().filter(|info| info.was_clean), outcome) {
         (Some(info), _) => {
-            notes.show_close(&info, asked.is_none() || asked != info.sent);
+            notes.show_close(&info, asked);
             Status::of_close(&info, asked)
         }
         (None, Err(error)) => {

@@ -140,7 +140,7 @@ impl<'a> Direction<'a> {
         self.push(FrameChunk { header, offset: 0, payload });
     }
 
-    /// Writes what is queued, up to the deadline.
+    /// Writes what is queued. Looks at the deadline between two writes.
     fn write(&mut self) -> io::Result<()> {
         let mut rest = &self.output[..];
         while !rest.is_empty() {

@@ -23,7 +23,8 @@
 //!   codes report a peer that is gone without a Close frame. No Close frame can be sent inside a frame: then the
 //!   connection just ends.
 //!
-//! [`opening`] does the two opening handshakes, [`refusal`] passes on a refusal, [`pair`] ends two connections together, [`direction`] passes frames on.
+//! [`opening`] does the two opening handshakes, [`refusal`] passes on a refusal, [`pair`] ends two connections together,
+//! [`direction`] passes frames on.
 
 mod direction;
 mod opening;

@@ -6,7 +6,6 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use sansocket::blocking::WebSocket;
 use sansocket::handshake::server::{Answer, Exchange, Incoming, Response};
 use sansocket::handshake::{Headers, client, server};
 use sansocket::{Config, Connection, Error, HandshakeError};
@@ -20,7 +19,8 @@ const RESPONSE_HEADERS: [&str; 1] = ["Set-Cookie"];
 /// How long a client may take to end its stream after a refusal.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-type Socket = WebSocket<TcpStream>;
+/// A stream, and its connection with the frames that arrived right behind the head.
+pub(crate) type Socket = (TcpStream, Connection);
 
 /// What the upstream server answers.
 #[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
@@ -56,7 +56,7 @@ pub(crate) fn open(client: TcpStream, upstream: &[SocketAddr]) -> Result<(Socket
     };
     let response = accept(request, connection.subprotocol(), &response);
     let opened = respond(exchange, response, &client)?.ok_or(HandshakeError::NotAnUpgrade)?;
-    Ok((WebSocket::from_parts(client, opened)?, WebSocket::from_parts(server, connection)?))
+    Ok(((client, opened), (server, connection)))
 }
 
 /// Reads the client's request. One that breaks a rule is answered.

@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sansocket::blocking::WebSocket;
 use sansocket::{CloseCode, CloseFrame, Role};
 
 use crate::direction::Direction;
+use crate::opening::Socket;
 
 /// How long a peer may take to end its stream once nothing more is passed on.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A peer that takes nothing for this long is dropped.
+const STALL: Duration = Duration::from_secs(30);
 
 /// One of the two connections. Only one thread reads from it, and only the other one writes to it.
 pub(crate) struct End {
@@ -28,6 +31,7 @@ impl End {
     fn new(stream: TcpStream, role: Role) -> io::Result<Self> {
         // A read that waits looks at the deadline at this interval.
         stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(STALL))?;
         Ok(Self { stream, role, verdict: OnceLock::new() })
     }
 
@@ -67,10 +71,7 @@ impl Ending {
 }
 
 /// Passes frames on until both connections have ended.
-pub(crate) fn run(client: WebSocket<TcpStream>, upstream: WebSocket<TcpStream>) -> io::Result<()> {
-    // Frames that arrived right behind the heads are in the connections.
-    let (client, from_client) = client.into_parts();
-    let (upstream, from_upstream) = upstream.into_parts();
+pub(crate) fn run((client, from_client): Socket, (upstream, from_upstream): Socket) -> io::Result<()> {
     let client = End::new(client, Role::Server)?;
     let upstream = End::new(upstream, Role::Client)?;
     let ending = Ending::default();

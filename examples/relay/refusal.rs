@@ -151,7 +151,7 @@ impl Body {
                 let len =
                     bytes.iter().position(|&byte| chunks.take(byte)).map_or(bytes.len(), |last| last + 1);
                 match chunks.state {
-                    // The server's mistake is not the client's end of the body: the last byte is kept back.
+                    // The client must not take this for the end of the body, so the malformed byte is not passed on.
                     State::Malformed => {
                         write(client, bytes.split_at(len - 1).0)?;
                         Err(io::ErrorKind::InvalidData.into())

@@ -191,7 +191,7 @@ function showChat({ Author, Message, Sent }) {
   row.classList.toggle("more", previous?.author === author && sent - previous.sent < GROUP);
   Object.assign(row.dataset, { author, sent: sent.getTime(), initial: [...author][0] ?? "?" });
   tint(row, author);
-  // Whatever the text is, it turns the direction of nothing else.
+  // The text cannot turn the direction of anything else.
   const text = element("div", "text");
   text.dir = "auto";
   text.append(element("bdi", "", decode(Message)));
