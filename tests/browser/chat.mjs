@@ -255,7 +255,7 @@ async function run(browser) {
     await first.context().close();
   });
 
-  await check("the page connects to its host and its room, whatever else is in its address", async () => {
+  await check("the page connects to its host and its room alone, although its address has more", async () => {
     for (const [address, socket] of [["?room=a%20b&x=1#room=c", "chat?room=a%20b"], ["?x=1#/?y", "chat"], ["?room=#", "chat"]]) {
       const page = await openWindow(browser, url + address);
       passing.add(page);

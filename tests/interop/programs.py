@@ -23,7 +23,7 @@ class Program:
         self.start()
 
     def start(self):
-        # A session of its own, so that whatever it starts ends with it.
+        # A session of its own, so that the programs that it starts end with it.
         self.process = subprocess.Popen(
             self.argv,
             env=self.env,

@@ -14,7 +14,7 @@ use tokio::io::ReadBuf;
 use crate::library::Sink;
 use crate::wire::Stream;
 
-/// Gives the same bytes repeatedly, as many per read as there is room for.
+/// Gives the same bytes repeatedly. Each read fills the room.
 pub struct Transport {
     source: Source,
     position: usize,

@@ -27,7 +27,7 @@ pub enum Time {
     Hasty,
 }
 
-/// Runs a scenario in exact time, in `schedules` random schedules, and in as many of PCT (probabilistic concurrency testing: threads with
+/// Runs a scenario in exact time, in `schedules` random schedules, and in `schedules` of PCT (probabilistic concurrency testing: threads with
 /// priorities that change a few times). Prints how many of them were different. The environment variable
 /// `SCHEDULES` multiplies their number.
 pub fn explore(name: &str, schedules: usize, scenario: impl Fn() + Copy + Send + Sync + 'static) {
