@@ -2,6 +2,7 @@
 //! Eyeballs").
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub(crate) struct Attempts {
     untried: VecDeque<SocketAddr>,
     running: usize,
     next_start: Timestamp,
+    /// The error of the last attempt that failed.
+    failure: Option<io::Error>,
 }
 
 /// What to do next.
@@ -43,7 +46,7 @@ impl Attempts {
             untried.extend(addresses.remove(of_family.unwrap_or_default()));
             wanted = wanted.map(|is_ipv6| !is_ipv6);
         }
-        Self { untried, running: 0, next_start: Timestamp::ORIGIN }
+        Self { untried, running: 0, next_start: Timestamp::ORIGIN, failure: None }
     }
 
     pub(crate) fn next(&mut self, now: impl Into<Timestamp>) -> Attempt {
@@ -58,9 +61,16 @@ impl Attempts {
     }
 
     /// An attempt has failed.
-    pub(crate) fn fail(&mut self) {
+    pub(crate) fn fail(&mut self, error: io::Error) {
         self.running = self.running.saturating_sub(1);
         self.next_start = Timestamp::ORIGIN;
+        self.failure = Some(error);
+    }
+
+    /// Why there is no connection: the error of the last attempt.
+    pub(crate) fn failure(&mut self) -> io::Error {
+        let none = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        self.failure.take().unwrap_or_else(none)
     }
 }
 
@@ -100,9 +110,9 @@ mod tests {
         assert_eq!(attempts.next(at(259)), Attempt::Wait(Some(at(260))));
         assert_eq!(attempts.next(at(260)), Attempt::Start(second));
         assert_eq!(attempts.next(at(260)), Attempt::Wait(None));
-        attempts.fail();
+        attempts.fail(io::ErrorKind::TimedOut.into());
         assert_eq!(attempts.next(at(300)), Attempt::Wait(None), "the other one may still succeed");
-        attempts.fail();
+        attempts.fail(io::ErrorKind::TimedOut.into());
         assert_eq!(attempts.next(at(300)), Attempt::Failed);
     }
 
@@ -111,7 +121,7 @@ mod tests {
         let [first, second] = ["::1", "1.1.1.1"].map(address);
         let mut attempts = Attempts::new([first, second]);
         assert_eq!(attempts.next(at(0)), Attempt::Start(first));
-        attempts.fail();
+        attempts.fail(io::ErrorKind::TimedOut.into());
         assert_eq!(attempts.next(at(1)), Attempt::Start(second));
         assert_eq!(Attempts::new([]).next(at(0)), Attempt::Failed);
     }

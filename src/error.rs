@@ -172,7 +172,8 @@ pub enum HandshakeError {
     /// The protocol version is not 13. Answered with 426 (section 4.4).
     #[error("the protocol version is not 13")]
     UnsupportedVersion,
-    /// An ordinary HTTP request came to a server that accepts only WebSocket connections. Answered with 426.
+    /// The request is an ordinary HTTP request, so it opens no connection. Answered with 426 unless the application answers
+    /// it.
     #[error("an ordinary HTTP request")]
     NotAnUpgrade,
     /// The server chose a subprotocol that was not offered (section 4.1).
@@ -200,11 +201,11 @@ pub enum HandshakeError {
     /// A `wss:` URL needs TLS, which this function does not do.
     #[error("wss: needs a TLS stream")]
     TlsNeeded,
-    /// A header, by its name, cannot be sent: the name or the value has a forbidden character, or the handshake sets this
+    /// The header with this name cannot be sent: the name or the value has a forbidden character, or the handshake sets this
     /// header itself.
     #[error("the header {0:?} cannot be sent")]
     BadHeader(Box<str>),
-    /// A subprotocol, by its name, cannot be sent: it is not a token, is given twice, or (server) was not offered.
+    /// This subprotocol cannot be sent: it is not a token, is given twice, or (server) was not offered.
     #[error("the subprotocol {0:?} cannot be sent")]
     BadSubprotocol(Box<str>),
     /// The status of a response that opens no connection must be from 200 to 599.
@@ -229,7 +230,7 @@ pub enum HandshakeError {
 #[non_exhaustive]
 pub enum Fault {
     /// The peer sent something unacceptable, or refused. The same attempt is likely to fail again, unless it was
-    /// [`Refused`](HandshakeError::Refused) with a status that passes: 408, 429, 5xx.
+    /// [`Refused`](HandshakeError::Refused) with a status that may be temporary: 408, 429, 5xx.
     Peer,
     /// The caller: what it asked for cannot be sent, it rejected the request, or it used a finished handshake.
     Caller,

@@ -129,7 +129,7 @@ impl From<Message> for Bytes {
 #[derive(Clone, Debug)]
 pub struct Prepared {
     opcode: Opcode,
-    /// The end of the frame: held once.
+    /// The payload: the end of `frame`, in the same memory.
     data: Bytes,
     /// The unmasked frame.
     frame: Bytes,
@@ -138,10 +138,12 @@ pub struct Prepared {
 impl Prepared {
     /// The message that was encoded. It shares its data with the frame. Text is validated again.
     pub fn message(&self) -> Message {
-        match (self.opcode, ByteString::try_from(self.data.clone())) {
-            (Opcode::Text, Ok(text)) => Message::Text(text),
-            _ => Message::Binary(self.data.clone()),
+        if self.opcode == Opcode::Text {
+            if let Ok(text) = ByteString::try_from(self.data.clone()) {
+                return Message::Text(text);
+            }
         }
+        Message::Binary(self.data.clone())
     }
 
     /// The length of the frame: that of the data, and up to 10 bytes of header. It is allocated to this length.
@@ -155,8 +157,7 @@ impl<M: Into<Message>> From<M> for Prepared {
     fn from(message: M) -> Self {
         let message = message.into();
         let (data, opcode) = (message.as_bytes(), message.opcode());
-        let payload_len = data.len() as u64;
-        let header = FrameHeader { fin: true, rsv1: false, opcode, mask: None, payload_len };
+        let header = FrameHeader::new(opcode, data.len() as u64);
         let mut start = [0; FrameHeader::MAX_LEN];
         let header_len = header.encode(&mut start);
         let mut frame = BytesMut::with_capacity(header_len + data.len());

@@ -48,7 +48,7 @@ impl Queue {
         holds
     }
 
-    /// `len` bytes of the storage from `position`: content, or bytes that were dropped since nothing was added.
+    /// `len` bytes of the storage from `position`: they are content, or were removed from the front after bytes were last added.
     #[inline]
     pub(crate) fn at(&mut self, position: usize, len: usize) -> &mut [u8] {
         self.storage.get_mut(position..position + len).unwrap_or_default()
@@ -91,8 +91,8 @@ impl Queue {
         self.storage.get(position..self.start).unwrap_or_default()
     }
 
-    /// Drops the content from the back. Dropped bytes in front of it stay in the storage.
-    pub(crate) fn truncate(&mut self) {
+    /// Drops the content. What was removed from the front before stays in the storage.
+    pub(crate) fn drop_content(&mut self) {
         self.end = self.start;
     }
 
@@ -117,10 +117,10 @@ impl Queue {
             self.start = 0;
             self.end = 0;
         }
-        if self.storage.len() - self.end < min {
+        if self.room() < min {
             self.make_room(min);
         }
-        self.storage.get_mut(self.end..).unwrap_or_default()
+        self.unused()
     }
 
     /// Appends `n` bytes and returns the place to write them, with `N` bytes of room. `None`, and no change, if fewer

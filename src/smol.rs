@@ -104,6 +104,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for SmolTransport<S> {
 
     fn poll_until(&mut self, cx: &mut Context<'_>, time: Timestamp) -> Poll<()> {
         let left = time.duration_since(self.now());
+        // A timer of async-io fires once and is silent afterwards.
+        if left.is_zero() {
+            return Poll::Ready(());
+        }
         match &mut self.timer {
             Some((known, timer)) if *known == time => Pin::new(timer).poll(cx).map(drop),
             timer => {

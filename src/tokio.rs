@@ -103,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for TokioTransport<S> {
     }
 
     fn poll_until(&mut self, cx: &mut Context<'_>, time: Timestamp) -> Poll<()> {
-        // A clock that does not reach that far waits for more than a century.
+        // If the clock does not reach `time`, this waits for more than a century.
         let time = (self.origin.checked_add(time.duration_since(Timestamp::ORIGIN)))
             .unwrap_or_else(|| self.origin + Duration::from_secs(1 << 32));
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(time)));

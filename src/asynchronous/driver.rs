@@ -12,6 +12,7 @@ use super::tasks::{For, Tasks};
 use super::transport::{TURN, Transport, poll_discard, poll_receive, poll_write_all};
 use crate::connection::{By, Found, Receiver, Sender, ShutdownStep, State};
 use crate::error::{Error, ProtocolError, SendError, ends_connection};
+use crate::frame::CloseCode;
 use crate::message::Message;
 use crate::timestamp::Timestamp;
 
@@ -35,8 +36,8 @@ pub(super) struct Driver<T> {
 #[derive(Clone, Copy)]
 struct Stall {
     since: Timestamp,
-    /// Whether it has been tried again since. A stream need not report room that is small beside its buffer, and what it takes
-    /// of that at the write limit would look like a peer that reads.
+    /// Whether the stream has been tried again since. A stream need not report a little room. Found only at the write limit,
+    /// that room would look like a peer that reads.
     tried_again: bool,
 }
 
@@ -119,7 +120,10 @@ impl<T: Transport> Driver<T> {
         let waiting = self.sender.output().len();
         let written = poll_write_all(&mut self.transport, cx, self.sender.output());
         if written.is_pending() {
-            let stalled = self.poll_stalled(self.sender.buffered_amount() < waiting);
+            if self.sender.buffered_amount() < waiting {
+                self.stalled = None;
+            }
+            let stalled = self.poll_stalled();
             // After the end of the transport there is no reader that would end this wait.
             if stalled.is_pending() && matches!(self.ending, Ending::Ended) {
                 return Poll::Ready(Err(ProtocolError::ConnectionLost.into()));
@@ -140,12 +144,12 @@ impl<T: Transport> Driver<T> {
     }
 
     /// The stream takes nothing more for now. A peer that reads nothing for the write timeout is given up.
-    fn poll_stalled(&mut self, has_moved: bool) -> Poll<Result<(), Error>> {
+    fn poll_stalled(&mut self) -> Poll<Result<(), Error>> {
         let now = self.transport.now();
         let tries_again = self.next_try().is_some_and(|time| time <= now);
         match &mut self.stalled {
-            Some(stall) if !has_moved => stall.tried_again |= tries_again,
-            stalled => *stalled = Some(Stall { since: now, tried_again: false }),
+            Some(stall) => stall.tried_again |= tries_again,
+            None => self.stalled = Some(Stall { since: now, tried_again: false }),
         }
         if self.write_limit().is_some_and(|limit| now < limit) {
             return Poll::Pending;
@@ -184,13 +188,9 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    /// Queues what `close` sends. The reader has a new deadline then.
-    pub(super) fn start_closing(
-        &mut self,
-        close: impl FnOnce(&mut Sender) -> Result<(), SendError>,
-    ) -> Result<(), SendError> {
-        close(&mut self.sender)?;
-        // Runs from now on.
+    /// Starts the closing handshake. The reader has a new deadline then, which runs from now on.
+    pub(super) fn start_closing(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        self.sender.close(code, reason)?;
         self.sender.handle_timeout(self.transport.now());
         self.tasks.wake(For::Reading, None);
         Ok(())
@@ -238,7 +238,7 @@ impl<T: Transport> Driver<T> {
                 self.tasks.wake(For::Reading, is_new.then_some(task));
             }
             match received {
-                // What that means is found above.
+                // A fault is found again, and reported, at the next look.
                 Poll::Ready(Ok(0)) => receiver.end_of_stream(&mut self.sender).unwrap_or_default(),
                 Poll::Ready(Ok(_)) => ready!(self.poll_turn(task)),
                 Poll::Ready(Err(error)) => {
@@ -249,6 +249,9 @@ impl<T: Transport> Driver<T> {
                 }
                 Poll::Pending => {
                     if let Poll::Ready(Err(error)) = flushed {
+                        if matches!(&error, Error::Io(error) if ends_connection(error)) {
+                            receiver.end_of_stream(&mut self.sender).ok();
+                        }
                         return Poll::Ready(Err(error));
                     }
                     let next = self.deadlines().min();
@@ -332,8 +335,14 @@ impl<T: Transport> Driver<T> {
         Poll::Ready(Ok(()))
     }
 
+    /// Fails with a fault that was found when data was lent, and ends the transport. Gives that fault.
+    pub(super) fn poll_fail(&mut self, cx: &mut Context<'_>, error: ProtocolError) -> Poll<Error> {
+        self.sender.fail(error);
+        self.poll_end(cx).map(|()| error.into())
+    }
+
     /// Ends the transport by the steps that the protocol gives, within the close timeout.
-    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let task = cx.waker();
         let (waker, is_new) = self.tasks.register(For::Reading, task);
         let cx = &mut Context::from_waker(&waker);

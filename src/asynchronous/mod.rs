@@ -67,7 +67,7 @@ const HIGH_WATER: usize = 64 << 10;
 ///
 /// All futures are [cancel safe](self#cancel-safety).
 pub struct WebSocket<T> {
-    /// Boxed, because a task that is given a value keeps room for it twice.
+    /// Boxed: an async function holds an argument twice, as the argument and in its own state.
     inner: Box<Inner<T>>,
 }
 
@@ -114,11 +114,7 @@ impl<T: Transport> WebSocket<T> {
         let Some(found) = found else { return Ok(None) };
         match receiver.lend_event(found) {
             Ok(event) => Ok(Some(event)),
-            Err(error) => {
-                driver.sender.fail(error);
-                poll_fn(|cx| driver.poll_end(cx)).await;
-                Err(error.into())
-            }
+            Err(error) => Err(poll_fn(|cx| driver.poll_fail(cx, error)).await),
         }
     }
 
@@ -134,11 +130,7 @@ impl<T: Transport> WebSocket<T> {
         let Some(found) = found else { return Ok(None) };
         match receiver.lend_chunk(found) {
             Ok(chunk) => Ok(Some(chunk)),
-            Err(error) => {
-                driver.sender.fail(error);
-                poll_fn(|cx| driver.poll_end(cx)).await;
-                Err(error.into())
-            }
+            Err(error) => Err(poll_fn(|cx| driver.poll_fail(cx, error)).await),
         }
     }
 
@@ -266,7 +258,7 @@ impl<T: Transport> Inner<T> {
     fn poll_close(&mut self, cx: &mut Context<'_>, code: CloseCode, reason: &str) -> Poll<Result<(), Error>> {
         if self.driver.sender.state() == State::Open {
             ready!(self.slot.poll_queued(cx, &mut self.driver))?;
-            self.driver.start_closing(|sender| sender.close(code, reason))?;
+            self.driver.start_closing(code, reason)?;
         }
         self.driver.poll_closed(cx, &mut self.receiver)
     }

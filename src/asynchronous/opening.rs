@@ -78,7 +78,11 @@ async fn drive<T: Transport>(
                 let written = within(transport, deadline, |transport, cx| {
                     poll_write_all(transport, cx, opening.output())
                 });
-                written.await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?;
+                match written.await.transpose()? {
+                    Some(()) => {}
+                    None if opening.is_refused() => return Err(io::ErrorKind::TimedOut.into()),
+                    None => opening.time_out(),
+                }
             }
             Step::Read => {
                 let read = within(transport, deadline, |transport, cx| {

@@ -24,29 +24,21 @@ where
     let mut attempts = Attempts::new(addresses);
     let mut running: Vec<Pin<Box<C>>> = Vec::new();
     let mut timer: Option<(Timestamp, Pin<Box<S>>)> = None;
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     poll_fn(|cx| {
         loop {
-            let mut has_failed = false;
             for at in (0..running.len()).rev() {
                 match running.get_mut(at).map(|attempt| attempt.as_mut().poll(cx)) {
                     Some(Poll::Ready(Ok(stream))) => return Poll::Ready(Ok(stream)),
                     Some(Poll::Ready(Err(error))) => {
                         drop(running.remove(at));
-                        failure = error;
-                        attempts.fail();
-                        has_failed = true;
+                        attempts.fail(error);
                     }
                     Some(Poll::Pending) | None => {}
                 }
             }
             match attempts.next(origin.elapsed()) {
                 Attempt::Start(address) => running.push(Box::pin(connect(address))),
-                Attempt::Failed => {
-                    let none = io::ErrorKind::Other.into();
-                    return Poll::Ready(Err(std::mem::replace(&mut failure, none)));
-                }
-                Attempt::Wait(None) if has_failed => {}
+                Attempt::Failed => return Poll::Ready(Err(attempts.failure())),
                 Attempt::Wait(None) => return Poll::Pending,
                 Attempt::Wait(Some(time)) => {
                     if timer.as_ref().is_none_or(|(set, _)| *set != time) {

@@ -59,11 +59,7 @@ impl<T: Transport> Reader<T> {
         let Some(found) = found else { return Ok(None) };
         match receiver.lend_event(found) {
             Ok(event) => Ok(Some(event)),
-            Err(error) => {
-                lock(shared).sender.fail(error);
-                poll_fn(|cx| lock(shared).poll_end(cx)).await;
-                Err(error.into())
-            }
+            Err(error) => Err(poll_fn(|cx| lock(shared).poll_fail(cx, error)).await),
         }
     }
 
@@ -78,11 +74,7 @@ impl<T: Transport> Reader<T> {
         let Some(found) = found else { return Ok(None) };
         match receiver.lend_chunk(found) {
             Ok(chunk) => Ok(Some(chunk)),
-            Err(error) => {
-                lock(shared).sender.fail(error);
-                poll_fn(|cx| lock(shared).poll_end(cx)).await;
-                Err(error.into())
-            }
+            Err(error) => Err(poll_fn(|cx| lock(shared).poll_fail(cx, error)).await),
         }
     }
 
@@ -95,7 +87,7 @@ impl<T: Transport> Reader<T> {
         poll_fn(|cx| {
             let mut driver = lock(&self.shared);
             if driver.sender.state() == State::Open {
-                driver.start_closing(|sender| sender.close(code, reason))?;
+                driver.start_closing(code, reason)?;
             }
             driver.poll_closed(cx, &mut self.receiver)
         })
@@ -171,6 +163,9 @@ impl<T: Transport> futures_core::Stream for Reader<T> {
 /// The sending half of a connection: any number of clones, in any tasks. It is also a [`Sink`](futures_sink::Sink) of
 /// [`Message`].
 ///
+/// If you use the `Sink` and the methods of one `Writer`, flush the `Sink` before a method: a message that the `Sink` has
+/// taken may still wait for room, and the methods do not wait for it.
+///
 /// Messages of several tasks are not mixed. Only one task at a time may send a message in fragments; others get
 /// [`MessageUnderWay`](SendError::MessageUnderWay) meanwhile.
 pub struct Writer<T> {
@@ -244,7 +239,7 @@ impl<T: Transport> Writer<T> {
         poll_fn(|cx| {
             let mut driver = lock(&self.shared);
             if !is_sent {
-                driver.start_closing(|sender| sender.close(code, reason))?;
+                driver.start_closing(code, reason)?;
                 is_sent = true;
             }
             driver.poll_flush(cx)
@@ -297,7 +292,7 @@ impl<T: Transport> futures_sink::Sink<Message> for Writer<T> {
         let driver = &mut *lock(shared);
         if driver.sender.state() == State::Open {
             ready!(slot.poll_queued(cx, driver))?;
-            driver.start_closing(|sender| sender.close(CloseCode::NORMAL, ""))?;
+            driver.start_closing(CloseCode::NORMAL, "")?;
         }
         driver.poll_flush(cx)
     }

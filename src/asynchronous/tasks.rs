@@ -20,9 +20,8 @@ pub(super) enum For {
 /// that this makes, which wakes every task that waits. So no task can replace the waker of another, and a task that is
 /// dropped takes no wake-up with it. A task that has been woken and still has to wait registers again.
 ///
-/// A poll that succeeds may make a stream or a timer forget that waker. The task that has polled then wakes the others. One
-/// task may hold several futures, and those that it has polled already in this turn wait, too: it excepts itself only if it
-/// has no other entry.
+/// A poll that succeeds may make a stream or a timer forget that waker, so the task that has polled wakes the others. It also
+/// wakes itself if another of its futures may wait for the same.
 #[derive(Default)]
 pub(super) struct Tasks(Mutex<Waiting>);
 

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
-use crate::connection::{Output, Receiver, check_written};
+use crate::connection::{Output, Receiver, SLICES, check_read, check_written};
 use crate::timestamp::Timestamp;
 
 /// A byte stream that is polled, and a clock: everything that binds the shell to a runtime. The features `tokio` and `smol`
@@ -49,17 +49,14 @@ pub trait Transport {
     /// The time, since an origin that stays the same.
     fn now(&self) -> Timestamp;
 
-    /// Waits for a point in time on the clock of [`now`](Self::now). There is one timer: a call with another time replaces
-    /// the one before.
+    /// Waits for a point in time on the clock of [`now`](Self::now). Ready each time it is called once that point has
+    /// passed. There is one timer: a call with another time replaces the one before.
     fn poll_until(&mut self, cx: &mut Context<'_>, time: Timestamp) -> Poll<()>;
 }
 
 /// How many reads may follow one another before other tasks of the thread have their turn, if the stream always has
 /// something to read.
 pub(super) const TURN: u32 = 64;
-
-/// The most chunks that one `writev` takes.
-const SLICES: usize = 32;
 
 /// Writes until nothing waits, then flushes the stream.
 pub(super) fn poll_write_all<T: Transport>(
@@ -85,12 +82,7 @@ pub(super) fn poll_read<T: Transport>(
     unfilled: &mut [u8],
 ) -> Poll<io::Result<usize>> {
     let room = unfilled.len();
-    let n = ready!(transport.poll_read(cx, unfilled))?;
-    if n > room {
-        let message = "the stream claims to have read more bytes than there was room for";
-        return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, message)));
-    }
-    Poll::Ready(Ok(n))
+    Poll::Ready(check_read(ready!(transport.poll_read(cx, unfilled))?, room))
 }
 
 /// Reads once into a receiver.

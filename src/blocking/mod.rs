@@ -56,7 +56,8 @@ use timed::{Patience, Timed, later};
 /// borrows the [`Reader`], and the [`Writer`] is free.
 ///
 /// After an error of a write, the rest of the output is still queued. An error of a read loses nothing that had arrived.
-/// After [`Error::Protocol`] the connection is over, and its Close frame has been written. The error that ends a connection is
+/// After [`Error::Protocol`] the connection is over. A peer that broke a rule has been sent the Close frame, if it took it
+/// within [`Config::close_timeout`]. The error that ends a connection is
 /// given once: the reads after it give `None`, so that a loop that passes over errors ends, too. [`close`](Self::close) gives
 /// it again, and [`close_info`](Self::close_info) keeps it. Dropping a connection drops the stream, without a closing
 /// handshake and without what was only fed.
@@ -94,19 +95,16 @@ impl<S: Stream> WebSocket<S> {
     /// # Errors
     ///
     /// Those of setting the stream's timeouts.
-    pub fn from_parts(mut stream: S, connection: Connection) -> std::io::Result<Self> {
+    pub fn from_parts(stream: S, connection: Connection) -> std::io::Result<Self> {
+        let timed = Timed::new(stream, connection.config())?;
+        Ok(Self::opened(timed, connection))
+    }
+
+    fn opened(timed: Timed<S>, connection: Connection) -> Self {
         let Connection { receiver, sender } = connection;
         let patience = Patience::new(sender.config());
-        stream.set_write_timeout(Some(patience.tick))?;
-        stream.prepare()?;
-        Ok(Self {
-            receiving: Receiving::new(
-                Owned { sender, patience },
-                Timed::new(stream)?,
-                receiver,
-                Instant::now(),
-            ),
-        })
+        let owned = Owned { sender, patience };
+        Self { receiving: Receiving::new(owned, timed, receiver, Instant::now()) }
     }
 
     /// The stream without its timeouts, and the protocol with everything that has arrived and everything that waits to be
@@ -229,7 +227,7 @@ impl<S: Stream> WebSocket<S> {
     /// a discarded message. [`Error::Io`].
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         if self.state() == State::Open {
-            self.queue(|sender| sender.close(code, reason))?;
+            self.receiving.transport.link.sender.close(code, reason)?;
         }
         self.receiving.read_to_close()
     }

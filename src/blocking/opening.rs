@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::WebSocket;
 use super::reaching::reach;
 use super::stream::Stream;
-use super::timed::{Arrival, Patience, Timed, later, tick};
+use super::timed::{Arrival, Patience, Timed, is_timeout, later};
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
 use crate::handshake::server::{self, HttpRequest, Request, Response};
@@ -76,17 +76,16 @@ pub fn connect_over<S: Stream>(
 }
 
 fn open<S: Stream>(
-    mut stream: S,
+    stream: S,
     request: &client::Request,
     config: Arc<Config>,
     deadline: Instant,
 ) -> Result<(WebSocket<S>, client::Response), Error> {
     let handshake = client::Handshake::new(request, Arc::clone(&config))?;
-    stream.prepare()?;
-    let (mut timed, mut opening) = (Timed::new(stream)?, Opening::from(handshake));
+    let (mut timed, mut opening) = (Timed::new(stream, &config)?, Opening::from(handshake));
     let driven = drive(&mut timed, &mut opening, &config, deadline);
     let (connection, response) = opening.conclude(driven)?;
-    let socket = WebSocket::from_parts(timed.stream, connection)?;
+    let socket = WebSocket::opened(timed, connection);
     Ok((socket, response.ok_or(HandshakeError::Finished)?))
 }
 
@@ -144,15 +143,14 @@ pub fn accept_with<S: Stream>(
 ///
 /// As [`accept_with`].
 pub fn accept_or_respond<S: Stream>(
-    mut stream: S,
+    stream: S,
     config: impl Into<Arc<Config>>,
     decide: impl FnOnce(&Request) -> Response,
     page: impl FnOnce(&HttpRequest) -> Response,
 ) -> Result<Option<WebSocket<S>>, Error> {
     let config = config.into();
     let deadline = later(config.handshake_timeout);
-    stream.prepare()?;
-    let mut timed = Timed::new(stream)?;
+    let mut timed = Timed::new(stream, &config)?;
     let mut opening = Opening::from(server::Handshake::new(Arc::clone(&config)));
     let mut driven = drive(&mut timed, &mut opening, &config, deadline);
     if let Some(response) = opening.incoming().map(|incoming| incoming.decide(decide, page)) {
@@ -160,7 +158,7 @@ pub fn accept_or_respond<S: Stream>(
         driven = drive(&mut timed, &mut opening, &config, deadline);
     }
     match opening.conclude(driven) {
-        Ok((connection, _)) => Ok(Some(WebSocket::from_parts(timed.stream, connection)?)),
+        Ok((connection, _)) => Ok(Some(WebSocket::opened(timed, connection))),
         Err(Error::Handshake(HandshakeError::NotAnUpgrade)) => Ok(None),
         Err(error) => Err(error),
     }
@@ -173,7 +171,6 @@ fn drive<S: Stream>(
     config: &Config,
     deadline: Instant,
 ) -> io::Result<()> {
-    timed.stream.set_write_timeout(Some(tick(config)))?;
     let mut refused_until = None;
     loop {
         let step = opening.step();
@@ -184,7 +181,14 @@ fn drive<S: Stream>(
         match step {
             Step::Write => {
                 let patience = Patience { deadline: Some(deadline), ..Patience::new(config) };
-                patience.write_all(&mut timed.stream, opening.output(), |_| ())?;
+                match patience.write_all(&mut timed.stream, opening.output(), |_| ()) {
+                    Err(error)
+                        if is_timeout(&error) && !opening.is_refused() && Instant::now() >= deadline =>
+                    {
+                        opening.time_out();
+                    }
+                    written => written?,
+                }
             }
             Step::Read => match read(timed, opening, deadline)? {
                 Arrival::Bytes => {}

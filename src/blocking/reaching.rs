@@ -26,26 +26,25 @@ fn race<T: Send + 'static>(
 ) -> io::Result<T> {
     let origin = Instant::now();
     let mut attempts = Attempts::new(addresses);
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     let (ended, results) = mpsc::channel();
     loop {
         let until = match attempts.next(origin.elapsed()) {
             Attempt::Start(address) => {
                 let left = deadline.saturating_duration_since(Instant::now()).max(SHORTEST);
                 let ended = ended.clone();
-                thread::spawn(move || ended.send(connect(address, left)));
+                let attempt = move || ended.send(connect(address, left));
+                if let Err(error) = thread::Builder::new().spawn(attempt) {
+                    attempts.fail(error);
+                }
                 continue;
             }
             Attempt::Wait(time) => time.map(|time| origin + time.duration_since(Timestamp::ORIGIN)),
-            Attempt::Failed => return Err(failure),
+            Attempt::Failed => return Err(attempts.failure()),
         };
         let until = until.map_or(deadline, |time| time.min(deadline));
         match results.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => {
-                failure = error;
-                attempts.fail();
-            }
+            Ok(Err(error)) => attempts.fail(error),
             Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),
         }
@@ -58,7 +57,8 @@ fn resolve(host: &str, port: u16, deadline: Instant) -> io::Result<Vec<SocketAdd
     }
     let (ended, result) = mpsc::channel();
     let host = host.to_owned();
-    thread::spawn(move || ended.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect)));
+    let lookup = move || ended.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
+    thread::Builder::new().spawn(lookup)?;
     let result = result.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     result.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -33,7 +33,7 @@ pub(super) trait Link<S> {
     fn flush_until(&mut self, stream: &mut S, deadline: Instant) -> Result<(), Error>;
 
     /// The connection has ended: nobody waits for its stream any longer.
-    fn release(&mut self, _stream: &mut S) {}
+    fn release(&mut self) {}
 }
 
 #[derive(Debug)]
@@ -276,6 +276,6 @@ impl<L: Link<S>, S: Stream> Transport<L, S> {
                 break;
             }
         }
-        self.link.release(&mut self.timed.stream);
+        self.link.release();
     }
 }

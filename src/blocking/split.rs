@@ -1,8 +1,8 @@
 //! Reading in one thread, writing in any.
 //!
 //! The reader owns the receiver and decodes without a lock. The sender is behind a mutex that no thread holds while it waits
-//! for the peer: a writer first takes the output away. (The reader writes its short replies under the mutex, and waits for
-//! at most a millisecond.) One thread writes at a time; the others find their bytes written when it is their turn.
+//! for the peer: a writer first takes the output away. (The reader writes what is queued under the mutex. It begins no
+//! write after a millisecond, and each write waits for about a millisecond at most.) One thread writes at a time; the others find their bytes written when it is their turn.
 
 use std::io;
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ use crate::frame::CloseCode;
 use crate::message::{Message, Outgoing};
 use crate::sync::{Condvar, Instant, Mutex, MutexGuard};
 
-/// How long the reader may wait to write its replies. What the stream does not take in this time waits.
+/// How long the reader goes on writing, and how long each of its writes waits. The rest stays queued.
 const READERS_PATIENCE: Duration = Duration::from_millis(1);
 
 /// How often the reader tries to write what did not go out, and a writer looks whether its deadline has passed.
@@ -227,9 +227,7 @@ impl<S: Shareable> Reader<S> {
         if failed.is_some() {
             // Nothing can follow a message that was written in part.
             sender.lose();
-            let output = sender.output();
-            output.advance(output.held());
-            output.confirm(usize::MAX);
+            sender.output().give_up();
         }
         match timed.try_map(S::unshare) {
             Ok(timed) => {
@@ -440,7 +438,7 @@ impl<S: Shareable> Link<S::Handle> for Half<S> {
         self.core.flush(Some(deadline))
     }
 
-    fn release(&mut self, _: &mut S::Handle) {
+    fn release(&mut self) {
         S::shutdown_both(&self.core.handle);
         self.core.changed.notify_all();
     }

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::connection::Output;
 use crate::sync::Instant;
 
-/// Some systems take a shorter time limit for none.
+/// Some systems take a shorter time limit as no limit.
 pub(super) const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Some systems cannot count a longer time limit.
@@ -80,8 +80,11 @@ pub(super) enum Arrival {
 }
 
 impl<S: Stream> Timed<S> {
-    pub(super) fn new(mut stream: S) -> io::Result<Self> {
+    /// Prepares the stream and sets its time limits: for a write a tick of `config`, for a read none.
+    pub(super) fn new(mut stream: S, config: &Config) -> io::Result<Self> {
+        stream.prepare()?;
         stream.set_read_timeout(None)?;
+        stream.set_write_timeout(Some(tick(config)))?;
         Ok(Self { stream, timeout: None, blocks: Blocks::default() })
     }
 
@@ -174,10 +177,9 @@ impl Patience {
         mut progress: impl FnMut(usize),
     ) -> io::Result<()> {
         let mut blocks = Blocks::default();
-        let mut last_progress = None;
+        let mut stalled_since = None;
         loop {
             let began = Instant::now();
-            let since = *last_progress.get_or_insert(began);
             let written = match output.held() {
                 0 => stream.flush().map(|()| 0),
                 _ => output.write_at_most(LONGEST_WRITE, stream),
@@ -186,21 +188,26 @@ impl Patience {
                 Ok(0) => return Ok(()),
                 Ok(n) => {
                     progress(n);
-                    last_progress = None;
+                    stalled_since = None;
                 }
-                Err(error) if is_timeout(&error) => blocks.check(began.elapsed(), self.tick, error)?,
+                Err(error) if is_timeout(&error) => {
+                    blocks.check(began.elapsed(), self.tick, error)?;
+                    let since: Instant = *stalled_since.get_or_insert(began);
+                    if since.elapsed() >= self.stall {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                }
                 Err(error) => return Err(error),
             }
-            let has_stalled = last_progress.is_some() && since.elapsed() >= self.stall;
             let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            if has_stalled || (is_late && output.held() > 0) {
+            if is_late && output.held() > 0 {
                 return Err(io::ErrorKind::TimedOut.into());
             }
         }
     }
 }
 
-/// The time that is `by` from now. A century stands for more, which clocks cannot hold.
+/// The time that is `by` from now. More than a century counts as a century: clocks may not reach further.
 pub(super) fn later(by: Duration) -> Instant {
     Instant::now() + by.min(LONGEST * 36_500)
 }

@@ -11,7 +11,7 @@ pub enum Event<'a> {
     Text(&'a str),
     /// A whole binary message.
     Binary(&'a [u8]),
-    /// A Ping. Its Pong is in the output already.
+    /// A Ping. Its Pong is in the output, or follows there if 16 Pongs wait already and no newer Ping comes.
     Ping(&'a [u8]),
     /// A Pong, in answer to a Ping or unsolicited.
     Pong(&'a [u8]),

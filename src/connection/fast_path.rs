@@ -6,9 +6,9 @@
 //! (`look` and [`Sender::send`]), which sees the same bytes.
 
 use super::inbox::Inbox;
+use super::look::Fragment;
 use super::receiver::Receiver;
 use super::sender::{Keys, Sender};
-use crate::frame::decoder::Part;
 use crate::frame::fast_path::{SHORT_PAYLOAD_LEN, lengths};
 use crate::frame::rules::Kind;
 use crate::frame::{MaskKey, Opcode, apply_mask};
@@ -21,24 +21,6 @@ pub(super) struct Whole {
     position: usize,
     header_len: usize,
     len: usize,
-}
-
-/// Bytes at the front of the inbox that go to the message that is being assembled.
-#[derive(Clone, Copy)]
-pub(super) struct Fragment {
-    pub(super) kind: Kind,
-    pub(super) key: Option<MaskKey>,
-    /// The offset in the frame, for masking.
-    pub(super) phase: usize,
-    pub(super) len: usize,
-    pub(super) ends_message: bool,
-}
-
-impl From<Part> for Fragment {
-    fn from(part: Part) -> Self {
-        let Part { kind, header, len, ends_message, .. } = part;
-        Self { kind, key: header.mask, phase: part.phase(), len, ends_message }
-    }
 }
 
 impl Whole {

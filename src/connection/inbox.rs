@@ -19,11 +19,11 @@ const DIRECT_FROM: usize = 20 << 10;
 /// unmasked.
 const DIRECT_TIMES: usize = 2;
 
-/// Capacity for assembly stays below `GROWTH` times the bytes received.
+/// Storage for direct reads grows to `GROWTH` times the bytes received, or by one read if that is more.
 const GROWTH: usize = 4;
 
-/// The capacity, in bytes, that storage without content keeps.
-const RETAINED_LEN: usize = 2 << 20;
+/// The capacity, in bytes, that memory without content keeps: of what was received, and of what is to be sent.
+pub(super) const RETAINED_LEN: usize = 2 << 20;
 
 /// The capacity, in bytes, that storage keeps for assembly in a pool.
 #[cfg(any(feature = "tokio", feature = "smol"))]
@@ -52,6 +52,21 @@ impl Storage {
         Self::default()
     }
 
+    /// Takes the memory of an inbox in which nothing waits. It is freed if there is some here already.
+    pub(crate) fn reclaim_inbox(&mut self, inbox: &mut Option<Box<Inbox>>) {
+        if let Some(mut idle) = inbox.take_if(|inbox| inbox.is_idle()) {
+            idle.clear();
+            self.inbox.get_or_insert(idle);
+        }
+    }
+
+    /// Gives memory to an end that has none.
+    pub(crate) fn reuse_inbox(&mut self, inbox: &mut Option<Box<Inbox>>) {
+        if inbox.is_none() {
+            *inbox = self.inbox.take();
+        }
+    }
+
     /// Frees what only large messages need.
     #[cfg(any(feature = "tokio", feature = "smol"))]
     pub(crate) fn trim(&mut self, read_len: usize) {
@@ -60,6 +75,16 @@ impl Storage {
             inbox.assembly.reset(TRIMMED_LEN);
         }
     }
+}
+
+/// What a stream claims to have read into `room` bytes: at most all.
+#[cfg(feature = "std")]
+pub(crate) fn check_read(n: usize, room: usize) -> std::io::Result<usize> {
+    if n <= room {
+        return Ok(n);
+    }
+    let message = "the stream claims to have read more bytes than there was room for";
+    Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message))
 }
 
 impl core::fmt::Debug for Storage {
@@ -175,10 +200,7 @@ impl Inbox {
                 result => break result?,
             }
         };
-        if n > room.len() {
-            let message = "the stream claims to have read more bytes than there was room for";
-            return Err(std::io::Error::new(ErrorKind::InvalidData, message));
-        }
+        let n = check_read(n, room.len())?;
         self.filled(n);
         Ok(n)
     }
@@ -202,10 +224,11 @@ impl Inbox {
 
     /// Drops the unread bytes. What is lent stays.
     pub(super) fn drop_unread(&mut self) {
-        self.received.truncate();
+        self.received.drop_content();
     }
 
-    /// What was lent stays, although bytes are added. Ends with [`lend_kept`](Self::lend_kept).
+    /// Puts what was found back to the front, so that it stays while bytes are added. [`lend_kept`](Self::lend_kept) takes
+    /// it off again.
     pub(super) fn keep_lent(&mut self) {
         self.kept = self.received.give_back(self.lent_from);
     }
@@ -340,7 +363,7 @@ impl Inbox {
     /// Copies the lent part of a binary message to the message that is being assembled.
     pub(super) fn assemble_lent(&mut self) {
         let payload = self.received.since(self.lent_from);
-        self.assembly.binary.append(payload.len()).copy_from_slice(payload);
+        self.assembly.binary.extend(payload);
         self.lend_front(0);
     }
 

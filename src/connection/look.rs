@@ -1,12 +1,29 @@
 //! The general path of receiving: one step of the receiver, without the sender.
 
-use super::fast_path::Fragment;
 use super::inbox::Inbox;
 use super::receiver::{By, Found, Given, Place, Receiver};
 use crate::error::ProtocolError;
-use crate::frame::CloseFrame;
 use crate::frame::decoder::{Part, Step};
 use crate::frame::rules::Kind;
+use crate::frame::{CloseFrame, MaskKey};
+
+/// Bytes at the front of the inbox that go to the message that is being assembled.
+#[derive(Clone, Copy)]
+pub(super) struct Fragment {
+    pub(super) kind: Kind,
+    pub(super) key: Option<MaskKey>,
+    /// The offset in the frame, for masking.
+    pub(super) phase: usize,
+    pub(super) len: usize,
+    pub(super) ends_message: bool,
+}
+
+impl From<Part> for Fragment {
+    fn from(part: Part) -> Self {
+        let Part { kind, header, len, ends_message, .. } = part;
+        Self { kind, key: header.mask, phase: part.phase(), len, ends_message }
+    }
+}
 
 impl Receiver {
     /// Finds the next event or chunk and remembers it. `None` means that more bytes are needed, or that a Close frame has

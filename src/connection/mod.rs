@@ -26,6 +26,8 @@ pub(crate) use output::check_written;
 #[cfg(feature = "std")]
 pub(crate) use receiver::{By, Found};
 pub(crate) use sender::Keys;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+pub(crate) use {inbox::check_read, output::SLICES};
 
 use crate::config::Config;
 #[cfg(feature = "std")]

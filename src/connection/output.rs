@@ -4,16 +4,13 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 
-use super::inbox::Storage;
+use super::inbox::{RETAINED_LEN, Storage};
 use crate::frame::{FrameHeader, MaskKey, Opcode, copy_masked, fast_path};
 use crate::queue::Queue;
 
 /// Shared payloads from this length on are referenced. That costs a clone of a `Bytes` and a slice in the `writev`, which
 /// is then less than the copy.
 pub(super) const REFERENCED_FROM: usize = 4 << 10;
-
-/// The capacity, in bytes, that an empty output keeps.
-const RETAINED_LEN: usize = 2 << 20;
 
 /// The capacity for references that an empty output keeps.
 const RETAINED_REFERENCES: usize = 16;
@@ -23,7 +20,7 @@ const PONGS: u8 = 16;
 
 /// The most chunks that one `writev` takes.
 #[cfg(feature = "std")]
-const SLICES: usize = 32;
+pub(crate) const SLICES: usize = 32;
 
 /// Bytes for the peer, in order. Small frames share one run of bytes; large payloads are references at their place in it.
 ///
@@ -50,11 +47,13 @@ pub struct Output {
     /// Payloads outside the run, each with its position in the stream. The first `gone` of them have been written.
     references: Vec<(u64, Bytes)>,
     gone: usize,
-    /// Positions in the stream of all bytes ever sent: of the first byte held here, behind the last byte written, behind
-    /// the last byte queued, behind the last Pong queued.
+    /// The position of the first byte held here. Positions count all bytes ever sent.
     front: u64,
+    /// The position behind the last byte written.
     written: u64,
+    /// The position behind the last byte queued.
     queued: u64,
+    /// The position behind the last Pong queued.
     pong_end: u64,
     /// How many Pongs have been queued since none waited.
     pongs: u8,
@@ -239,7 +238,7 @@ impl Output {
         stream.flush()
     }
 
-    /// Gives `storage` the memory of this side, if nothing waits in it and `storage` has none.
+    /// Gives `storage` the memory of this side, if nothing waits in it. It is freed if `storage` has some already.
     pub fn reclaim(&mut self, storage: &mut Storage) {
         if self.held() > 0 {
             return;
@@ -252,7 +251,7 @@ impl Output {
         }
     }
 
-    /// Takes the memory for this side from `storage`, unless there is some.
+    /// Takes the memory for this side from `storage`, unless this side has some already.
     pub fn reuse(&mut self, storage: &mut Storage) {
         if self.run.capacity() == 0 {
             self.run = Queue::from_storage(core::mem::take(&mut storage.output));
@@ -274,6 +273,13 @@ impl Output {
     #[cfg(feature = "std")]
     pub(crate) fn confirm(&mut self, n: usize) {
         self.note_written(self.written.saturating_add(n as u64).min(self.front));
+    }
+
+    /// Drops everything, with what the caller has taken: it cannot be written any more.
+    #[cfg(feature = "std")]
+    pub(crate) fn give_up(&mut self) {
+        self.advance(self.held());
+        self.confirm(usize::MAX);
     }
 
     /// The position behind everything queued so far, for [`is_written`](Self::is_written).

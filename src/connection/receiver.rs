@@ -173,9 +173,9 @@ impl Receiver {
                 let role = self.reader.role();
                 let payload = whole.lend(self.inbox.get_or_insert_default(), role);
                 return match whole.kind {
-                    Kind::Text => {
-                        sender.told(validate(payload, &mut self.reader)).map(|text| Some(Event::Text(text)))
-                    }
+                    Kind::Text => sender
+                        .or_fail(validate(payload, &mut self.reader))
+                        .map(|text| Some(Event::Text(text))),
                     _ => Ok(Some(Event::Binary(payload))),
                 };
             }
@@ -187,7 +187,7 @@ impl Receiver {
     #[inline(never)]
     fn next_event_otherwise(&mut self, sender: &mut Sender) -> Result<Option<Event<'_>>, ProtocolError> {
         match self.find(sender, By::Message)? {
-            Some(found) => sender.told(self.lend_event(found)).map(Some),
+            Some(found) => sender.or_fail(self.lend_event(found)).map(Some),
             None => Ok(None),
         }
     }
@@ -202,7 +202,7 @@ impl Receiver {
     /// As [`next_event`](Self::next_event).
     pub fn next_message(&mut self, sender: &mut Sender) -> Result<Option<Message>, ProtocolError> {
         match self.find_data(sender, By::Message)? {
-            Some(found) => sender.told(self.take(found)).map(Some),
+            Some(found) => sender.or_fail(self.take(found)).map(Some),
             None => Ok(None),
         }
     }
@@ -228,7 +228,7 @@ impl Receiver {
     /// As [`next_event`](Self::next_event).
     pub fn next_chunk(&mut self, sender: &mut Sender) -> Result<Option<Chunk<'_>>, ProtocolError> {
         match self.find_data(sender, By::Chunk)? {
-            Some(found) => sender.told(self.lend_chunk(found)).map(Some),
+            Some(found) => sender.or_fail(self.lend_chunk(found)).map(Some),
             None => Ok(None),
         }
     }
@@ -247,22 +247,16 @@ impl Receiver {
         sender.fault().map_or(Ok(()), Err)
     }
 
-    /// Gives `storage` the memory of this side, if nothing waits in it and `storage` has none.
+    /// Gives `storage` the memory of this side, if nothing waits in it. It is freed if `storage` has some already.
     pub fn reclaim(&mut self, storage: &mut Storage) {
-        let is_idle = self.found.is_none() && self.inbox.as_ref().is_some_and(|inbox| inbox.is_idle());
-        if is_idle {
-            if let Some(mut inbox) = self.inbox.take() {
-                inbox.clear();
-                storage.inbox.get_or_insert(inbox);
-            }
+        if self.found.is_none() {
+            storage.reclaim_inbox(&mut self.inbox);
         }
     }
 
-    /// Takes the memory for this side from `storage`, unless there is some.
+    /// Takes the memory for this side from `storage`, unless this side has some already.
     pub fn reuse(&mut self, storage: &mut Storage) {
-        if self.inbox.is_none() {
-            self.inbox = storage.inbox.take();
-        }
+        storage.reuse_inbox(&mut self.inbox);
     }
 
     /// Whether this side has memory.
@@ -319,7 +313,7 @@ impl Receiver {
         }
     }
 
-    /// What was found before, if it can be given out `by` this. A chunk cannot be given out as a message: it goes back to its
+    /// What was found before, if it can be given out as `by` asks. A chunk cannot be given out as a message: it goes back to its
     /// message, whose rest is assembled or, if chunks of it have been given out before, dropped.
     pub(crate) fn remembered(&mut self, by: By) -> Option<Found> {
         let found = self.found?;
@@ -336,7 +330,7 @@ impl Receiver {
         Some(found)
     }
 
-    /// Tells the sending side what the receiving side has to say. This is the one place where it does.
+    /// Tells the sender what a look found: a sign of life, a Ping, a Close frame or a fault.
     pub(crate) fn report(
         &mut self,
         looked: Result<Option<Found>, ProtocolError>,
@@ -351,13 +345,9 @@ impl Receiver {
                 // `look` has decoded it before.
                 sender.receive_close(CloseFrame::decode(self.lent()).unwrap_or_default());
             }
-            Ok(_) => {}
-            Err(error) => {
-                sender.fail(error);
-                return Err(sender.fault().unwrap_or(error));
-            }
+            _ => {}
         }
-        looked
+        sender.or_fail(looked)
     }
 
     /// The event that was found. On an error the sender has to fail, too.

@@ -26,7 +26,7 @@ pub struct Sender {
     pub(super) config: Arc<Config>,
     pub(super) keys: Keys,
     pub(super) output: Output,
-    /// The answer to the newest Ping, while as many older ones wait as may wait.
+    /// The payload of the newest Ping, if its Pong had no room in the output.
     pong_owed: Option<Box<[u8]>>,
     pub(super) lifecycle: Lifecycle,
     pub(super) timers: Timers,
@@ -110,6 +110,7 @@ impl Sender {
         let message = message.into();
         match message.payload {
             Payload::Borrowed(data) if data.len() >= REFERENCED_FROM && !self.masks() => {
+                self.check(data.len())?;
                 let header = self.next_header(&message)?;
                 self.output.write_frame_to(stream, &header, data)?;
             }
@@ -148,9 +149,7 @@ impl Sender {
     /// [`Closed`](SendError::Closed) if a Close frame was sent before, [`InvalidCloseCode`](SendError::InvalidCloseCode),
     /// [`ReasonTooLong`](SendError::ReasonTooLong) for more than 123 bytes.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
-        if self.state() != State::Open {
-            return Err(SendError::Closed);
-        }
+        self.check_open()?;
         let mut payload = [0; 125];
         let len = CloseFrame { code, reason }.encode(&mut payload)?;
         self.queue_close(code, payload.get(..len).unwrap_or_default());
@@ -243,11 +242,8 @@ impl Sender {
     /// [`send`](Self::send) of a message that the program has given away already.
     #[cfg(any(feature = "tokio", feature = "smol"))]
     pub(crate) fn send_beyond_limit(&mut self, message: &crate::message::Message) -> Result<(), SendError> {
-        let unlimited = Config::clone(&self.config).max_output_len(usize::MAX);
-        let config = core::mem::replace(&mut self.config, Arc::new(unlimited));
-        let sent = self.send(message);
-        self.config = config;
-        sent
+        self.check_open()?;
+        self.queue(message.into())
     }
 
     /// What ended the connection, unless that was a closing handshake.
@@ -258,13 +254,18 @@ impl Sender {
     /// The transport is gone or useless.
     pub(crate) fn lose(&mut self) {
         self.lifecycle.fail(ProtocolError::ConnectionLost);
+        self.stop();
+    }
+
+    /// No Pong is owed and no timer runs after the end.
+    fn stop(&mut self) {
         self.pong_owed = None;
         self.timers.stop();
     }
 
-    /// Passes on what the receiver gave; fails if that is a fault.
+    /// Fails the connection if `given` is an error. Gives the fault that ended the connection, which may be an earlier one.
     #[inline]
-    pub(super) fn told<T>(&mut self, given: Result<T, ProtocolError>) -> Result<T, ProtocolError> {
+    pub(super) fn or_fail<T>(&mut self, given: Result<T, ProtocolError>) -> Result<T, ProtocolError> {
         given.map_err(|error| {
             self.fail(error);
             self.fault().unwrap_or(error)
@@ -279,8 +280,7 @@ impl Sender {
         }
         self.answer_close(Some(CloseFrame { code: error.close_code(), reason: error.as_str() }));
         self.lifecycle.fail(error);
-        self.pong_owed = None;
-        self.timers.stop();
+        self.stop();
     }
 
     /// "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already received a Close
@@ -302,8 +302,7 @@ impl Sender {
     pub(super) fn receive_close(&mut self, frame: Option<CloseFrame<'_>>) {
         self.answer_close(frame.map(|frame| CloseFrame { reason: "", ..frame }));
         self.lifecycle.receive_close(frame);
-        self.pong_owed = None;
-        self.timers.stop();
+        self.stop();
     }
 
     fn answer_close(&mut self, frame: Option<CloseFrame<'_>>) {
@@ -318,8 +317,7 @@ impl Sender {
 
     fn queue_close(&mut self, code: CloseCode, payload: &[u8]) {
         self.append_pong_owed();
-        let header = self.header(Opcode::Close, true, payload.len());
-        self.output.append_frame(&header, payload);
+        self.append_control(Opcode::Close, payload);
         self.lifecycle.send_close(code);
     }
 
@@ -330,14 +328,25 @@ impl Sender {
     }
 
     fn append_pong(&mut self, payload: &[u8]) {
-        let header = self.header(Opcode::Pong, true, payload.len());
-        self.output.append_frame(&header, payload);
+        self.append_control(Opcode::Pong, payload);
         self.output.mark_pong();
     }
 
-    /// The funnel of everything that carries data: check, frame, mask, queue.
+    fn append_control(&mut self, opcode: Opcode, payload: &[u8]) {
+        let header = self.header(opcode, true, payload.len());
+        self.output.append_frame(&header, payload);
+    }
+
+    /// [`send`](Self::send) of everything but short messages.
     #[inline(never)]
     fn send_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
+        self.check(message.payload().len())?;
+        self.queue(message)
+    }
+
+    /// The funnel of everything that carries data: frame, mask, queue.
+    #[inline]
+    fn queue(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
         let header = self.next_header(&message)?;
         match message.payload {
             Payload::Framed(_, frame) if header.mask.is_none() => self.output.append_encoded(frame),
@@ -349,10 +358,9 @@ impl Sender {
         Ok(())
     }
 
-    /// Checks whether a message or fragment may be sent, and makes the header of its frame.
+    /// Checks whether a message or fragment may come next, and makes the header of its frame.
+    #[inline]
     fn next_header(&mut self, message: &Outgoing<'_>) -> Result<FrameHeader, SendError> {
-        let len = message.payload().len();
-        self.check(len)?;
         let (opcode, fin) = match (message.part, self.lifecycle.message()) {
             (Part::WholeMessage, None) => (message.opcode, true),
             (Part::Fragment { fin }, None) => (message.opcode, fin),
@@ -360,7 +368,7 @@ impl Sender {
             (_, Some(_)) => return Err(SendError::MessageUnderWay),
         };
         self.lifecycle.send_fragment((!fin).then_some(message.opcode));
-        Ok(self.header(opcode, fin, len))
+        Ok(self.header(opcode, fin, message.payload().len()))
     }
 
     fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
@@ -368,16 +376,20 @@ impl Sender {
             return Err(SendError::ControlTooLong);
         }
         self.check(payload.len())?;
-        let header = self.header(opcode, true, payload.len());
-        self.output.append_frame(&header, payload);
+        self.append_control(opcode, payload);
         Ok(())
     }
 
     /// "An endpoint MUST ensure the WebSocket connection is in the OPEN state" (section 6.1).
+    #[inline]
+    fn check_open(&self) -> Result<(), SendError> {
+        if self.state() == State::Open { Ok(()) } else { Err(SendError::Closed) }
+    }
+
+    /// Whether a frame with a payload of `len` bytes may be sent.
+    #[inline]
     fn check(&self, len: usize) -> Result<(), SendError> {
-        if self.state() != State::Open {
-            return Err(SendError::Closed);
-        }
+        self.check_open()?;
         if self.has_room(len) {
             return Ok(());
         }
@@ -397,6 +409,7 @@ impl Sender {
         !matches!(self.keys, Keys::Unmasked)
     }
 
+    #[inline]
     fn header(&mut self, opcode: Opcode, fin: bool, payload_len: usize) -> FrameHeader {
         let mask = self.next_key();
         FrameHeader { fin, rsv1: false, opcode, mask, payload_len: payload_len as u64 }

@@ -71,7 +71,7 @@ impl Decoder {
     /// # Errors
     ///
     /// Any [`ProtocolError`] about frames, text that is not UTF-8 (at the first impossible byte), and bad Close payloads.
-    /// Everything before the fault has been returned by earlier calls. Every later call returns the same error.
+    /// Every chunk before the one with the fault has been returned by earlier calls. Every later call returns the same error.
     pub fn decode<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<FrameChunk<'b>>, ProtocolError> {
         self.next_chunk(input).inspect_err(|&error| self.reader.end(Some(error)))
     }
@@ -218,22 +218,14 @@ impl Reader {
         len: u64,
         limits: &Limits,
     ) -> Option<Kind> {
-        match &mut self.progress {
-            Progress::BetweenFragments(message) => {
-                let (kind, then) = rules::admit_data(Some(*message), opcode, fin, len, limits).ok()?;
-                match then {
-                    Some(then) => *message = then,
-                    None => self.progress = Progress::BetweenMessages,
-                }
-                Some(kind)
-            }
-            Progress::BetweenMessages => {
-                let (kind, then) = rules::admit_data(None, opcode, fin, len, limits).ok()?;
-                self.progress = Progress::between(then);
-                Some(kind)
-            }
-            Progress::InFrame { .. } | Progress::Ended(_) => None,
-        }
+        let message = match self.progress {
+            Progress::BetweenMessages => None,
+            Progress::BetweenFragments(message) => Some(message),
+            Progress::InFrame { .. } | Progress::Ended(_) => return None,
+        };
+        let (kind, then) = rules::admit_data(message, opcode, fin, len, limits).ok()?;
+        self.progress = Progress::between(then);
+        Some(kind)
     }
 
     /// How many bytes of the current frame have not arrived.

@@ -151,10 +151,10 @@ impl FrameHeader {
             }
             len => (u64::from(len), rest),
         };
-        // "The minimal number of bytes MUST be used to encode the length" (section 5.2).
         if payload_len > i64::MAX as u64 {
             return Err(ProtocolError::LengthOverflow);
         }
+        // "The minimal number of bytes MUST be used to encode the length" (section 5.2).
         if (short == 126 && payload_len < 126) || (short == 127 && payload_len <= 0xFFFF) {
             return Err(ProtocolError::NonMinimalLength);
         }

@@ -14,7 +14,7 @@
 //!
 //! Masking in place is copying from [`InPlace`], so one set of functions serves both.
 
-/// The octets to mask, as many as the slice that they are written to.
+/// The octets to mask. The slice that they are written to has the same length.
 pub(super) trait Source: Copy {
     /// All octets. `to` is the slice that they are written to.
     fn octets<'a>(&'a self, to: &'a [u8]) -> &'a [u8];

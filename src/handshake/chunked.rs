@@ -16,11 +16,11 @@ use alloc::vec::Vec;
 /// The most digits of a chunk size: those of the longest `u64`.
 const MAX_DIGITS: u8 = 16;
 
-/// The most bytes of all chunk extensions of a body, with the white space in front of them: "a server ought to limit the total length of chunk extensions" (section
-/// 7.1.1), and so ought a client.
+/// The most bytes of all chunk extensions of a body, with the white space in front of them. "A server ought to limit the
+/// total length of chunk extensions" (section 7.1.1); this client does, too.
 const MAX_EXTENSIONS: u16 = 16 << 10;
 
-/// Where a body is. Needs no memory of its own.
+/// How far a body is decoded. Allocates nothing.
 #[derive(Debug)]
 pub(super) struct Decoder {
     state: State,
@@ -84,6 +84,7 @@ impl Decoder {
             // Bad white space, which a recipient must accept in front of an extension. Some senders pad sizes with it.
             (State::Size, b' ' | b'\t') if self.digits > 0 => {
                 self.extensions = self.extensions.checked_sub(1)?;
+                // No digit may follow.
                 self.digits = MAX_DIGITS;
                 Some(State::Size)
             }

@@ -83,15 +83,13 @@ fn read_extension<'a>(rest: &mut Cursor<'a>, found: &mut impl FnMut(Part<'a>)) -
     found(Part::Name(rest.token()?));
     loop {
         rest.skip_space();
-        if rest.peek() != Some(b';') {
+        if rest.take(b';').is_none() {
             return Some(());
         }
-        rest.take(b';')?;
         rest.skip_space();
         let name = rest.token()?;
         rest.skip_space();
-        let value = if rest.peek() == Some(b'=') {
-            rest.take(b'=')?;
+        let value = if rest.take(b'=').is_some() {
             rest.skip_space();
             Some(rest.value()?)
         } else {
@@ -114,9 +112,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn take(&mut self, byte: u8) -> Option<()> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        (*first == byte).then_some(())
+        self.0 = self.0.strip_prefix(&[byte])?;
+        Some(())
     }
 
     fn skip_space(&mut self) {
@@ -134,10 +131,9 @@ impl<'a> Cursor<'a> {
     /// "When using the quoted-string syntax variant, the value after quoted-string unescaping MUST conform to the
     /// 'token' ABNF."
     fn value(&mut self) -> Option<Cow<'a, [u8]>> {
-        if self.peek() != Some(b'"') {
+        if self.take(b'"').is_none() {
             return self.token().map(Cow::Borrowed);
         }
-        self.take(b'"')?;
         let mut value = Vec::new();
         loop {
             let (&byte, rest) = self.0.split_first()?;

@@ -39,8 +39,7 @@ impl Scanner {
             }
             self.lines += 1;
             self.line = at + 1;
-            // The first line is not a header.
-            if self.lines - 1 > config.max_headers {
+            if self.headers() > config.max_headers {
                 return Err(HandshakeError::TooManyHeaders);
             }
         }
@@ -48,14 +47,15 @@ impl Scanner {
         if bytes.len() >= config.max_head_len { Err(HandshakeError::HeadTooLong) } else { Ok(None) }
     }
 
-    /// How many headers a complete head has.
+    /// How many headers there have been. The first line is not a header.
     pub(super) fn headers(&self) -> usize {
         self.lines.saturating_sub(1)
     }
 
-    /// The length in bytes of the head at the front of `bytes`, and what `parse` made of it. `parse` gets bytes and the most
-    /// headers they may have, and gives the same two. `may_begin` says whether the first line can begin with these
-    /// bytes, or be them: a peer that speaks another protocol may never send the end of a head.
+    /// The length in bytes of the head at the front of `bytes`, and what `parse` made of it. `parse` gets the bytes and the
+    /// most headers that they may have. It gives the length of the head and its result. `may_begin` gets the first line, as
+    /// far as it has arrived, and says whether a head can begin so: a peer that speaks another protocol may never send the
+    /// end of a head.
     pub(super) fn head<T>(
         &mut self,
         bytes: &[u8],
@@ -153,7 +153,7 @@ impl Headers {
     ) -> Option<(usize, T)> {
         with_slots(max, |slots| {
             let mut request = httparse::Request::new(&mut []);
-            let parsed = request.parse_with_uninit_headers(bytes, slots);
+            let parsed = request.parse_with_uninit_headers(bytes, slots).ok()?;
             let headers = Self::new(bytes, parsed, request.headers)?;
             Some((headers.head.len(), read(headers, &request)))
         })
@@ -180,15 +180,15 @@ impl Headers {
             let mut response = httparse::Response::new(&mut []);
             let config = httparse::ParserConfig::default();
             let parsed = config.parse_response_with_uninit_headers(&mut response, bytes, slots);
-            let headers = Self::new(bytes, Ok(parsed?), response.headers);
+            let headers = Self::new(bytes, parsed?, response.headers);
             let line = response.code.zip(response.version);
             let line = line.map(|(status, minor_version)| StatusLine { status, minor_version });
             Ok(headers.zip(line).map(|parsed| (parsed.0.head.len(), parsed)))
         })
     }
 
-    fn new(bytes: &[u8], parsed: httparse::Result<usize>, headers: &[httparse::Header<'_>]) -> Option<Self> {
-        let Ok(httparse::Status::Complete(len)) = parsed else { return None };
+    fn new(bytes: &[u8], parsed: httparse::Status<usize>, headers: &[httparse::Header<'_>]) -> Option<Self> {
+        let httparse::Status::Complete(len) = parsed else { return None };
         let head = bytes.get(..len).filter(|head| u32::try_from(head.len()).is_ok())?;
         // The parser accepts a single LF as the end of a line, `Scanner::scan` does not.
         let mut lines_end = head.ends_with(b"\r\n\r\n");

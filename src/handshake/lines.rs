@@ -39,8 +39,8 @@ fn is_odd(line: &[u8]) -> bool {
     !is_header && is_text && !line.starts_with(b" ") && !line.starts_with(b"\t")
 }
 
-/// The head of a response without the [odd](is_odd) ones of its at most `max` headers, and how long it was with them. `None`
-/// if it has none, is not complete, or has a line end other than CR LF.
+/// The head of a response without its [odd](is_odd) lines, and its length with them. `None` if no line is odd, if the head is
+/// not complete, has more than `max` lines behind the status line, or has a line end other than CR LF.
 pub(super) fn without_odd_lines(bytes: &[u8], max: usize) -> Option<(usize, Vec<u8>)> {
     let (mut plain, mut rest, mut headers) = (Vec::new(), bytes, None);
     loop {

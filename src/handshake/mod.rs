@@ -57,8 +57,8 @@ pub use step::{Opening, Step};
 /// The length of a `Sec-WebSocket-Accept` value.
 const ACCEPT_LEN: usize = 28;
 
-/// The `Sec-WebSocket-Accept` (28 ASCII characters) for a `Sec-WebSocket-Key` (section 4.2.2), for servers with another HTTP library. `key` is the
-/// value of the header as it was sent, without white space around it.
+/// The `Sec-WebSocket-Accept` (28 ASCII characters) for a `Sec-WebSocket-Key` (section 4.2.2), for servers with another
+/// HTTP library. `key` is the value of the header as it was sent, without white space around it.
 ///
 /// ```
 /// use sansocket::handshake::accept_key;
@@ -182,20 +182,14 @@ macro_rules! receives {
                 self.inbox().get_or_insert_default().read_from(stream, crate::config::READ_LEN)
             }
 
-            /// Takes the memory for receiving from `storage`, unless there is some.
+            /// Takes the memory for receiving from `storage`, unless it has some already.
             pub fn reuse(&mut self, storage: &mut crate::Storage) {
-                let inbox = self.inbox();
-                if inbox.is_none() {
-                    *inbox = storage.inbox.take();
-                }
+                storage.reuse_inbox(self.inbox());
             }
 
-            /// Gives `storage` the memory for receiving, if nothing waits in it and `storage` has none.
+            /// Gives `storage` the memory for receiving, if nothing waits in it. It is freed if `storage` has some already.
             pub fn reclaim(&mut self, storage: &mut crate::Storage) {
-                if let Some(mut inbox) = self.inbox().take_if(|inbox| inbox.is_idle()) {
-                    inbox.clear();
-                    storage.inbox.get_or_insert(inbox);
-                }
+                storage.reclaim_inbox(self.inbox());
             }
         }
     };

@@ -8,8 +8,7 @@ use alloc::vec::Vec;
 use super::head::Writer;
 use super::{ACCEPT_LEN, is_free_header};
 use crate::config::Config;
-use crate::connection::Inbox;
-use crate::connection::{Connection, Keys, Output};
+use crate::connection::{Connection, Inbox, Keys, Output};
 use crate::error::HandshakeError;
 #[cfg(doc)]
 use crate::handshake::server::{Exchange, Handshake, HttpRequest, Request};
@@ -88,14 +87,16 @@ impl Response {
     ///
     /// [`Rejected`](HandshakeError::Rejected) for a response that opens no connection, and those of [`check`](Self::check).
     pub fn connection(&self, config: impl Into<Arc<Config>>) -> Result<Connection, HandshakeError> {
-        self.check_opens()?;
+        self.check()?;
+        if !self.opens() {
+            return Err(HandshakeError::Rejected(self.status));
+        }
         Ok(self.open(config.into(), Output::default(), None))
     }
 
-    /// Whether this response can be sent and opens a connection.
-    pub(super) fn check_opens(&self) -> Result<(), HandshakeError> {
-        self.check()?;
-        if self.accept.is_some() { Ok(()) } else { Err(HandshakeError::Rejected(self.status)) }
+    /// Whether this response opens a connection.
+    pub(super) fn opens(&self) -> bool {
+        self.accept.is_some()
     }
 
     /// The open connection, with `output` to write first and an `inbox` with what was received behind the request.

@@ -18,8 +18,7 @@ use super::lines::may_begin_request;
 pub use super::request::{HttpRequest, Request};
 pub use super::response::Response;
 use crate::config::Config;
-use crate::connection::Inbox;
-use crate::connection::{Connection, Output};
+use crate::connection::{Connection, Inbox, Output};
 use crate::error::HandshakeError;
 
 /// An opening handshake that waits for the request.
@@ -157,7 +156,7 @@ super::receives!(
 /// # }
 /// ```
 ///
-/// Responding may take its time. What arrives meanwhile can stay in the socket, or is received here.
+/// The response may be given later. What arrives until then can stay in the socket or be received here.
 #[derive(Debug)]
 pub struct Exchange {
     incoming: Incoming,
@@ -189,19 +188,16 @@ impl Exchange {
     /// What [`Response::check`] finds; no byte is written then. [`NotAnUpgrade`](HandshakeError::NotAnUpgrade) for a
     /// response that opens a connection which this request does not ask for.
     pub fn respond(self, response: Response) -> Result<Answer, HandshakeError> {
-        let opens = match response.check_opens() {
-            Ok(()) => true,
-            Err(HandshakeError::Rejected(_)) => false,
-            Err(error) => return Err(error),
-        };
-        if opens && matches!(self.incoming, Incoming::Http(_)) {
+        response.check()?;
+        if response.opens() && matches!(self.incoming, Incoming::Http(_)) {
             return Err(HandshakeError::NotAnUpgrade);
         }
         let mut output = Output::default();
         output.append_vec(response.to_vec());
-        Ok(match opens {
-            true => Answer::Open(response.open(self.config, output, self.inbox)),
-            false => Answer::Closed(output),
+        Ok(if response.opens() {
+            Answer::Open(response.open(self.config, output, self.inbox))
+        } else {
+            Answer::Closed(output)
         })
     }
 

@@ -5,8 +5,7 @@ use core::mem;
 
 use super::client::{self, Response};
 use super::server::{self, Answer, Exchange, Incoming};
-use crate::connection::Inbox;
-use crate::connection::{Connection, Output};
+use crate::connection::{Connection, Inbox, Output};
 use crate::error::HandshakeError;
 #[cfg(feature = "std")]
 use crate::error::{Error, Fault};
@@ -33,8 +32,8 @@ pub enum Step {
 /// The opening handshake of either role, with the order of its steps. Made from a [`client::Handshake`] or a
 /// [`server::Handshake`].
 ///
-/// Ask for the next [`step`](Self::step), take it, and ask again. [`step`](Self::step) changes nothing by itself, so a step
-/// may be taken in parts. The caller keeps the time: [`Config::handshake_timeout`](crate::Config::handshake_timeout) from
+/// Ask for the next [`step`](Self::step), take it, and ask again. Asking again before a step is complete gives the same
+/// step, so a step may be taken in parts. The caller keeps the time: [`Config::handshake_timeout`](crate::Config::handshake_timeout) from
 /// the beginning, and [`Config::close_timeout`](crate::Config::close_timeout) from when it [`is_refused`](Self::is_refused).
 /// At the deadline call [`time_out`](Self::time_out). If the stream fails, drop the opening.
 ///
@@ -219,7 +218,7 @@ impl Opening {
             Stage::Client(handshake) => self.stage = Stage::Ended(handshake.end_of_stream()),
             Stage::Server(_) => self.stage = Stage::Ended(HandshakeError::UnexpectedEof),
             Stage::Refused { error, .. } => self.stage = Stage::Ended(error.clone()),
-            // A client that only sends no more still reads the response.
+            // A client that has ended its sending side can still read the response.
             Stage::Deciding(_) | Stage::Opened(..) | Stage::Ended(_) => {}
         }
     }

@@ -49,8 +49,8 @@ impl Url {
             Some((path, "")) => path,
             _ => resource,
         };
-        // WHATWG URLs have `[ ] { } | ^` and a `%` that encodes nothing as they are. For some parsers a `\` ends the host, and
-        // the others would end the URL in the text around it.
+        // WHATWG URLs leave `[ ] { } | ^` and a `%` that encodes nothing as they are. For some parsers a `\` ends the host. A
+        // quote, `<`, `>` or backtick would end the URL in the text around it.
         if resource.bytes().any(|byte| b"\"<>\\`".contains(&byte)) {
             return Err(NOT_ENCODED);
         }

@@ -64,6 +64,20 @@ async fn connecting_to_a_silent_server_ends_at_the_handshake_timeout() {
     assert!(matches!(error, Err(Error::Handshake(HandshakeError::TimedOut))));
 }
 
+/// A pipe that is shorter than either head, and a peer that reads none of it.
+#[tokio::test(start_paused = true)]
+async fn peer_that_takes_no_head_is_given_up_after_the_handshake_timeout() {
+    let begin = Instant::now();
+    let (_peer, stream) = duplex(64);
+    let error = connect_over(stream, &Request::new("ws://x/").unwrap(), Config::default()).await;
+    assert!(matches!(error, Err(Error::Handshake(HandshakeError::TimedOut))), "{error:?}");
+    let (mut peer, stream) = duplex(64);
+    let (sent, error) = tokio::join!(peer.write_all(REQUEST), accept(stream));
+    sent.unwrap();
+    assert!(matches!(error, Err(Error::Handshake(HandshakeError::TimedOut))), "{error:?}");
+    assert_eq!(begin.elapsed().as_secs(), 2 * Config::default().handshake_timeout.as_secs());
+}
+
 #[tokio::test(start_paused = true)]
 async fn bytes_behind_the_request_are_not_lost() {
     let (mut peer, stream) = duplex(1000);

@@ -21,6 +21,7 @@ over_each! {
     answer_to_a_close_frame_is_written_before_its_event_is_returned,
     close_frame_for_a_protocol_error_is_written_before_the_error_is_returned,
     failed_flush_of_the_stream_is_repeated,
+    write_to_a_peer_that_is_gone_ends_the_connection,
     ping_is_answered_while_a_read_waits,
     reading_continues_while_writing_is_stuck,
     endless_input_yields_to_other_tasks,
@@ -221,6 +222,18 @@ fn failed_flush_of_the_stream_is_repeated<B: Binding>() {
     assert!(finish(socket.flush()).is_err(), "the output is empty, but the stream has not been flushed");
     finish(socket.flush()).unwrap();
     assert!(wire.state().script.flushes.is_empty());
+}
+
+// req: 6455-7.1.5-c
+fn write_to_a_peer_that_is_gone_ends_the_connection<B: Binding>() {
+    let wire = Wire::open(b"");
+    wire.state().script.writes = [PENDING, Step::Error(ErrorKind::BrokenPipe)].into();
+    let mut socket = server::<B>(&wire, untimed());
+    finish(socket.feed("waits")).unwrap();
+    let error = finish(socket.read()).unwrap_err();
+    assert!(matches!(&error, Error::Io(error) if error.kind() == ErrorKind::BrokenPipe), "{error}");
+    assert_eq!(socket.state(), State::Closed);
+    assert_eq!(socket.close_info().unwrap().code, CloseCode::ABNORMAL);
 }
 
 // attack: io-2

@@ -59,7 +59,7 @@ fn answers_to_a_peer_that_never_reads_are_few() {
     }
 }
 
-/// The bytes that move within an output that is kept full, while the peer takes `step` bytes and as many are sent, `rounds`
+/// The bytes that move within an output that is kept full, while the peer takes `step` bytes and `step` bytes are sent, `rounds`
 /// times.
 fn moved_while_full(full: usize, step: usize, rounds: usize) -> usize {
     let mut end = Connection::server(Config::default().max_output_len(full));

@@ -474,6 +474,17 @@ fn timeouts_of_zero_have_passed_at_once() {
 }
 
 #[test]
+fn server_that_takes_no_request_is_given_up_after_the_handshake_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let _server = listener.accept().unwrap();
+    // More than the kernel takes.
+    let request = Request::new("ws://x/").unwrap().header("Large", vec![b'a'; 32 << 20]);
+    let late = blocking::connect_over(stream, &request, patient().handshake_timeout(SHORT));
+    assert!(matches!(late, Err(Error::Handshake(HandshakeError::TimedOut))), "{late:?}");
+}
+
+#[test]
 fn keepalive_restarts_on_the_clock_of_the_shell() {
     let (url, server) = serve(patient().keepalive(Some(SHORT)), |socket| {
         let (stream, mut connection) = socket.into_parts();

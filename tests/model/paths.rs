@@ -49,7 +49,7 @@ pub(crate) fn arrive(reads: &[&[u8]], end: &mut Connection, mut ask: impl FnMut(
     }
 }
 
-/// One read of as many bytes as the connection has room for. Gives the rest.
+/// One read that fills the room of the connection, if there are enough bytes. Gives the rest.
 pub(crate) fn fill<'a>(end: &mut Connection, bytes: &'a [u8]) -> &'a [u8] {
     let room = end.unfilled();
     let (now, later) = bytes.split_at(room.len().min(bytes.len()));

@@ -25,7 +25,7 @@ fn has_event_answers_a_ping_once_and_a_close_frame_once() {
     }
 }
 
-/// A call for what comes next, by whichever method.
+/// A call for what comes next, by one of the methods.
 type Call = fn(&mut Connection) -> Result<bool, ProtocolError>;
 
 const HAS_EVENT: Call = |end| end.has_event();

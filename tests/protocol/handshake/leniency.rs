@@ -119,7 +119,7 @@ fn target_is_sent_as_it_is_given() {
         let head = sent(&request(&format!("ws://server.example.com{target}")));
         assert!(head.starts_with(&format!("GET {target} HTTP/1.1\r\n")), "{target}: {head}");
     }
-    // A proxy passes on what it received, whichever URL that would be.
+    // A proxy passes on the target that it received.
     for target in TARGETS.into_iter().chain(["/`\"<>\\", "//double", "/a?b?c"]) {
         let onward = request("ws://10.0.0.1:9000/elsewhere?q").target(target);
         let head = sent(&onward);
