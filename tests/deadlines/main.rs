@@ -24,7 +24,7 @@ const CONFIGURED: Duration = Duration::from_secs(2);
 /// When the closing handshake of a row begins.
 const LATER: Duration = Duration::from_millis(400);
 
-/// How late beside a tenth: the scheduler, and the time that the system takes to fill the buffers.
+/// How late beside a tenth: the scheduler.
 const TICK: Duration = Duration::from_millis(200);
 
 /// More than the buffers of a socket hold, and for the slow peer the work of 5 s.

@@ -13,7 +13,7 @@ pub(crate) enum Peer {
     Silent,
     /// Handshake: sends a byte every 100 ms. Later: reads 3 MB a second.
     Slow,
-    /// Reads and sends nothing.
+    /// Reads and sends nothing. Where the write timeout is measured, the buffers are full from the beginning.
     NotReading,
     /// Sends a Close frame after a while, reads nothing, and does not end the stream.
     Closing,
@@ -25,6 +25,9 @@ impl Peer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let stream = listener.accept().unwrap().0;
+        if self == Self::NotReading && row.deadline == Deadline::Write {
+            fill(&stream);
+        }
         let begin = Instant::now();
         thread::spawn(move || self.act(row, peer));
         (stream, begin)
@@ -66,6 +69,20 @@ impl Peer {
             }
         }
     }
+}
+
+/// Fills the buffers of the system, so that a write waits from its first byte. They grow for some time after they seem full.
+fn fill(mut stream: &TcpStream) {
+    let part = vec![0; 64 << 10];
+    stream.set_nonblocking(true).unwrap();
+    let mut taken = Instant::now();
+    while taken.elapsed() < Duration::from_secs(1) {
+        match stream.write(&part) {
+            Ok(_) => taken = Instant::now(),
+            Err(_) => thread::sleep(Duration::from_millis(20)),
+        }
+    }
+    stream.set_nonblocking(false).unwrap();
 }
 
 fn drain(mut stream: TcpStream) {
