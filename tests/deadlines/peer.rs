@@ -78,8 +78,8 @@ fn fill(mut stream: &TcpStream) {
     let mut taken = Instant::now();
     while taken.elapsed() < Duration::from_secs(1) {
         match stream.write(&part) {
-            Ok(_) => taken = Instant::now(),
-            Err(_) => thread::sleep(Duration::from_millis(20)),
+            Ok(n) if n > 0 => taken = Instant::now(),
+            _ => thread::sleep(Duration::from_millis(20)),
         }
     }
     stream.set_nonblocking(false).unwrap();
