@@ -55,6 +55,9 @@ pub struct Config {
     /// How long one write may wait for a peer that does not read. Only the shells apply it. Default: 30 s, so that a
     /// short loss of the network does not end the connection.
     pub write_timeout: Duration,
+    /// Compression (permessage-deflate, RFC 7692): what a client offers, and what a server accepts. Default: `None`.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<crate::deflate::Deflate>,
     /// The longest HTTP head, in bytes; a longer one is answered with 431. Default: 32 KiB, enough for the 8 KiB of
     /// cookies that browsers send.
     pub max_head_len: usize,
@@ -73,6 +76,8 @@ impl Default for Config {
             close_timeout: Duration::from_secs(5),
             handshake_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
+            #[cfg(feature = "deflate")]
+            deflate: None,
             max_head_len: 32 << 10,
             max_headers: 100,
         }
@@ -91,6 +96,11 @@ impl Config {
         max_head_len: usize,
         max_headers: usize,
     }
+}
+
+#[cfg(feature = "deflate")]
+impl Config {
+    setters! { deflate: Option<crate::deflate::Deflate> }
 }
 
 #[cfg(feature = "std")]

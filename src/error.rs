@@ -51,7 +51,8 @@ pub enum ProtocolError {
     },
     /// A message is longer than [`Limits::max_message_len`](crate::Limits::max_message_len).
     MessageTooLong {
-        /// The payload lengths of its frames so far, in bytes. The last of them may not have arrived.
+        /// The payload lengths of its frames so far, in bytes. The last of them may not have arrived. Of a compressed message,
+        /// what it is inflated to so far.
         len: u64,
         /// [`Limits::max_message_len`](crate::Limits::max_message_len), in bytes.
         limit: u64,
@@ -61,6 +62,9 @@ pub enum ProtocolError {
         /// [`Limits::max_fragments`](crate::Limits::max_fragments).
         limit: u32,
     },
+    /// The payload of a compressed message is not DEFLATE data that ends as RFC 7692 section 7.2.1 says, or it refers to data
+    /// before its window.
+    InvalidDeflate,
     /// The transport ended, or went silent, before the closing handshake was complete (section 7.1.5).
     ConnectionLost,
 }
@@ -85,6 +89,7 @@ impl ProtocolError {
             Self::FrameTooLong { .. } => "frame too long",
             Self::MessageTooLong { .. } => "message too long",
             Self::TooManyFragments { .. } => "too many fragments",
+            Self::InvalidDeflate => "invalid compressed data",
             Self::ConnectionLost => "connection lost without a closing handshake",
         }
     }

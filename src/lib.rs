@@ -90,6 +90,7 @@
 //!   [`handshake::client::Handshake::with_nonce`].
 //! - `tokio`: connections over tokio's streams, with its timers.
 //! - `smol`: connections over streams with the traits of `futures-io`, with the timers of `async-io`.
+//! - `deflate`: compression of messages, permessage-deflate (RFC 7692); off until [`Config`] has settings for it.
 //! - `http`: handshakes in the types of the `http` crate, for hyper and axum.
 //!
 //! # Code map
@@ -106,10 +107,12 @@
 //! | `frame/fast_path` | the header of most frames, read and written inline |
 //! | `frame/rules`, `decoder` | which frame may come next; frames out of bytes, below frame granularity |
 //! | `message`, `config` | messages that own their data, and all that can be sent; limits and times |
+//! | `deflate` | compression (RFC 7692): settings and negotiation; DEFLATE streams, and those that the connections of a thread share |
 //! | `connection/event`, `inbox`, `output` | what is given out; bytes that have arrived; bytes to be written |
 //! | `connection/lifecycle`, `timers` | the one state; keepalive and close deadline |
 //! | `connection/sender` | messages to frames |
 //! | `connection/receiver`, `look` | frames to events: the calls, and the general path behind them |
+//! | `connection/inflation`, `deflation` | compressed messages to the assembly; which messages are compressed |
 //! | `connection/fast_path` | whole small messages, in either direction |
 //! | `handshake/head`, `lines`, `chunked` | HTTP/1.1 heads, lines that are judged before the parser, bodies in chunks |
 //! | `handshake/extensions`, `url` | the grammar of one header, `ws:` URLs |
@@ -137,6 +140,8 @@ pub mod asynchronous;
 pub mod blocking;
 mod config;
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
 #[cfg(feature = "std")]
 mod dial;
 mod error;
@@ -161,8 +166,12 @@ pub use config::Config;
 pub use connection::{
     Chunk, CloseInfo, Connection, Event, Output, Receiver, Sender, ShutdownStep, State, Storage,
 };
+#[cfg(feature = "deflate")]
+pub use deflate::{Deflate, Negotiated};
 pub use error::{Error, Fault, HandshakeError, ProtocolError, Refusal, SendError};
 pub use frame::{CloseCode, CloseFrame, Limits};
+#[cfg(feature = "deflate")]
+pub use message::Compress;
 pub use message::{Message, Outgoing, Prepared};
 pub use role::Role;
 pub use timestamp::Timestamp;

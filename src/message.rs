@@ -4,8 +4,13 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use alloc::sync::Arc;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
+
+#[cfg(feature = "deflate")]
+use {crate::deflate::Compressor, alloc::boxed::Box, std::sync::OnceLock};
 
 use crate::frame::{FrameHeader, Opcode};
 
@@ -127,28 +132,70 @@ impl From<Message> for Bytes {
 /// # Ok::<(), sansocket::SendError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Prepared {
+pub struct Prepared(Arc<Forms>);
+
+/// A message in all forms in which it is sent.
+#[derive(Debug)]
+struct Forms {
     opcode: Opcode,
-    /// The payload: the end of `frame`, in the same memory.
-    data: Bytes,
-    /// The unmasked frame.
+    plain: Encoded,
+    /// The compressed forms, once there is one.
+    #[cfg(feature = "deflate")]
+    deflated: OnceLock<Box<deflated::Forms>>,
+}
+
+/// A frame that is not masked.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    header_len: usize,
     frame: Bytes,
+}
+
+impl Encoded {
+    fn new(header: FrameHeader, payload: &[u8]) -> Self {
+        let mut start = [0; FrameHeader::MAX_LEN];
+        let header_len = header.encode(&mut start);
+        let mut frame = BytesMut::with_capacity(header_len + payload.len());
+        frame.put_slice(start.get(..header_len).unwrap_or_default());
+        frame.put_slice(payload);
+        Self { header_len, frame: frame.freeze() }
+    }
+
+    pub(crate) fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.frame.get(self.header_len..).unwrap_or_default()
+    }
 }
 
 impl Prepared {
     /// The message that was encoded. It shares its data with the frame. Text is validated again.
     pub fn message(&self) -> Message {
-        if self.opcode == Opcode::Text {
-            if let Ok(text) = ByteString::try_from(self.data.clone()) {
+        let Encoded { header_len, frame } = &self.0.plain;
+        let data = frame.slice(header_len..);
+        if self.0.opcode == Opcode::Text {
+            if let Ok(text) = ByteString::try_from(data.clone()) {
                 return Message::Text(text);
             }
         }
-        Message::Binary(self.data.clone())
+        Message::Binary(data)
     }
 
     /// The length of the frame: that of the data, and up to 10 bytes of header. It is allocated to this length.
     pub fn frame_len(&self) -> usize {
-        self.frame.len()
+        self.0.plain.frame.len()
+    }
+
+    pub(crate) fn plain(&self) -> &Encoded {
+        &self.0.plain
+    }
+
+    /// The compressed form that connections with this compressor and without takeover share.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn deflated(&self, compressor: Compressor) -> &Encoded {
+        self.0.deflated.get_or_init(Box::default).get(compressor, self.0.opcode, self.0.plain.payload())
     }
 }
 
@@ -157,14 +204,12 @@ impl<M: Into<Message>> From<M> for Prepared {
     fn from(message: M) -> Self {
         let message = message.into();
         let (data, opcode) = (message.as_bytes(), message.opcode());
-        let header = FrameHeader::new(opcode, data.len() as u64);
-        let mut start = [0; FrameHeader::MAX_LEN];
-        let header_len = header.encode(&mut start);
-        let mut frame = BytesMut::with_capacity(header_len + data.len());
-        frame.put_slice(start.get(..header_len).unwrap_or_default());
-        frame.put_slice(data);
-        let frame = frame.freeze();
-        Self { opcode, data: frame.slice(header_len..), frame }
+        Self(Arc::new(Forms {
+            opcode,
+            plain: Encoded::new(FrameHeader::new(opcode, data.len() as u64), data),
+            #[cfg(feature = "deflate")]
+            deflated: OnceLock::new(),
+        }))
     }
 }
 
@@ -195,6 +240,22 @@ pub struct Outgoing<'a> {
     pub(crate) opcode: Opcode,
     pub(crate) payload: Payload<'a>,
     pub(crate) part: Part,
+    #[cfg(feature = "deflate")]
+    pub(crate) compress: Compress,
+}
+
+/// Whether a message is compressed, on a connection that has agreed on it.
+#[cfg(feature = "deflate")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compress {
+    /// If it is as long as [`Deflate::min_len`](crate::Deflate::min_len).
+    #[default]
+    ByLength,
+    /// Not at all: data that does not get smaller, such as images, or that must not be compressed because it has secrets.
+    Never,
+    /// However short it is.
+    Always,
 }
 
 /// Where the payload is.
@@ -202,8 +263,7 @@ pub struct Outgoing<'a> {
 pub(crate) enum Payload<'a> {
     Borrowed(&'a [u8]),
     Shared(&'a Bytes),
-    /// The payload, and the unmasked frame that carries it.
-    Framed(&'a Bytes, &'a Bytes),
+    Prepared(&'a Prepared),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,14 +286,49 @@ impl<'a> Outgoing<'a> {
 
     #[inline]
     fn whole(opcode: Opcode, payload: Payload<'a>) -> Self {
-        Self { opcode, payload, part: Part::WholeMessage }
+        Self {
+            opcode,
+            payload,
+            part: Part::WholeMessage,
+            #[cfg(feature = "deflate")]
+            compress: Compress::ByLength,
+        }
+    }
+
+    /// Whether this message is compressed, if client and server have agreed on it. For a fragmented message the first fragment
+    /// counts.
+    ///
+    /// ```
+    /// # use sansocket::{Config, Connection};
+    /// # let mut connection = Connection::server(Config::default());
+    /// use sansocket::{Compress, Outgoing};
+    ///
+    /// connection.send(Outgoing::from("secret").compress(Compress::Never))?;
+    /// # Ok::<(), sansocket::SendError>(())
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn compress(mut self, compress: Compress) -> Self {
+        self.compress = compress;
+        self
+    }
+
+    /// Whether this is a whole message without a choice about compression.
+    #[inline]
+    pub(crate) fn is_plain_message(&self) -> bool {
+        #[cfg(feature = "deflate")]
+        if self.compress != Compress::ByLength {
+            return false;
+        }
+        self.part == Part::WholeMessage
     }
 
     #[inline]
     pub(crate) fn payload(&self) -> &'a [u8] {
         match self.payload {
             Payload::Borrowed(data) => data,
-            Payload::Shared(data) | Payload::Framed(data, _) => data,
+            Payload::Shared(data) => data,
+            Payload::Prepared(prepared) => prepared.plain().payload(),
         }
     }
 }
@@ -291,8 +386,45 @@ impl<'a> From<&'a Message> for Outgoing<'a> {
 
 impl<'a> From<&'a Prepared> for Outgoing<'a> {
     fn from(prepared: &'a Prepared) -> Self {
-        let Prepared { opcode, data, frame } = prepared;
-        Self::whole(*opcode, Payload::Framed(data, frame))
+        Self::whole(prepared.0.opcode, Payload::Prepared(prepared))
+    }
+}
+
+/// The compressed forms of a prepared message.
+#[cfg(feature = "deflate")]
+mod deflated {
+    use std::sync::OnceLock;
+
+    use super::{Compressor, Encoded, FrameHeader, Opcode};
+    use crate::deflate::pool;
+
+    /// The shortest window of a compressor.
+    const LEAST_BITS: u8 = 9;
+
+    /// The windows of a compressor, 9 to 15 bits.
+    const WINDOWS: usize = 7;
+
+    /// One for each window. It is made by the first connection that sends it, with that one's level.
+    #[derive(Debug, Default)]
+    pub(crate) struct Forms([OnceLock<Encoded>; WINDOWS]);
+
+    impl Forms {
+        pub(super) fn get(&self, compressor: Compressor, opcode: Opcode, payload: &[u8]) -> &Encoded {
+            self.form(compressor.window_bits()).get_or_init(|| {
+                pool::with_memory(|memory| {
+                    let mut deflater = pool::deflater(compressor);
+                    deflater.deflate(payload, true, false, memory);
+                    pool::keep_deflater(deflater);
+                    let header = FrameHeader::new(opcode, memory.len() as u64).rsv1(true);
+                    Encoded::new(header, memory.as_slice())
+                })
+            })
+        }
+
+        fn form(&self, window_bits: u8) -> &OnceLock<Encoded> {
+            let [.., longest] = &self.0;
+            self.0.get(usize::from(window_bits.saturating_sub(LEAST_BITS))).unwrap_or(longest)
+        }
     }
 }
 
@@ -306,8 +438,8 @@ mod tests {
     fn prepared_messages_hold_their_data_once() {
         let text = Prepared::from("grüß dich");
         assert_eq!(text.message(), Message::from("grüß dich"));
-        assert_eq!((text.frame_len(), text.frame.len()), (13, 13));
-        assert_eq!(text.data.as_ptr(), text.frame[2..].as_ptr());
+        assert_eq!((text.frame_len(), text.plain().frame().len()), (13, 13));
+        assert_eq!(text.message().as_bytes().as_ptr(), text.plain().payload().as_ptr());
         let binary = Prepared::from(b"\xff\xfe");
         assert_eq!(binary.message(), Message::from(b"\xff\xfe"));
         assert_eq!(Prepared::from(b"a").message(), Message::from(b"a"), "ASCII, but no text");

@@ -187,6 +187,14 @@ impl Queue {
         }
     }
 
+    /// Removes the last `n` bytes, if there are that many.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn drop_back(&mut self, n: usize) {
+        if n <= self.len() {
+            self.end -= n;
+        }
+    }
+
     /// Removes the content. Frees the storage if it is longer than `retain` bytes.
     #[inline]
     pub(crate) fn reset(&mut self, retain: usize) {

@@ -37,6 +37,12 @@ impl Carry {
         self.len == 0
     }
 
+    /// The first bytes of a character that is not complete.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn pending(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
     /// Validates the next piece of the text. Returns the character that it completes, then the whole characters after
     /// that.
     pub(crate) fn push<'a>(&mut self, mut piece: &'a [u8]) -> Result<(Option<char>, &'a str), Invalid> {

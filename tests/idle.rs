@@ -64,7 +64,7 @@ fn is_ready<F: Future>(future: F) -> bool {
 const CONNECTIONS: usize = 200;
 
 /// In bytes: more than a connection and its stream need, less than any buffer.
-const LITTLE: usize = 1 << 10;
+const LITTLE: usize = 1100;
 
 /// How many bytes each of many connections keeps, after the first connections have filled the thread's stock of buffers.
 fn kept_by_each<T>(make: impl Fn() -> T) -> usize {

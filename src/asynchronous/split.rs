@@ -114,6 +114,7 @@ impl<T: Transport> Reader<T> {
     /// # Errors
     ///
     /// Both halves, if they are of two connections, or if there are other writers.
+    #[allow(clippy::result_large_err, reason = "it gives the halves back")]
     pub fn reunite(self, writer: Writer<T>) -> Result<WebSocket<T>, ReuniteError<T>> {
         let Writer { shared, slot } = writer;
         if !Arc::ptr_eq(&self.shared, &shared) {

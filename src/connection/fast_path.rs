@@ -88,7 +88,10 @@ impl Sender {
     /// Queues a whole message, if the fast path takes it.
     #[inline]
     pub(super) fn send_short(&mut self, opcode: Opcode, data: &[u8]) -> Option<()> {
-        if !self.lifecycle.sends_messages() || data.len() > SHORT_PAYLOAD_LEN || !self.has_room(data.len()) {
+        if !self.lifecycle.sends_plain_messages()
+            || data.len() > SHORT_PAYLOAD_LEN
+            || !self.has_room(data.len())
+        {
             return None;
         }
         let key = match self.keys {

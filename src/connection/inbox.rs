@@ -4,6 +4,10 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+#[cfg(feature = "deflate")]
+use crate::error::ProtocolError;
+#[cfg(feature = "deflate")]
+use crate::frame::rules::Kind;
 use crate::frame::{MaskKey, apply_mask, copy_masked};
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
@@ -367,6 +371,12 @@ impl Inbox {
         self.lend_front(0);
     }
 
+    /// The first `n` unread bytes, and the message that is being assembled.
+    #[cfg(feature = "deflate")]
+    pub(super) fn front(&mut self, n: usize) -> (&[u8], &mut Assembly) {
+        (self.received.as_slice().get(..n).unwrap_or_default(), &mut self.assembly)
+    }
+
     /// Moves the next `n` bytes, already unmasked, to the text message that is being assembled, and validates them.
     pub(super) fn assemble_text(&mut self, n: usize, carry: &mut Carry) -> Result<(), Invalid> {
         let (seam, text) = carry.push(self.received.as_slice().get(..n).unwrap_or_default())?;
@@ -406,6 +416,32 @@ pub(super) struct Assembly {
 impl Assembly {
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty() && self.binary.is_empty()
+    }
+
+    /// Room for `len` inflated bytes behind the binary message. Text is inflated there, too, until it is validated.
+    #[cfg(feature = "deflate")]
+    pub(super) fn room(&mut self, len: usize) -> &mut [u8] {
+        self.binary.spare(len).get_mut(..len).unwrap_or_default()
+    }
+
+    /// Adds the first `n` bytes of the room to the message.
+    #[cfg(feature = "deflate")]
+    pub(super) fn add(&mut self, n: usize, kind: Kind, carry: &mut Carry) -> Result<(), ProtocolError> {
+        if kind == Kind::Binary {
+            self.binary.commit(n);
+            return Ok(());
+        }
+        let inflated = self.binary.unused().get(..n).unwrap_or_default();
+        let (seam, text) = carry.push(inflated).map_err(|_| ProtocolError::InvalidUtf8)?;
+        self.text.extend(seam);
+        self.text.push_str(text);
+        Ok(())
+    }
+
+    /// The message so far.
+    #[cfg(feature = "deflate")]
+    pub(super) fn content(&self) -> &[u8] {
+        if self.text.is_empty() { self.binary.as_slice() } else { self.text.as_bytes() }
     }
 
     /// The binary message or chunk that is lent.

@@ -66,6 +66,8 @@ pub struct CloseInfo {
 #[derive(Debug, Default)]
 pub(super) struct Lifecycle {
     phase: Phase,
+    #[cfg(feature = "deflate")]
+    compresses: bool,
     sent: Option<CloseCode>,
     end: Option<Box<End>>,
 }
@@ -75,6 +77,9 @@ pub(super) struct Lifecycle {
 enum Phase {
     #[default]
     Open,
+    /// Open, and messages may be compressed.
+    #[cfg(feature = "deflate")]
+    OpenCompressing,
     /// Open, and a message of this type is being sent in fragments.
     InMessage(Opcode),
     Closing,
@@ -91,16 +96,32 @@ impl Lifecycle {
     #[inline]
     pub(super) fn state(&self) -> State {
         match self.phase {
-            Phase::Open | Phase::InMessage(_) => State::Open,
             Phase::Closing => State::Closing,
             Phase::Closed => State::Closed,
+            _ => State::Open,
         }
     }
 
-    /// Whether a new message may be sent.
+    /// Whether a new message may be sent, and is not compressed.
     #[inline]
-    pub(super) fn sends_messages(&self) -> bool {
+    pub(super) fn sends_plain_messages(&self) -> bool {
         self.phase == Phase::Open
+    }
+
+    /// Messages may be compressed from now on.
+    #[cfg(feature = "deflate")]
+    pub(super) fn compress(&mut self) {
+        self.compresses = true;
+        self.phase = self.open();
+    }
+
+    /// Open, and no message is under way.
+    fn open(&self) -> Phase {
+        #[cfg(feature = "deflate")]
+        if self.compresses {
+            return Phase::OpenCompressing;
+        }
+        Phase::Open
     }
 
     #[inline]
@@ -119,7 +140,7 @@ impl Lifecycle {
     /// A fragment was sent. `message` is the type of its message if more fragments follow.
     pub(super) fn send_fragment(&mut self, message: Option<Opcode>) {
         if self.state() == State::Open {
-            self.phase = message.map_or(Phase::Open, Phase::InMessage);
+            self.phase = message.map_or(self.open(), Phase::InMessage);
         }
     }
 

@@ -1,11 +1,17 @@
 //! The general path of receiving: one step of the receiver, without the sender.
 
 use super::inbox::Inbox;
+#[cfg(feature = "deflate")]
+use super::inflation::Bounds;
 use super::receiver::{By, Found, Given, Place, Receiver};
 use crate::error::ProtocolError;
 use crate::frame::decoder::{Part, Step};
 use crate::frame::rules::Kind;
 use crate::frame::{CloseFrame, MaskKey};
+
+/// A chunk of a compressed message has about this many bytes at most, however few it was compressed to.
+#[cfg(feature = "deflate")]
+const INFLATED_CHUNK_LEN: usize = 64 << 10;
 
 /// Bytes at the front of the inbox that go to the message that is being assembled.
 #[derive(Clone, Copy)]
@@ -104,6 +110,10 @@ impl Receiver {
         part: Part,
         by: By,
     ) -> Result<Option<Found>, ProtocolError> {
+        #[cfg(feature = "deflate")]
+        if part.kind.is_deflated() {
+            return self.receive_deflated(inbox, part, by);
+        }
         // A part of a binary message can be lent where it lies, unless an earlier part was assembled.
         let lends_parts = by == By::Chunk && part.kind == Kind::Binary && self.given != Given::Abandoned;
         if part.is_whole_message() || (lends_parts && inbox.assembly.is_empty()) {
@@ -186,6 +196,43 @@ impl Receiver {
             return Err(ProtocolError::InvalidUtf8);
         }
         Ok(())
+    }
+
+    /// Part of a compressed message: inflated, and given out as far as it can be. A chunk may end inside it; then the rest
+    /// comes again.
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn receive_deflated(
+        &mut self,
+        inbox: &mut Inbox,
+        part: Part,
+        by: By,
+    ) -> Result<Option<Found>, ProtocolError> {
+        let Fragment { kind, key, phase, len, mut ends_message } = part.into();
+        let Some(inflation) = &mut self.inflation else { return Err(ProtocolError::ReservedBits) };
+        let stop_at = if by == By::Chunk { INFLATED_CHUNK_LEN } else { usize::MAX };
+        let bounds = Bounds { max_message_len: self.config.limits.max_message_len, stop_at };
+        inbox.unmask(len, key, phase);
+        let (input, assembly) = inbox.front(len);
+        let consumed = inflation.inflate(input, kind.inflated(), assembly, &mut self.carry, bounds)?;
+        inbox.consume(consumed);
+        if consumed < len {
+            inbox.unmask(len - consumed, key, phase + consumed); // masks it again
+            self.reader.take_only(&part, consumed);
+            ends_message = false;
+        }
+        if ends_message {
+            inflation.end_message()?;
+            if !self.carry.is_empty() {
+                return Err(ProtocolError::InvalidUtf8);
+            }
+        }
+        let leaves_assembly = ends_message || by == By::Chunk || self.given != Given::Nothing;
+        if leaves_assembly {
+            inflation.remember(inbox.assembly.content(), ends_message);
+        }
+        let inflated = Fragment { kind: kind.inflated(), ends_message, ..part.into() };
+        Ok(self.give_assembled(inbox, &inflated, by))
     }
 
     fn receive_control(&mut self, inbox: &Inbox, kind: Kind) -> Result<Found, ProtocolError> {

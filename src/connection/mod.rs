@@ -1,8 +1,12 @@
 //! The protocol as a value: bytes in and events out, messages in and bytes out (RFC 6455 sections 5.4 to 7).
 
+#[cfg(feature = "deflate")]
+mod deflation;
 mod event;
 mod fast_path;
 mod inbox;
+#[cfg(feature = "deflate")]
+mod inflation;
 mod lifecycle;
 mod look;
 mod output;
@@ -30,6 +34,8 @@ pub(crate) use sender::Keys;
 pub(crate) use {inbox::check_read, output::SLICES};
 
 use crate::config::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::Negotiated;
 #[cfg(feature = "std")]
 use crate::error::Error;
 use crate::error::{ProtocolError, SendError};
@@ -92,17 +98,25 @@ pub struct Connection {
     pub(crate) sender: Sender,
 }
 
+/// What the opening handshake has agreed on.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Agreed<'a> {
+    pub(crate) subprotocol: Option<&'a str>,
+    #[cfg(feature = "deflate")]
+    pub(crate) deflate: Option<Negotiated>,
+}
+
 impl Connection {
     /// The server's end of a connection whose opening handshake was done elsewhere: by another HTTP library, or over HTTP/2.
     pub fn server(config: impl Into<Arc<Config>>) -> Self {
-        Self::opened(Role::Server, config.into(), Keys::Unmasked, None, Output::default(), None)
+        Self::opened(Role::Server, config.into(), Keys::Unmasked, Agreed::default(), Output::default(), None)
     }
 
     /// The client's end, as [`server`](Self::server). Masking keys come from a ChaCha12 generator per thread, seeded by the
     /// operating system.
     #[cfg(feature = "std")]
     pub fn client(config: impl Into<Arc<Config>>) -> Self {
-        Self::opened(Role::Client, config.into(), Keys::Thread, None, Output::default(), None)
+        Self::opened(Role::Client, config.into(), Keys::Thread, Agreed::default(), Output::default(), None)
     }
 
     /// The client's end with masking keys from `keys`; [`MaskKeySource`] says what they must be.
@@ -110,7 +124,8 @@ impl Connection {
         config: impl Into<Arc<Config>>,
         keys: impl MaskKeySource + Send + Sync + 'static,
     ) -> Self {
-        Self::opened(Role::Client, config.into(), Keys::Custom(Box::new(keys)), None, Output::default(), None)
+        let keys = Keys::Custom(Box::new(keys));
+        Self::opened(Role::Client, config.into(), keys, Agreed::default(), Output::default(), None)
     }
 
     /// A connection that is open. `output` is written first; `inbox` holds what arrived behind the opening handshake.
@@ -119,13 +134,21 @@ impl Connection {
         role: Role,
         config: Arc<Config>,
         keys: Keys,
-        subprotocol: Option<&str>,
+        agreed: Agreed<'_>,
         output: Output,
         inbox: Option<Box<Inbox>>,
     ) -> Self {
         let id = next_id();
         let receiver = Receiver::new(Arc::clone(&config), role, inbox, id);
-        Self { receiver, sender: Sender::new(config, keys, subprotocol, output, id) }
+        let sender = Sender::new(config, keys, agreed.subprotocol, output, id);
+        #[cfg_attr(not(feature = "deflate"), allow(unused_mut, reason = "only an extension changes it"))]
+        let mut connection = Self { receiver, sender };
+        #[cfg(feature = "deflate")]
+        if let Some(negotiated) = agreed.deflate {
+            connection.receiver.allow_compressed(&negotiated);
+            connection.sender.compress(negotiated);
+        }
+        connection
     }
 
     pub(crate) fn inbox(&mut self) -> &mut Option<Box<Inbox>> {
@@ -275,6 +298,12 @@ impl Connection {
     /// See [`Sender::shutdown_steps`].
     pub fn shutdown_steps(&self) -> &'static [ShutdownStep] {
         self.sender.shutdown_steps()
+    }
+
+    /// See [`Sender::negotiated`].
+    #[cfg(feature = "deflate")]
+    pub fn negotiated(&self) -> Option<Negotiated> {
+        self.sender.negotiated()
     }
 
     /// See [`Sender::subprotocol`].

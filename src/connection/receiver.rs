@@ -8,8 +8,12 @@ use bytestring::ByteString;
 
 use super::event::{Chunk, Event};
 use super::inbox::{Inbox, Storage};
+#[cfg(feature = "deflate")]
+use super::inflation::Inflation;
 use super::sender::Sender;
 use crate::config::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::Negotiated;
 use crate::error::ProtocolError;
 use crate::frame::CloseFrame;
 use crate::frame::decoder::Reader;
@@ -36,6 +40,8 @@ pub struct Receiver {
     pub(super) inbox: Option<Box<Inbox>>,
     pub(super) reader: Reader,
     pub(super) carry: Carry,
+    #[cfg(feature = "deflate")]
+    pub(super) inflation: Option<Box<Inflation>>,
     pub(super) given: Given,
     /// What has been found and not been lent yet.
     pub(super) found: Option<Found>,
@@ -96,6 +102,8 @@ impl Receiver {
             inbox,
             reader: Reader::new(role),
             carry: Carry::default(),
+            #[cfg(feature = "deflate")]
+            inflation: None,
             given: Given::Nothing,
             found: None,
             heard: false,
@@ -104,6 +112,13 @@ impl Receiver {
             #[cfg(debug_assertions)]
             id: _id,
         }
+    }
+
+    /// permessage-deflate was agreed on.
+    #[cfg(feature = "deflate")]
+    pub(super) fn allow_compressed(&mut self, negotiated: &Negotiated) {
+        self.inflation = Some(Box::new(Inflation::new(negotiated, self.reader.role())));
+        self.reader.allow_compressed();
     }
 
     /// Takes in a copy of `bytes`.
@@ -355,10 +370,10 @@ impl Receiver {
         self.found = None;
         Ok(match found.kind {
             Kind::Text => Event::Text(self.lend_text(found)?),
-            Kind::Binary => Event::Binary(self.lend_binary(found)),
             Kind::Ping => Event::Ping(self.lent()),
             Kind::Pong => Event::Pong(self.lent()),
             Kind::Close => Event::Close(CloseFrame::decode(self.lent())?),
+            _ => Event::Binary(self.lend_binary(found)),
         })
     }
 

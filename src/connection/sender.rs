@@ -6,10 +6,14 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+#[cfg(feature = "deflate")]
+use super::deflation::Deflation;
 use super::lifecycle::{CloseInfo, Lifecycle, ShutdownStep, State};
 use super::output::{Output, REFERENCED_FROM};
 use super::timers::{Due, Intervals, Timers};
 use crate::config::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::{Compressor, Negotiated, pool};
 #[cfg(feature = "std")]
 use crate::error::Error;
 use crate::error::{ProtocolError, SendError};
@@ -31,6 +35,8 @@ pub struct Sender {
     pub(super) lifecycle: Lifecycle,
     pub(super) timers: Timers,
     subprotocol: Option<Box<str>>,
+    #[cfg(feature = "deflate")]
+    deflation: Option<Box<Deflation>>,
     #[cfg(debug_assertions)]
     pub(super) id: u32,
 }
@@ -59,10 +65,27 @@ impl Sender {
             lifecycle: Lifecycle::default(),
             timers: Timers::new(keepalive(&config)),
             subprotocol: subprotocol.map(Box::from),
+            #[cfg(feature = "deflate")]
+            deflation: None,
             config,
             #[cfg(debug_assertions)]
             id: _id,
         }
+    }
+
+    /// permessage-deflate was agreed on.
+    #[cfg(feature = "deflate")]
+    pub(super) fn compress(&mut self, negotiated: Negotiated) {
+        let settings = self.config.deflate.clone().unwrap_or_default();
+        let deflation = Deflation::new(negotiated, &settings, self.role());
+        self.deflation = Some(Box::new(deflation));
+        self.lifecycle.compress();
+    }
+
+    /// What was agreed on about compression (RFC 7692): `None` if messages are not compressed.
+    #[cfg(feature = "deflate")]
+    pub fn negotiated(&self) -> Option<Negotiated> {
+        self.deflation.as_ref().map(|deflation| deflation.negotiated())
     }
 
     /// Sends a message in one frame, or a fragment of a message. See [`Outgoing`] for what can be sent.
@@ -78,8 +101,8 @@ impl Sender {
     #[inline]
     pub fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
         let message = message.into();
-        let is_sent = message.part == Part::WholeMessage
-            && self.send_short(message.opcode, message.payload()).is_some();
+        let is_sent =
+            message.is_plain_message() && self.send_short(message.opcode, message.payload()).is_some();
         if is_sent { Ok(()) } else { self.send_any(message) }
     }
 
@@ -109,7 +132,9 @@ impl Sender {
     ) -> Result<(), Error> {
         let message = message.into();
         match message.payload {
-            Payload::Borrowed(data) if data.len() >= REFERENCED_FROM && !self.masks() => {
+            Payload::Borrowed(data)
+                if data.len() >= REFERENCED_FROM && !self.masks() && !self.compresses(&message) =>
+            {
                 self.check(data.len())?;
                 let header = self.next_header(&message)?;
                 self.output.write_frame_to(stream, &header, data)?;
@@ -243,7 +268,12 @@ impl Sender {
     #[cfg(any(feature = "tokio", feature = "smol"))]
     pub(crate) fn send_beyond_limit(&mut self, message: &crate::message::Message) -> Result<(), SendError> {
         self.check_open()?;
-        self.queue(message.into())
+        let message = message.into();
+        #[cfg(feature = "deflate")]
+        if self.compresses(&message) {
+            return self.queue_deflated(&message);
+        }
+        self.queue(message)
     }
 
     /// What ended the connection, unless that was a closing handshake.
@@ -340,16 +370,22 @@ impl Sender {
     /// [`send`](Self::send) of everything but short messages.
     #[inline(never)]
     fn send_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
+        #[cfg(feature = "deflate")]
+        if self.compresses(&message) {
+            return self.send_deflated(&message);
+        }
         self.check(message.payload().len())?;
         self.queue(message)
     }
 
-    /// The funnel of everything that carries data: frame, mask, queue.
+    /// Queues a message as it is: frame, mask, queue.
     #[inline]
     fn queue(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
         let header = self.next_header(&message)?;
         match message.payload {
-            Payload::Framed(_, frame) if header.mask.is_none() => self.output.append_encoded(frame),
+            Payload::Prepared(prepared) if header.mask.is_none() => {
+                self.output.append_encoded(prepared.plain().frame());
+            }
             Payload::Shared(payload) if header.mask.is_none() && payload.len() >= REFERENCED_FROM => {
                 self.output.append_frame_by_reference(&header, Bytes::clone(payload));
             }
@@ -361,14 +397,67 @@ impl Sender {
     /// Checks whether a message or fragment may come next, and makes the header of its frame.
     #[inline]
     fn next_header(&mut self, message: &Outgoing<'_>) -> Result<FrameHeader, SendError> {
-        let (opcode, fin) = match (message.part, self.lifecycle.message()) {
+        let (opcode, fin) = self.next_opcode(message)?;
+        self.lifecycle.send_fragment((!fin).then_some(message.opcode));
+        Ok(self.header(opcode, fin, message.payload().len()))
+    }
+
+    /// The opcode of the next frame, and whether it ends its message.
+    #[inline]
+    fn next_opcode(&self, message: &Outgoing<'_>) -> Result<(Opcode, bool), SendError> {
+        Ok(match (message.part, self.lifecycle.message()) {
             (Part::WholeMessage, None) => (message.opcode, true),
             (Part::Fragment { fin }, None) => (message.opcode, fin),
             (Part::Fragment { fin }, Some(kind)) if kind == message.opcode => (Opcode::Continuation, fin),
             (_, Some(_)) => return Err(SendError::MessageUnderWay),
-        };
-        self.lifecycle.send_fragment((!fin).then_some(message.opcode));
-        Ok(self.header(opcode, fin, message.payload().len()))
+        })
+    }
+
+    /// Whether this message or fragment is compressed.
+    #[cfg(feature = "std")]
+    fn compresses(&self, _message: &Outgoing<'_>) -> bool {
+        #[cfg(feature = "deflate")]
+        if let Some(deflation) = &self.deflation {
+            let begins_message = self.lifecycle.message().is_none();
+            return deflation.compresses(_message, begins_message)
+                // What has room only as it is goes as it is. Within a message there is no choice.
+                && (!begins_message || self.has_room(Compressor::bound(_message.payload().len())));
+        }
+        false
+    }
+
+    #[cfg(feature = "deflate")]
+    fn send_deflated(&mut self, message: &Outgoing<'_>) -> Result<(), SendError> {
+        // The worst case: nothing can be taken back once it is compressed.
+        self.check(Compressor::bound(message.payload().len()))?;
+        self.queue_deflated(message)
+    }
+
+    /// Queues a message or fragment compressed: compress, frame, mask, queue.
+    #[cfg(feature = "deflate")]
+    fn queue_deflated(&mut self, message: &Outgoing<'_>) -> Result<(), SendError> {
+        let header = self.next_header(message)?;
+        let begins_message = header.opcode != Opcode::Continuation;
+        let header = |len: usize| FrameHeader { payload_len: len as u64, ..header.rsv1(begins_message) };
+        let Some(deflation) = &mut self.deflation else { return Ok(()) };
+        if let (Payload::Prepared(prepared), Some(compressor)) =
+            (message.payload, deflation.shared_compressor())
+        {
+            let encoded = prepared.deflated(compressor);
+            let header = header(encoded.payload().len());
+            if header.mask.is_none() {
+                self.output.append_encoded(encoded.frame());
+            } else {
+                self.output.append_frame(&header, encoded.payload());
+            }
+            return Ok(());
+        }
+        deflation.note_part(message.part);
+        pool::with_memory(|memory| {
+            deflation.deflate(message.payload(), header(0).fin, memory);
+            self.output.append_frame(&header(memory.len()), memory.as_slice());
+        });
+        Ok(())
     }
 
     fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {

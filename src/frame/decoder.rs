@@ -1,6 +1,6 @@
 //! Decodes frames below frame granularity: a payload is never needed as a whole.
 
-use super::rules::{self, Fragmented, Kind, Limits};
+use super::rules::{self, Fragmented, Kind, Limits, Rsv1};
 use super::{CloseFrame, FrameHeader, Opcode, apply_mask};
 use crate::error::ProtocolError;
 use crate::role::Role;
@@ -62,6 +62,26 @@ impl Decoder {
         Self { reader: Reader::new(role), limits, utf8: Carry::default() }
     }
 
+    /// Messages may be compressed: permessage-deflate was agreed on (RFC 7692). Their first frame has
+    /// [`rsv1`](FrameHeader::rsv1), and their payloads come out as they are on the wire. They are not inflated, so text in them
+    /// is not validated, and [`Limits::max_message_len`] does not apply to them. Without this call RSV1 is an error.
+    ///
+    /// ```
+    /// use sansocket::Role;
+    /// use sansocket::frame::{Decoder, Limits};
+    ///
+    /// let mut decoder = Decoder::new(Role::Client, Limits::default()).allow_compressed();
+    /// let mut bytes = *b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"; // RFC 7692 section 7.2.3.1: "Hello"
+    /// let chunk = decoder.decode(&mut &mut bytes[..])?.unwrap();
+    /// assert!(chunk.header.rsv1 && chunk.ends_frame());
+    /// # Ok::<(), sansocket::ProtocolError>(())
+    /// ```
+    #[must_use]
+    pub fn allow_compressed(mut self) -> Self {
+        self.reader.allow_compressed();
+        self
+    }
+
     /// Takes the next chunk from the front of `input`. `None` means that more bytes are needed: call again with the rest of
     /// `input` and the next bytes behind it.
     ///
@@ -100,7 +120,7 @@ impl Decoder {
             Kind::Close => {
                 CloseFrame::decode(payload)?;
             }
-            Kind::Binary | Kind::Ping | Kind::Pong => {}
+            Kind::Binary | Kind::DeflatedText | Kind::DeflatedBinary | Kind::Ping | Kind::Pong => {}
         }
         Ok(Some(FrameChunk { header: part.header, offset: part.offset, payload }))
     }
@@ -153,6 +173,7 @@ impl Part {
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     role: Role,
+    rsv1: Rsv1,
     progress: Progress,
 }
 
@@ -162,6 +183,8 @@ enum Progress {
     BetweenMessages,
     /// Between two frames of a fragmented message.
     BetweenFragments(Fragmented),
+    /// Between two frames of a compressed message. A state of its own, so that the fast path need not ask.
+    BetweenCompressed(Fragmented),
     /// In a frame whose header has been read and whose payload has not arrived as a whole.
     InFrame {
         header: FrameHeader,
@@ -175,13 +198,22 @@ enum Progress {
 
 impl Progress {
     fn between(message: Option<Fragmented>) -> Self {
-        message.map_or(Self::BetweenMessages, Self::BetweenFragments)
+        match message {
+            None => Self::BetweenMessages,
+            Some(message) if message.is_deflated() => Self::BetweenCompressed(message),
+            Some(message) => Self::BetweenFragments(message),
+        }
     }
 }
 
 impl Reader {
     pub(crate) fn new(role: Role) -> Self {
-        Self { role, progress: Progress::BetweenMessages }
+        Self { role, rsv1: Rsv1::Reserved, progress: Progress::BetweenMessages }
+    }
+
+    /// Messages may be compressed.
+    pub(crate) fn allow_compressed(&mut self) {
+        self.rsv1 = Rsv1::Compressed;
     }
 
     #[inline]
@@ -209,7 +241,7 @@ impl Reader {
     }
 
     /// Admits a data frame that has arrived as a whole, is masked as this role receives it and has no reserved bit. `None`
-    /// where the frame breaks a rule or another frame is under way; then nothing has changed.
+    /// where the frame breaks a rule, where another frame is under way, or in a compressed message; then nothing has changed.
     #[inline]
     pub(crate) fn admit_whole(
         &mut self,
@@ -221,11 +253,23 @@ impl Reader {
         let message = match self.progress {
             Progress::BetweenMessages => None,
             Progress::BetweenFragments(message) => Some(message),
-            Progress::InFrame { .. } | Progress::Ended(_) => return None,
+            _ => return None,
         };
         let (kind, then) = rules::admit_data(message, opcode, fin, len, limits).ok()?;
-        self.progress = Progress::between(then);
+        self.progress = then.map_or(Progress::BetweenMessages, Progress::BetweenFragments);
         Some(kind)
+    }
+
+    /// The caller has taken only the first `n` bytes of `part`. The next step begins behind them.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn take_only(&mut self, part: &Part, n: usize) {
+        let then = match self.progress {
+            Progress::InFrame { then, .. } => then,
+            Progress::BetweenFragments(message) | Progress::BetweenCompressed(message) => Some(message),
+            Progress::BetweenMessages | Progress::Ended(_) => None,
+        };
+        let offset = part.offset + n as u64;
+        self.progress = Progress::InFrame { header: part.header, kind: part.kind, offset, then };
     }
 
     /// How many bytes of the current frame have not arrived.
@@ -255,15 +299,17 @@ impl Reader {
             Progress::InFrame { header, kind, offset, then } => (0, header, kind, offset, then),
             Progress::Ended(Some(fault)) => return Err(fault),
             Progress::Ended(None) => return Ok(Step::More { consumed: input.len() }),
-            Progress::BetweenMessages | Progress::BetweenFragments(_) => {
+            Progress::BetweenMessages | Progress::BetweenFragments(_) | Progress::BetweenCompressed(_) => {
                 let Some((header, len)) = FrameHeader::decode(input)? else {
                     return Ok(Step::More { consumed: 0 });
                 };
                 let message = match self.progress {
-                    Progress::BetweenFragments(message) => Some(message),
+                    Progress::BetweenFragments(message) | Progress::BetweenCompressed(message) => {
+                        Some(message)
+                    }
                     _ => None,
                 };
-                let (kind, then) = rules::admit(self.role, message, &header, limits)?;
+                let (kind, then) = rules::admit(self.role, message, &header, limits, self.rsv1)?;
                 (len, header, kind, 0, then)
             }
         };

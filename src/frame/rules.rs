@@ -43,11 +43,24 @@ impl Limits {
     }
 }
 
+/// What RSV1 means on the first frame of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rsv1 {
+    /// Nothing: no extension was agreed on.
+    Reserved,
+    /// The message is compressed (RFC 7692).
+    Compressed,
+}
+
 /// What a frame carries. A continuation carries what its message carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
     Binary,
+    /// Text that is compressed (RFC 7692).
+    DeflatedText,
+    /// Binary data that is compressed.
+    DeflatedBinary,
     Close,
     Ping,
     Pong,
@@ -57,7 +70,30 @@ impl Kind {
     /// Whether this is a message or a part of one, and no control frame.
     #[inline]
     pub(crate) fn is_data(self) -> bool {
-        matches!(self, Self::Text | Self::Binary)
+        !matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+
+    #[inline]
+    pub(crate) fn is_deflated(self) -> bool {
+        matches!(self, Self::DeflatedText | Self::DeflatedBinary)
+    }
+
+    /// What it is once it is inflated.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn inflated(self) -> Self {
+        match self {
+            Self::DeflatedText => Self::Text,
+            Self::DeflatedBinary => Self::Binary,
+            other => other,
+        }
+    }
+
+    fn deflated(self) -> Self {
+        match self {
+            Self::Text => Self::DeflatedText,
+            Self::Binary => Self::DeflatedBinary,
+            other => other,
+        }
     }
 }
 
@@ -70,15 +106,26 @@ pub(crate) struct Fragmented {
     fragments: u32,
 }
 
+impl Fragmented {
+    #[inline]
+    pub(crate) fn is_deflated(&self) -> bool {
+        self.kind.is_deflated()
+    }
+}
+
 /// Checks the header of the next frame. Gives what the frame carries, and the fragmented message that is under way after it.
 pub(crate) fn admit(
     role: Role,
     message: Option<Fragmented>,
     header: &FrameHeader,
     limits: &Limits,
+    rsv1: Rsv1,
 ) -> Result<(Kind, Option<Fragmented>), ProtocolError> {
-    // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values" (section 5.2).
-    if header.rsv1 {
+    // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values" (section 5.2). "An endpoint
+    // MUST NOT set the 'Per-Message Compressed' bit of control frames and non-first fragments of a data message" (RFC 7692
+    // section 6.1).
+    let begins_message = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+    if header.rsv1 && !(begins_message && rsv1 == Rsv1::Compressed) {
         return Err(ProtocolError::ReservedBits);
     }
     // "A server MUST close the connection upon receiving a frame that is not masked … A client MUST close a
@@ -92,11 +139,17 @@ pub(crate) fn admit(
         Opcode::Close => Ok((Kind::Close, message)),
         Opcode::Ping => Ok((Kind::Ping, message)),
         Opcode::Pong => Ok((Kind::Pong, message)),
+        data if header.rsv1 || message.is_some_and(|message| message.is_deflated()) => {
+            // The limit counts what the message is inflated to, which is not known here.
+            let limits = limits.max_message_len(u64::MAX);
+            let (kind, then) = admit_data(message, data, header.fin, header.payload_len, &limits)?;
+            Ok((kind.deflated(), then.map(|message| Fragmented { kind: kind.deflated(), ..message })))
+        }
         data => admit_data(message, data, header.fin, header.payload_len, limits),
     }
 }
 
-/// [`admit`] for a data frame whose masking and reserved bits are right.
+/// [`admit`] for a data frame whose masking and reserved bits are right, of a message that is not compressed.
 #[inline]
 pub(crate) fn admit_data(
     message: Option<Fragmented>,

@@ -15,7 +15,9 @@ use super::lines::may_begin_response;
 use super::url::{self, Url};
 use super::{ACCEPT_LEN, accept_key, elements, extensions, is_free_header, is_token, list, lists_token};
 use crate::config::Config;
-use crate::connection::{Connection, Inbox, Keys, Output};
+use crate::connection::{Agreed, Connection, Inbox, Keys, Output};
+#[cfg(feature = "deflate")]
+use crate::deflate::Negotiated;
 use crate::error::{HandshakeError, Refusal};
 use crate::frame::MaskKeySource;
 use crate::role::Role;
@@ -150,7 +152,7 @@ impl Request {
         self.fault.clone().map_or(Ok(()), Err)
     }
 
-    fn write(&self, key: &str, head: &mut Writer) {
+    fn write(&self, key: &str, config: &Config, head: &mut Writer) {
         head.line(&[b"GET ", self.url.resource.as_bytes(), b" HTTP/1.1"]);
         let authority = || self.url.authority();
         head.header("Host", self.host.clone().unwrap_or_else(authority).as_bytes());
@@ -161,6 +163,7 @@ impl Request {
         if !self.subprotocols.is_empty() {
             head.header("Sec-WebSocket-Protocol", self.subprotocols.join(", ").as_bytes());
         }
+        extensions::write_offer(config, head);
         for (name, value) in &self.headers {
             head.header(name, value);
         }
@@ -184,6 +187,13 @@ pub struct Handshake {
     subprotocols: Vec<String>,
     keys: Keys,
     outcome: Outcome,
+}
+
+/// What the server chooses of what was offered.
+struct Chosen {
+    subprotocol: Option<String>,
+    #[cfg(feature = "deflate")]
+    deflate: Option<Negotiated>,
 }
 
 enum Outcome {
@@ -254,7 +264,7 @@ impl Handshake {
         request.check()?;
         let key = BASE64_STANDARD.encode(nonce);
         let mut output = Output::default();
-        output.append_vec(Writer::to_vec(|head| request.write(&key, head)));
+        output.append_vec(Writer::to_vec(|head| request.write(&key, &config, head)));
         Ok(Self {
             config,
             scanner: Scanner::default(),
@@ -290,8 +300,8 @@ impl Handshake {
     pub fn next_response(&mut self) -> Result<Option<(Connection, Response)>, HandshakeError> {
         if let Outcome::Pending = self.outcome {
             match self.response() {
-                Ok(Some((headers, subprotocol))) => {
-                    return Ok(Some((self.open(subprotocol.as_deref()), Response { headers })));
+                Ok(Some((headers, chosen))) => {
+                    return Ok(Some((self.open(&chosen), Response { headers })));
                 }
                 Ok(None) => {}
                 Err(error) => self.outcome = Outcome::Ended(error),
@@ -351,15 +361,20 @@ impl Handshake {
         matches!(self.outcome, Outcome::Ended(HandshakeError::Finished))
     }
 
-    fn open(&mut self, subprotocol: Option<&str>) -> Connection {
+    fn open(&mut self, chosen: &Chosen) -> Connection {
         self.outcome = Outcome::Ended(HandshakeError::Finished);
         let keys = core::mem::replace(&mut self.keys, Keys::Unmasked);
         let (config, inbox) = (Arc::clone(&self.config), self.inbox.take());
-        Connection::opened(Role::Client, config, keys, subprotocol, Output::default(), inbox)
+        let agreed = Agreed {
+            subprotocol: chosen.subprotocol.as_deref(),
+            #[cfg(feature = "deflate")]
+            deflate: chosen.deflate,
+        };
+        Connection::opened(Role::Client, config, keys, agreed, Output::default(), inbox)
     }
 
-    /// The headers of a response that opens the connection, and the subprotocol that it chooses.
-    fn response(&mut self) -> Result<Option<(Headers, Option<String>)>, HandshakeError> {
+    /// The headers of a response that opens the connection, and what it chooses.
+    fn response(&mut self) -> Result<Option<(Headers, Chosen)>, HandshakeError> {
         let Some(inbox) = &mut self.inbox else { return Ok(None) };
         let (headers, StatusLine { status, minor_version }) = loop {
             let head = self.scanner.take(inbox, &self.config, may_begin_response, Headers::of_response)?;
@@ -382,13 +397,13 @@ impl Handshake {
         if minor_version != 1 {
             return Err(HandshakeError::MalformedHead);
         }
-        let subprotocol = self.check(&headers)?;
-        Ok(Some((headers, subprotocol)))
+        let chosen = self.check(&headers)?;
+        Ok(Some((headers, chosen)))
     }
 
-    /// Checks the numbered list at the end of section 4.1, and "MUST NOT appear more than once" of section 11.3. Gives the
-    /// subprotocol.
-    fn check(&self, headers: &Headers) -> Result<Option<String>, HandshakeError> {
+    /// Checks the numbered list at the end of section 4.1, and "MUST NOT appear more than once" of section 11.3. Gives what
+    /// the server chooses.
+    fn check(&self, headers: &Headers) -> Result<Chosen, HandshakeError> {
         if !headers.sole("Upgrade")?.eq_ignore_ascii_case(b"websocket") {
             return Err(HandshakeError::Invalid("Upgrade"));
         }
@@ -401,15 +416,23 @@ impl Handshake {
         if headers.sole("Sec-WebSocket-Accept")? != self.accept {
             return Err(HandshakeError::Invalid("Sec-WebSocket-Accept"));
         }
-        // No extension was offered. An empty list names none.
+        // "|Sec-WebSocket-Extensions| … MAY appear multiple times" (section 11.3.2): all lines are one list.
+        let mut extensions = Vec::new();
         for value in headers.values("Sec-WebSocket-Extensions") {
-            match extensions::parse(value) {
-                None => return Err(HandshakeError::Invalid("Sec-WebSocket-Extensions")),
-                Some(chosen) if !chosen.is_empty() => return Err(HandshakeError::ExtensionNotOffered),
-                Some(_) => {}
-            }
+            const MALFORMED: HandshakeError = HandshakeError::Invalid("Sec-WebSocket-Extensions");
+            extensions.extend(extensions::parse(value).ok_or(MALFORMED)?);
         }
-        self.chosen_subprotocol(headers)
+        #[cfg(feature = "deflate")]
+        let deflate = extensions::chosen(&extensions, &self.config)?;
+        #[cfg(not(feature = "deflate"))]
+        if !extensions.is_empty() {
+            return Err(HandshakeError::ExtensionNotOffered);
+        }
+        Ok(Chosen {
+            subprotocol: self.chosen_subprotocol(headers)?,
+            #[cfg(feature = "deflate")]
+            deflate,
+        })
     }
 
     /// A line that names no subprotocol counts as absent, and so does an empty element beside a name.

@@ -4,7 +4,13 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::head::Writer;
 use super::{is_token, token_len};
+use crate::config::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::{Negotiated, negotiation};
+#[cfg(feature = "deflate")]
+use crate::error::HandshakeError;
 
 /// One extension in the header, as offered or accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +50,46 @@ pub fn parse(value: &[u8]) -> Option<Vec<Extension<'_>>> {
 /// Whether [`parse`] accepts the value. Allocates less.
 pub(super) fn are_valid(value: &[u8]) -> bool {
     read(value, |_| ()).is_some()
+}
+
+/// Writes the header with what a client offers.
+pub(super) fn write_offer(_config: &Config, _head: &mut Writer) {
+    #[cfg(feature = "deflate")]
+    if let Some(settings) = &_config.deflate {
+        _head.header("Sec-WebSocket-Extensions", negotiation::offer(settings).as_bytes());
+    }
+}
+
+/// What a server with this configuration agrees on, and the value of its header: the first acceptable offer of
+/// permessage-deflate in a list of values.
+#[cfg(feature = "deflate")]
+pub(super) fn accept<'a>(
+    offers: impl Iterator<Item = Extension<'a>>,
+    config: &Config,
+) -> Option<(Negotiated, String)> {
+    let settings = config.deflate.as_ref()?;
+    let mut offers = offers.filter(|offer| offer.name == negotiation::NAME);
+    offers.find_map(|offer| negotiation::accept(&offer.params, settings))
+}
+
+/// What a server has chosen for a client with this configuration.
+///
+/// # Errors
+///
+/// Another extension than permessage-deflate, or that one twice, was not offered. Bad parameters are an invalid header.
+#[cfg(feature = "deflate")]
+pub(super) fn chosen(
+    extensions: &[Extension<'_>],
+    config: &Config,
+) -> Result<Option<Negotiated>, HandshakeError> {
+    match (extensions, &config.deflate) {
+        ([], _) => Ok(None),
+        ([chosen], Some(settings)) if chosen.name == negotiation::NAME => {
+            let agreed = negotiation::agreed(&chosen.params, settings);
+            agreed.map(Some).ok_or(HandshakeError::Invalid("Sec-WebSocket-Extensions"))
+        }
+        _ => Err(HandshakeError::ExtensionNotOffered),
+    }
 }
 
 enum Part<'a> {

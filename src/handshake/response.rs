@@ -5,13 +5,19 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+#[cfg(feature = "deflate")]
+use super::extensions;
 use super::head::Writer;
 use super::{ACCEPT_LEN, is_free_header};
 use crate::config::Config;
-use crate::connection::{Connection, Inbox, Keys, Output};
+use crate::connection::{Agreed, Connection, Inbox, Keys, Output};
+#[cfg(feature = "deflate")]
+use crate::deflate::Negotiated;
 use crate::error::HandshakeError;
+#[cfg(any(doc, feature = "deflate"))]
+use crate::handshake::server::Request;
 #[cfg(doc)]
-use crate::handshake::server::{Exchange, Handshake, HttpRequest, Request};
+use crate::handshake::server::{Exchange, Handshake, HttpRequest};
 use crate::role::Role;
 
 /// The response to a request. [`Request::accept`], [`Request::reject`] and [`HttpRequest::respond`] make one,
@@ -24,12 +30,24 @@ pub struct Response {
     /// The subprotocols that the client offers, each followed by a comma.
     offered: String,
     subprotocol: Option<String>,
+    #[cfg(feature = "deflate")]
+    compression: Compression,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
     /// The method of the request is `HEAD`.
     is_head: bool,
     /// The first thing in it that cannot be sent.
     fault: Option<HandshakeError>,
+}
+
+/// How far client and server are about compression.
+#[cfg(feature = "deflate")]
+#[derive(Clone, Debug)]
+enum Compression {
+    Undecided,
+    /// With the value of the header.
+    Agreed(Negotiated, String),
+    Declined,
 }
 
 impl Response {
@@ -39,6 +57,8 @@ impl Response {
             accept: None,
             offered: String::new(),
             subprotocol: None,
+            #[cfg(feature = "deflate")]
+            compression: Compression::Undecided,
             headers: Vec::new(),
             body: Vec::new(),
             is_head: false,
@@ -49,6 +69,29 @@ impl Response {
     /// The response that opens a connection.
     pub(super) fn accepting(accept: [u8; ACCEPT_LEN], offered: String) -> Self {
         Self { accept: Some(accept), offered, fault: None, ..Self::plain(101) }
+    }
+
+    /// Agrees on compression, if `request` offers it and [`Config::deflate`] has settings for it. The first acceptable offer
+    /// counts. [`Exchange::respond`] does this by itself. Servers that write responses with another HTTP library call it before
+    /// [`connection`](Self::connection); without it messages are not compressed.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn negotiate(mut self, request: &Request, config: &Config) -> Self {
+        if let (Compression::Undecided, true) = (&self.compression, self.opens()) {
+            self.compression = extensions::accept(request.extensions(), config)
+                .map_or(Compression::Declined, |(negotiated, header)| {
+                    Compression::Agreed(negotiated, header)
+                });
+        }
+        self
+    }
+
+    /// Declines every offer of compression. For clients whose implementation is broken: Safari 15.0 to 15.3.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn without_compression(mut self) -> Self {
+        self.compression = Compression::Declined;
+        self
     }
 
     /// "The HEAD method is identical to GET except that the server MUST NOT send content in the response" (RFC 9110 section
@@ -102,7 +145,15 @@ impl Response {
     /// The open connection, with `output` to write first and an `inbox` with what was received behind the request.
     #[inline]
     pub(super) fn open(&self, config: Arc<Config>, output: Output, inbox: Option<Box<Inbox>>) -> Connection {
-        Connection::opened(Role::Server, config, Keys::Unmasked, self.subprotocol.as_deref(), output, inbox)
+        let agreed = Agreed {
+            subprotocol: self.subprotocol.as_deref(),
+            #[cfg(feature = "deflate")]
+            deflate: match self.compression {
+                Compression::Agreed(negotiated, _) => Some(negotiated),
+                _ => None,
+            },
+        };
+        Connection::opened(Role::Server, config, Keys::Unmasked, agreed, output, inbox)
     }
 
     /// The status.
@@ -183,6 +234,10 @@ impl Response {
         }
         if let Some(subprotocol) = &self.subprotocol {
             head.header("Sec-WebSocket-Protocol", subprotocol.as_bytes());
+        }
+        #[cfg(feature = "deflate")]
+        if let Compression::Agreed(_, header) = &self.compression {
+            head.header("Sec-WebSocket-Extensions", header.as_bytes());
         }
         for (name, value) in &self.headers {
             head.header(name, value);

@@ -192,6 +192,11 @@ impl Exchange {
         if response.opens() && matches!(self.incoming, Incoming::Http(_)) {
             return Err(HandshakeError::NotAnUpgrade);
         }
+        #[cfg(feature = "deflate")]
+        let response = match &self.incoming {
+            Incoming::Upgrade(request) => response.negotiate(request, &self.config),
+            Incoming::Http(_) => response,
+        };
         let mut output = Output::default();
         output.append_vec(response.to_vec());
         Ok(if response.opens() {

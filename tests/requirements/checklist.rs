@@ -5,13 +5,8 @@ use std::str::FromStr;
 
 const LEVELS: [&str; 5] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
 /// Why a requirement has no test.
-const KINDS: [&str; 5] = [
-    "another library's",
-    "browser only",
-    "permessage-deflate is not built yet",
-    "the user's obligation",
-    "transport below us",
-];
+const KINDS: [&str; 5] =
+    ["another library's", "browser only", "cannot occur", "the user's obligation", "transport below us"];
 const WHO: [&str; 5] = ["client", "server", "both", "intermediary", "spec"];
 
 /// A requirement of an RFC, and whom it binds.

@@ -21,9 +21,9 @@ const QUEUE: usize = 256;
 /// The most bytes of memory that the history of a room takes.
 const MAX_HISTORY_LEN: usize = 256 << 10;
 
-/// What a message in the history takes beside its frame: its place in the queue, which may be half empty, and the count of
-/// its references. The allocator rounds both allocations up.
-const BESIDE_FRAME: usize = 2 * size_of::<Prepared>() + 64;
+/// What a message in the history takes beside its frame: its place in the queue, which may be half empty, and two values with
+/// counts of references. The allocator rounds all allocations up.
+const BESIDE_FRAME: usize = 2 * size_of::<Prepared>() + 112;
 
 /// What the writing thread of a connection sends.
 #[derive(Clone)]
