@@ -60,7 +60,7 @@ CELLS = [
     both("no subprotocol in common", Step("subprotocols", rest="chat")),
     Cell("the same subprotocol twice", (), (Step("subprotocols", rest="echo,echo", answer="ok echo"),)),
     Cell("an empty list of subprotocols", (), (Step("subprotocols"),)),
-    Cell("`permessage-deflate`, declined", (), (Step("deflate", rest="text 3000"), Step("deflate", rest="binary 3000"))),
+    Cell("`permessage-deflate`, declined", (), (Step("deflate", rest="text 3000 -"), Step("deflate", rest="binary 3000 -"))),
     both(
         "closed by the client",
         Step("close", rest="4002 tschüß, 世界", answer="ok 4002 clean", ended='code 4002, reason "tschüß, 世界"'),
@@ -74,6 +74,41 @@ CELLS = [
     both("rejected with 403", Step("open", "/reject", answer="ok 403")),
     Cell("version 8 rejected with 426", (), (Step("version", rest="8", answer="ok 426"),)),
 ]
+
+# Parameters of permessage-deflate, as the programs take them: "s" and "c" for server_no_context_takeover and
+# client_no_context_takeover, with a number for server_max_window_bits and client_max_window_bits.
+PARAMETERS = {
+    "nothing but its defaults": "-",
+    "`server_no_context_takeover`": "s",
+    "`client_no_context_takeover`": "c",
+    "`server_max_window_bits=9`": "s9",
+    "`server_max_window_bits=15`": "s15",
+    "`client_max_window_bits=9`": "c9",
+    "`client_max_window_bits=15`": "c15",
+    "all four, with 10 bits": "s,c,s10,c10",
+}
+
+# How this crate is configured: the settings of `ours`, and what they are.
+SETTINGS = {
+    "default": "`Deflate::default()`",
+    "takeover": "takeover in both directions",
+    "feed": "`Deflate::feed()`",
+    "small": "windows of 9 bits",
+}
+# For our client alone.
+NAME_ONLY = {"name": "`offers_name_only`"}
+
+# Three messages of each kind in one connection, so that a window is taken over.
+COMPRESSED = ("text 3000", "binary 70000")
+
+
+def compressed(name, parameters):
+    """A cell of the tables with compression: both ends agree on it, and messages are what they were."""
+    return both(name, *(Step("deflate", rest=f"{kind} {parameters}", answer="ok permessage-deflate") for kind in COMPRESSED))
+
+
+OFFER_CELLS = [compressed(name, parameters) for name, parameters in PARAMETERS.items()]
+SETTINGS_CELLS = [compressed(name, settings) for settings, name in (SETTINGS | NAME_ONLY).items()]
 
 # For servers that speak protocols of their own.
 SERVICE_CELLS = [

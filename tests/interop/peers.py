@@ -38,6 +38,8 @@ ECHOES = {
 
 BOTH = ("server", "client")
 CLIENT = ("client",)
+# Those whose clients can offer permessage-deflate.
+COMPRESSING = ("sansocket", "websockets", "ws", "aiohttp", "undici", "libsoup", "chromium")
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ gate, `.ci/run`, makes the same tables and fails if a cell differs from this pag
 
 [`tests/interop/`](../tests/interop) says what each cell tries. Contents are compared byte by byte. "Us" is this crate; "the
 peer" is the program at the head of the column. This crate is there as a peer, too, for comparison. The examples only echo,
-and `embed` does not report how a connection ended, so their tables have fewer rows. All peers run with their defaults. Our
-side declines `permessage-deflate`, which websockets, ws, undici, libsoup and chromium offer without being told to. The last
-table has servers that speak protocols of their own: our client exchanges messages of those with them.
+and `embed` does not report how a connection ended, so their tables have fewer rows. All peers run with their defaults, and
+our side declines `permessage-deflate`, which websockets, ws, undici and chromium offer without being told to; but in
+the tables named *compressing* our side has these settings, and the peer offers or asks for these parameters. There, three
+messages of each kind come back in one connection. The last table has servers that speak protocols of their own: our client exchanges messages of those with them.
 """
 
 START = "## Our client"

@@ -28,9 +28,12 @@ async def converse(ws: ClientWebSocketResponse, command, *words):
     detail = ""
     match command:
         case "echo" | "deflate":
+            if words[2:] not in ((), ("-",)):
+                raise Exception("n/a")
             message = data(words[0], int(words[1]))
-            await (ws.send_str if words[0] == "text" else ws.send_bytes)(message)
-            expect((await ws.receive()).data, message)
+            for _ in range(3 if command == "deflate" else 1):
+                await (ws.send_str if words[0] == "text" else ws.send_bytes)(message)
+                expect((await ws.receive()).data, message)
             if command == "deflate" and ws.compress:
                 detail = "permessage-deflate"
         case "ping":

@@ -4,10 +4,11 @@ import socket
 import sys
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
-from scenario import CLOSE_CODE, CLOSE_REASON, PING, answer_lines, data, expect, names
+from scenario import CLOSE_CODE, CLOSE_REASON, PING, answer_lines, data, expect, names, parameters
 
 
 def thirds(message):
@@ -32,7 +33,10 @@ def client(command, url, *words):
         except InvalidStatus as refused:
             return refused.response.status_code
     subprotocols = names(words) if command == "subprotocols" else None
-    with connect(url, subprotocols=subprotocols, max_size=None) as ws:
+    # It offers the extension by default.
+    chosen = parameters(words[2]) if command == "deflate" else {}
+    extensions = [ClientPerMessageDeflateFactory(**chosen)] if chosen else None
+    with connect(url, subprotocols=subprotocols, extensions=extensions, max_size=None) as ws:
         return converse(ws, command, *words)
 
 
@@ -40,9 +44,9 @@ def converse(ws, command, *words):
     match command:
         case "echo" | "fragments" | "deflate":
             message = data(words[0], int(words[1]))
-            ws.send(thirds(message) if command == "fragments" else message)
-            expect(ws.recv(), message)
-            # It offers the extension by default.
+            for _ in range(3 if command == "deflate" else 1):
+                ws.send(thirds(message) if command == "fragments" else message)
+                expect(ws.recv(), message)
             return ws.response.headers.get("Sec-WebSocket-Extensions", "") if command == "deflate" else ""
         case "ping":
             ws.ping(PING).wait()
@@ -84,12 +88,14 @@ def handler(ws):
         print(f'ended: code {ws.close_code}, reason "{ws.close_reason or ""}"', flush=True)
 
 
-if sys.argv[1:] == ["server"]:
+if sys.argv[1:2] == ["server"]:
+    chosen = parameters("".join(sys.argv[2:]))
     server = serve(
         handler,
         "127.0.0.1",
         0,
         max_size=None,
+        extensions=[ServerPerMessageDeflateFactory(**chosen)] if chosen else None,
         process_request=lambda ws, request: ws.respond(403, "no\n") if request.path == "/reject" else None,
         select_subprotocol=lambda ws, offers: next((name for name in offers if name == "echo"), None),
     )

@@ -28,8 +28,20 @@ export function names(words) {
   return words.length ? words[0].split(",") : [];
 }
 
+/** The options of ws for words such as "s,c10": parameters of permessage-deflate. */
+export function parameters(words) {
+  const given = {};
+  for (const word of words.replaceAll("-", "").split(",").filter(Boolean)) {
+    const [end, bits] = [word[0] === "s" ? "server" : "client", word.slice(1)];
+    if (bits) given[`${end}MaxWindowBits`] = Number(bits);
+    else given[`${end}NoContextTakeover`] = true;
+  }
+  return given;
+}
+
 /** Carries out a line with `WebSocket` as browsers have it. */
 export async function standard(command, url, words) {
+  if (command === "deflate" && words[2] !== "-") throw new Error("n/a");
   const socket = new WebSocket(url, command === "subprotocols" ? names(words) : []);
   socket.binaryType = "arraybuffer";
   const ended = new Promise((done) => { socket.onclose = done; });
@@ -49,8 +61,10 @@ export async function standard(command, url, words) {
     case "echo":
     case "deflate": {
       const message = data(words[0], Number(words[1]));
-      socket.send(message);
-      expect(await next(), message);
+      for (let times = command === "deflate" ? 3 : 1; times > 0; times--) {
+        socket.send(message);
+        expect(await next(), message);
+      }
       if (command === "deflate") detail = socket.extensions;
       break;
     }

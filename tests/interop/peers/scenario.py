@@ -28,6 +28,16 @@ def names(words):
     return words[0].split(",") if words else []
 
 
+def parameters(words):
+    """The parameters of permessage-deflate that words such as "s,c10" stand for, by their names."""
+    ends = {"s": "server", "c": "client"}
+    given = {}
+    for word in filter(None, words.replace("-", "").split(",")):
+        bits = word[1:]
+        given[f"{ends[word[0]]}_{'max_window_bits' if bits else 'no_context_takeover'}"] = int(bits) if bits else True
+    return given
+
+
 def answer_lines(client):
     """Answers each line of the standard input with one of its own. The client may be a coroutine."""
     for line in sys.stdin:

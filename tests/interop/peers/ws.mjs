@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 
 import { answerLines } from "./lines.mjs";
-import { CLOSE_CODE, CLOSE_REASON, PING, data, expect, names } from "./scenario.mjs";
+import { CLOSE_CODE, CLOSE_REASON, PING, data, expect, names, parameters } from "./scenario.mjs";
 
 const WebSocket = createRequire(join(process.env.MODULES, "ws.mjs"))("ws");
 
@@ -49,7 +49,9 @@ const refused = (socket) => new Promise((done, fail) => {
 async function client(command, url, words) {
   if (command === "open") return refused(new WebSocket(url));
   if (command === "version") return refused(new WebSocket(url, { protocolVersion: Number(words[0]) }));
-  const socket = new WebSocket(url, command === "subprotocols" ? names(words) : []);
+  // It offers the extension by default.
+  const options = command === "deflate" && words[2] !== "-" ? { perMessageDeflate: parameters(words[2]) } : {};
+  const socket = new WebSocket(url, command === "subprotocols" ? names(words) : [], options);
   const first = command === "message" ? next(socket) : undefined;
   await once(socket, "open");
   const ended = end(socket);
@@ -59,10 +61,11 @@ async function client(command, url, words) {
     case "deflate":
     case "fragments": {
       const message = data(words[0], Number(words[1]));
-      if (command === "fragments") sendFragments(socket, message);
-      else socket.send(message);
-      expect(await next(socket), message);
-      // It offers the extension by default.
+      for (let times = command === "deflate" ? 3 : 1; times > 0; times--) {
+        if (command === "fragments") sendFragments(socket, message);
+        else socket.send(message);
+        expect(await next(socket), message);
+      }
       if (command === "deflate") detail = socket.extensions;
       break;
     }
@@ -112,6 +115,7 @@ if (process.argv[2] === "server") {
   const server = new WebSocket.Server({
     host: "127.0.0.1",
     port: 0,
+    perMessageDeflate: process.argv[3] ? { threshold: 0, ...parameters(process.argv[3]) } : false,
     verifyClient: ({ req }, decide) => decide(req.url !== "/reject", 403),
     handleProtocols: (offers) => [...offers].find((name) => name === "echo") ?? false,
   });

@@ -1,13 +1,16 @@
 //! This crate, `sansocket::blocking`, as a client and as a server.
 
 use std::net::{Shutdown, TcpListener};
+use std::sync::Arc;
 use std::thread;
 
 use interop_peers::ours::{Socket, finish, wait_for_end, wait_for_pong};
 use interop_peers::{CLOSE_CODE, CLOSE_REASON, Data, PING, Result, choose, ended, run};
 use sansocket::blocking;
 use sansocket::handshake::client::Request;
-use sansocket::{CloseCode, Config, Error, HandshakeError, Limits, Message, Outgoing, ProtocolError};
+use sansocket::{
+    CloseCode, Config, Deflate, Error, HandshakeError, Limits, Message, Outgoing, ProtocolError,
+};
 
 fn main() -> Result<()> {
     run(client, server)
@@ -27,6 +30,7 @@ fn client(command: &str, url: &str, rest: &str) -> Result<String> {
             finish(socket)
         }
         "fragmented" => fragmented(url, rest),
+        "deflate" => deflate(url, rest),
         "ping" => {
             let mut socket = blocking::connect(url)?;
             socket.ping(PING.as_bytes())?;
@@ -75,6 +79,34 @@ fn client(command: &str, url: &str, rest: &str) -> Result<String> {
     }
 }
 
+/// Three messages, so that a window is taken over.
+fn deflate(url: &str, rest: &str) -> Result<String> {
+    let (data, settings) = rest.rsplit_once(' ').ok_or("KIND LEN SETTINGS expected")?;
+    let data = Data::parse(data)?;
+    let config = Config::default().deflate(Some(settings_of(settings)?));
+    let (mut socket, _) = blocking::connect_with(&Request::new(url)?, config)?;
+    for _ in 0..3 {
+        socket.send(&to_message(&data)?)?;
+        from_message(socket.read()?.ok_or("closed")?).expect(&data)?;
+    }
+    let agreed = socket.negotiated().map_or("", |_| "permessage-deflate");
+    finish(socket)?;
+    Ok(agreed.to_owned())
+}
+
+/// Settings by name.
+fn settings_of(name: &str) -> Result<Deflate> {
+    let all = Deflate::default().takeover(true).peer_takeover(true);
+    Ok(match name {
+        "default" | "-" => Deflate::default(),
+        "takeover" => all,
+        "feed" => Deflate::feed(),
+        "small" => all.window_bits(9).peer_window_bits(9),
+        "name" => all.offers_name_only(true),
+        _ => return Err("n/a".into()),
+    })
+}
+
 /// A message in fragments is given out whole. A limit of two fragments shows that it arrived in three.
 fn fragmented(url: &str, rest: &str) -> Result<String> {
     client("echo", url, rest)?;
@@ -117,11 +149,14 @@ fn from_message(message: Message) -> Data {
 }
 
 fn server(listener: TcpListener) -> Result<()> {
+    let settings = std::env::args().nth(2).map(|name| settings_of(&name)).transpose()?;
+    let config = Arc::new(Config::default().deflate(settings));
     loop {
         let (stream, _) = listener.accept()?;
+        let config = Arc::clone(&config);
         thread::spawn(move || {
             let mut path = String::new();
-            let accepted = blocking::accept_with(stream, Config::default(), |request| {
+            let accepted = blocking::accept_with(stream, config, |request| {
                 path = request.path().to_owned();
                 match choose(request.subprotocols()) {
                     _ if path == "/reject" => request.reject(403),
