@@ -266,6 +266,17 @@ pub(crate) enum Payload<'a> {
     Prepared(&'a Prepared),
 }
 
+impl<'a> Payload<'a> {
+    #[inline]
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Borrowed(data) => data,
+            Self::Shared(data) => data,
+            Self::Prepared(prepared) => prepared.plain().payload(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     WholeMessage,
@@ -325,11 +336,7 @@ impl<'a> Outgoing<'a> {
 
     #[inline]
     pub(crate) fn payload(&self) -> &'a [u8] {
-        match self.payload {
-            Payload::Borrowed(data) => data,
-            Payload::Shared(data) => data,
-            Payload::Prepared(prepared) => prepared.plain().payload(),
-        }
+        self.payload.bytes()
     }
 }
 

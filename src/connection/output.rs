@@ -386,10 +386,11 @@ impl Output {
     }
 
     /// Queues an unmasked frame without a copy of its payload.
-    pub(crate) fn append_frame_by_reference(&mut self, header: &FrameHeader, payload: Bytes) {
+    #[inline]
+    pub(crate) fn append_frame_by_reference(&mut self, header: &FrameHeader, payload: &Bytes) {
         let (header_len, _) = self.append_header(header, 0);
         self.commit(header_len);
-        self.append_reference(payload);
+        self.append_reference(Bytes::clone(payload));
     }
 
     /// Writes a header with room for `len` bytes behind it. Gives the header's length and the room from its start.
@@ -432,6 +433,7 @@ impl Output {
     }
 
     /// Queues bytes without copying them.
+    #[inline]
     fn append_reference(&mut self, bytes: Bytes) {
         let len = bytes.len() as u64;
         if len > 0 {

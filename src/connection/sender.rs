@@ -101,9 +101,17 @@ impl Sender {
     #[inline]
     pub fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
         let message = message.into();
-        let is_sent =
-            message.is_plain_message() && self.send_short(message.opcode, message.payload()).is_some();
-        if is_sent { Ok(()) } else { self.send_any(message) }
+        if !message.is_plain_message() || !self.lifecycle.sends_plain_messages() {
+            return self.send_any(message);
+        }
+        match self.send_short(message.opcode, message.payload()) {
+            Some(()) => Ok(()),
+            None => match message.payload {
+                Payload::Borrowed(data) => self.send_plain(message.opcode, data, None),
+                Payload::Shared(data) => self.send_plain(message.opcode, data, Some(data)),
+                Payload::Prepared(_) => self.send_any(message),
+            },
+        }
     }
 
     /// Sends a message and writes once, the output before it included. A server's large borrowed payload goes to the stream
@@ -367,7 +375,17 @@ impl Sender {
         self.output.append_frame(&header, payload);
     }
 
-    /// [`send`](Self::send) of everything but short messages.
+    /// [`send`](Self::send) of a whole message that is not short, where nothing but its length can be wrong. The arguments fit
+    /// in registers.
+    #[inline(never)]
+    fn send_plain(&mut self, opcode: Opcode, data: &[u8], shared: Option<&Bytes>) -> Result<(), SendError> {
+        self.check_room(data.len())?;
+        let header = self.header(opcode, true, data.len());
+        self.append(&header, data, shared);
+        Ok(())
+    }
+
+    /// [`send`](Self::send) of everything else.
     #[inline(never)]
     fn send_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
         #[cfg(feature = "deflate")]
@@ -386,12 +404,21 @@ impl Sender {
             Payload::Prepared(prepared) if header.mask.is_none() => {
                 self.output.append_encoded(prepared.plain().frame());
             }
-            Payload::Shared(payload) if header.mask.is_none() && payload.len() >= REFERENCED_FROM => {
-                self.output.append_frame_by_reference(&header, Bytes::clone(payload));
-            }
-            _ => self.output.append_frame(&header, message.payload()),
+            Payload::Shared(data) => self.append(&header, data, Some(data)),
+            _ => self.append(&header, message.payload(), None),
         }
         Ok(())
+    }
+
+    /// Queues a frame, without a copy of its payload if that is long and `shared`.
+    #[inline(always)]
+    fn append(&mut self, header: &FrameHeader, data: &[u8], shared: Option<&Bytes>) {
+        match shared {
+            Some(shared) if header.mask.is_none() && data.len() >= REFERENCED_FROM => {
+                self.output.append_frame_by_reference(header, shared);
+            }
+            _ => self.output.append_frame(header, data),
+        }
     }
 
     /// Checks whether a message or fragment may come next, and makes the header of its frame.
@@ -479,6 +506,11 @@ impl Sender {
     #[inline]
     fn check(&self, len: usize) -> Result<(), SendError> {
         self.check_open()?;
+        self.check_room(len)
+    }
+
+    #[inline]
+    fn check_room(&self, len: usize) -> Result<(), SendError> {
         if self.has_room(len) {
             return Ok(());
         }
