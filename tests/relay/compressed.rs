@@ -42,17 +42,17 @@ fn relayed(from: &mut Peer, to: &mut Peer, rows: &[Row<'_>]) {
 #[test]
 fn offers_and_choice_are_passed_on() {
     let relay = Relay::start();
-    let mozilla = "permessage-deflate; server_no_context_takeover; client_max_window_bits=12";
+    let detailed = "permessage-deflate; server_no_context_takeover; client_max_window_bits=12";
     let chosen = "permessage-deflate; server_no_context_takeover; client_max_window_bits=10";
-    let rows: [(&[&str], &[&str], &[&str], &[&str]); 5] = [
-        (&[PLAIN], &[PLAIN], &[PLAIN], &[PLAIN]),
-        (&["x-webkit-deflate-frame", mozilla, PLAIN], &[chosen], &[mozilla, PLAIN], &[chosen]),
+    let rows: [[&[&str]; 4]; 5] = [
+        [&[PLAIN], &[PLAIN], &[PLAIN], &[PLAIN]],
+        [&["x-webkit-deflate-frame", detailed, PLAIN], &[chosen], &[detailed, PLAIN], &[chosen]],
         // The client and the server judge the parameters.
-        (&["permessage-deflate; new=\"1\""], &[PLAIN], &["permessage-deflate; new=1"], &[PLAIN]),
-        (&[PLAIN], &[], &[PLAIN], &[]),
-        (&["x-webkit-deflate-frame"], &[], &[], &[]),
+        [&["permessage-deflate; new=\"1\""], &[PLAIN], &["permessage-deflate; new=1"], &[PLAIN]],
+        [&[PLAIN], &[], &[PLAIN], &[]],
+        [&["x-webkit-deflate-frame"], &[], &[], &[]],
     ];
-    for (sent, answer, offered, answered) in rows {
+    for [sent, answer, offered, answered] in rows {
         let (_, _, passed) = relay.compressed_pair(sent, answer);
         assert_eq!(passed, [offered, answered], "{sent:?}, {answer:?}");
     }
