@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example autobahn_client -- ws://127.0.0.1:9001 --agent sansocket
 //! cargo run --release --example autobahn_client -- ws://127.0.0.1:9001 --case 1 --case 20-25
+//! cargo run --release --features deflate,tokio --example autobahn_client -- --deflate --shell tokio
 //! ```
 //!
 //! Each case is one connection. The client echoes every message until the server ends the connection or breaks a rule.
@@ -11,11 +12,16 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::TcpStream;
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use clap::Parser;
-use sansocket::{Error, blocking};
+use clap::{Parser, ValueEnum};
+#[cfg(feature = "deflate")]
+use sansocket::Deflate;
+use sansocket::handshake::client::Request;
+use sansocket::{Config, Error, blocking};
 use serde_json::Value;
 
 #[derive(Debug, Parser)]
@@ -30,21 +36,45 @@ struct Options {
     /// The numbers of the cases to run, such as 7 or 20-25 (repeatable); default: all
     #[arg(long, value_name = "NUMBERS", value_parser = numbers)]
     case: Vec<RangeInclusive<u32>>,
+    /// Whose connections the cases run on
+    #[arg(long, value_enum, default_value_t = Shell::Blocking)]
+    shell: Shell,
+    /// Offer compression (permessage-deflate)
+    #[cfg(feature = "deflate")]
+    #[arg(long)]
+    deflate: bool,
     /// Print only cases that failed
     #[arg(short, long)]
     quiet: bool,
 }
 
-/// The server, and the name of this client in its reports.
+/// The connections of the cases.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shell {
+    Blocking,
+    #[cfg(feature = "tokio")]
+    Tokio,
+}
+
+/// The server, the name of this client in its reports, and how the cases are run.
 struct Suite {
     url: String,
     agent: String,
+    shell: Shell,
+    config: Arc<Config>,
 }
 
 fn main() -> Result<ExitCode, Error> {
     let options = Options::parse();
-    let suite =
-        Suite { url: options.url.trim_end_matches('/').into(), agent: percent_encode(&options.agent) };
+    let config = Config::default();
+    #[cfg(feature = "deflate")]
+    let config = config.deflate(options.deflate.then(compression));
+    let suite = Suite {
+        url: options.url.trim_end_matches('/').into(),
+        agent: percent_encode(&options.agent),
+        shell: options.shell,
+        config: Arc::new(config),
+    };
     let count = suite.count()?;
     let chosen =
         |case: &u32| options.case.is_empty() || options.case.iter().any(|cases| cases.contains(case));
@@ -64,6 +94,12 @@ fn main() -> Result<ExitCode, Error> {
     Ok(if verdicts.keys().all(|verdict| is_pass(verdict)) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Allows the server everything that it may choose. Short messages are compressed, too.
+#[cfg(feature = "deflate")]
+fn compression() -> Deflate {
+    Deflate::default().takeover(true).peer_takeover(true).min_len(0)
+}
+
 fn is_pass(verdict: &str) -> bool {
     matches!(verdict, "OK" | "NON-STRICT" | "INFORMATIONAL")
 }
@@ -71,16 +107,26 @@ fn is_pass(verdict: &str) -> bool {
 impl Suite {
     /// Echoes all messages. Many cases end with a protocol error, as they should: the server breaks a rule on purpose.
     fn run(&self, case: u32) -> Result<(), Error> {
-        let mut socket = blocking::connect(&self.resource("/runCase", &format!("&case={case}")))?;
-        loop {
-            match socket.read() {
-                Ok(Some(message)) => match socket.feed(&message) {
-                    Ok(()) => {}
-                    Err(error) => break show(case, &error),
-                },
-                Ok(None) | Err(Error::Protocol(_)) => break,
-                Err(error) => break show(case, &error),
+        let request = Request::new(&self.resource("/runCase", &format!("&case={case}")))?;
+        let config = Arc::clone(&self.config);
+        let ended = match self.shell {
+            Shell::Blocking => {
+                let (socket, _) = blocking::connect_with(&request, config)?;
+                echo(socket)
             }
+            #[cfg(feature = "tokio")]
+            Shell::Tokio => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(async {
+                    let (socket, _) = sansocket::tokio::connect_with(&request, config).await?;
+                    Ok::<_, Error>(echo_tokio(socket).await)
+                })?
+            }
+        };
+        match ended {
+            Ok(()) | Err(Error::Protocol(_)) => {}
+            // No case causes this.
+            Err(error) => eprintln!("autobahn_client: case {case}: {error}"),
         }
         Ok(())
     }
@@ -119,9 +165,19 @@ impl Suite {
     }
 }
 
-/// Prints an error that no case causes.
-fn show(case: u32, error: &Error) {
-    eprintln!("autobahn_client: case {case}: {error}");
+fn echo(mut socket: blocking::WebSocket<TcpStream>) -> Result<(), Error> {
+    while let Some(message) = socket.read()? {
+        socket.feed(&message)?;
+    }
+    Ok(())
+}
+
+#[cfg(feature = "tokio")]
+async fn echo_tokio(mut socket: sansocket::tokio::WebSocket<tokio::net::TcpStream>) -> Result<(), Error> {
+    while let Some(message) = socket.read().await? {
+        socket.feed(&message).await?;
+    }
+    Ok(())
 }
 
 fn unusable() -> Error {

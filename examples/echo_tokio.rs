@@ -2,11 +2,17 @@
 //!
 //! ```text
 //! cargo run --release --features tokio --example echo_tokio -- --bind 127.0.0.1:9001
+//! cargo run --release --features tokio,deflate --example echo_tokio -- --deflate     # with compression
 //! ```
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+#[cfg(feature = "deflate")]
+use sansocket::Deflate;
+use sansocket::handshake::server::Request;
+use sansocket::{Config, Error};
 use tokio::net::{TcpListener, TcpStream};
 
 #[derive(Debug, Parser)]
@@ -15,15 +21,24 @@ struct Options {
     /// The address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     bind: String,
+    /// Agree on compression (permessage-deflate) with clients that offer it, as they ask for it
+    #[cfg(feature = "deflate")]
+    #[arg(long)]
+    deflate: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
-    let listener = TcpListener::bind(Options::parse().bind).await?;
+    let options = Options::parse();
+    let listener = TcpListener::bind(&options.bind).await?;
     println!("echo_tokio: ws://{}/", listener.local_addr()?);
+    let config = Config::default();
+    #[cfg(feature = "deflate")]
+    let config = config.deflate(options.deflate.then(compression));
+    let config = Arc::new(config);
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(run(stream))),
+            Ok((stream, _)) => drop(tokio::spawn(run(stream, Arc::clone(&config)))),
             Err(error) => {
                 // No descriptors or no memory: both come back when a connection ends.
                 eprintln!("echo_tokio: {error}");
@@ -33,15 +48,21 @@ async fn main() -> std::io::Result<()> {
     }
 }
 
-async fn run(stream: TcpStream) {
-    if let Err(error) = echo(stream).await {
+/// Allows clients everything that they may ask for. Short messages are compressed, too: they may be like earlier ones.
+#[cfg(feature = "deflate")]
+fn compression() -> Deflate {
+    Deflate::default().takeover(true).peer_takeover(true).min_len(0)
+}
+
+async fn run(stream: TcpStream, config: Arc<Config>) {
+    if let Err(error) = echo(stream, config).await {
         eprintln!("echo_tokio: {error}");
     }
 }
 
 /// Sends every message back. The answers to all messages of one read go out in one write.
-async fn echo(stream: TcpStream) -> Result<(), sansocket::Error> {
-    let mut socket = sansocket::tokio::accept(stream).await?;
+async fn echo(stream: TcpStream, config: Arc<Config>) -> Result<(), Error> {
+    let mut socket = sansocket::tokio::accept_with(stream, config, Request::accept).await?;
     while let Some(message) = socket.read().await? {
         socket.feed(&message).await?;
     }

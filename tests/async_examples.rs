@@ -2,6 +2,9 @@
 #![cfg(any(feature = "tokio", feature = "smol"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "an unexpected value ends the test")]
 
+#[cfg(feature = "deflate")]
+#[path = "example_server/compressed.rs"]
+mod compressed;
 #[path = "example_server/echo.rs"]
 mod echo;
 mod example_server;
@@ -13,6 +16,18 @@ use example_server::Server;
 #[test]
 fn echo_tokio_echoes() {
     echoes(&Server::start("echo_tokio", &[]).url("/"));
+}
+
+#[cfg(all(feature = "tokio", feature = "deflate"))]
+#[test]
+fn echo_tokio_echoes_compressed_messages() {
+    compressed::echoes_compressed(&Server::start("echo_tokio", &["--deflate"]).url("/"));
+}
+
+#[cfg(all(feature = "smol", feature = "deflate"))]
+#[test]
+fn echo_smol_echoes_compressed_messages() {
+    compressed::echoes_compressed(&Server::start("echo_smol", &["--deflate"]).url("/"));
 }
 
 #[cfg(feature = "smol")]

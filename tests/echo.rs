@@ -2,6 +2,9 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
+#[cfg(feature = "deflate")]
+#[path = "example_server/compressed.rs"]
+mod compressed;
 mod example_server;
 
 use std::time::Duration;
@@ -84,4 +87,27 @@ fn plain_echoes_and_does_nothing_else() {
 fn keepalive_interval_is_an_option() {
     let server = Server::start("echo", &["--plain", "--keepalive", "0.05"]);
     assert_eq!(connect(&server).read_event().unwrap(), Some(Event::Ping(b"")));
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn deflate_compresses_both_ways_if_the_client_offers_it() {
+    let server = Server::start("echo", &["--plain", "--deflate"]);
+    compressed::echoes_compressed(&server.url("/"));
+    let mut socket = connect(&server);
+    assert_eq!(socket.negotiated(), None);
+    socket.send("as it is").unwrap();
+    assert_eq!(next(&mut socket).as_text(), Some("as it is"));
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn nothing_is_compressed_without_the_option() {
+    use sansocket::handshake::client::Request;
+    use sansocket::{Config, Deflate};
+
+    let server = Server::start("echo", &["--plain"]);
+    let config = Config::default().deflate(Some(Deflate::default()));
+    let (socket, _) = blocking::connect_with(&Request::new(&server.url("/")).unwrap(), config).unwrap();
+    assert_eq!(socket.negotiated(), None);
 }

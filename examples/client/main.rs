@@ -5,6 +5,7 @@
 //! cargo run --release --example client -- ws://127.0.0.1:9001/
 //! cargo install --locked --path . --example client     # to keep it
 //! client ws://127.0.0.1:9001/ < in > out
+//! cargo run --release --features deflate --example client -- --deflate ws://127.0.0.1:9001/
 //! ```
 //!
 //! Messages go to the standard output, notes about the connection to the standard error. `client --help` lists the
@@ -46,6 +47,8 @@ use std::time::Duration;
 use clap::Parser;
 use ending::Status;
 use output::Notes;
+#[cfg(feature = "deflate")]
+use sansocket::Deflate;
 use sansocket::blocking::{self, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::{Config, Error, Limits};
@@ -105,6 +108,10 @@ struct Options {
     /// Print each message as one line of JSON: {"text":"..."} or {"binary":"hex"}
     #[arg(long)]
     json: bool,
+    /// Offer compression (permessage-deflate); the first note says whether the server agreed
+    #[cfg(feature = "deflate")]
+    #[arg(long)]
+    deflate: bool,
     /// Print no notes about the connection, except errors
     #[arg(short, long)]
     quiet: bool,
@@ -134,6 +141,10 @@ fn open(options: &Options) -> Result<WebSocket<TcpStream>, Error> {
         .limits(limits)
         .handshake_timeout(options.connect_timeout)
         .close_timeout(options.close_timeout);
+    // Takeover costs memory for each connection, and this is the only one.
+    #[cfg(feature = "deflate")]
+    let config = config
+        .deflate(options.deflate.then(|| Deflate::default().takeover(true).peer_takeover(true).min_len(32)));
     let (socket, _response) = blocking::connect_with(&request, config)?;
     Ok(socket)
 }

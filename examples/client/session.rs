@@ -36,6 +36,10 @@ pub(crate) fn run(socket: WebSocket<TcpStream>, options: &Options, notes: Notes)
     if let Some(subprotocol) = socket.subprotocol() {
         connected += &format!(", subprotocol {subprotocol}");
     }
+    #[cfg(feature = "deflate")]
+    if options.deflate {
+        connected += if socket.negotiated().is_some() { ", compressed" } else { ", not compressed" };
+    }
     let (mut reader, writer) = socket.split();
     let sending = Arc::new(Sending {
         writer,

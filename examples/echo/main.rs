@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example echo
+//! cargo run --release --features deflate --example echo -- --deflate     # with compression
 //! ```
 //!
 //! It sends every message back, and closes the connection on the message `exit`. After ten seconds without a message it
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use sansocket::Config;
+#[cfg(feature = "deflate")]
+use sansocket::Deflate;
 use session::Session;
 
 #[derive(Debug, Parser)]
@@ -34,16 +37,21 @@ struct Options {
     /// Interval of the keepalive, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     keepalive: Duration,
+    /// Agree on compression (permessage-deflate) with clients that offer it, as they ask for it
+    #[cfg(feature = "deflate")]
+    #[arg(long)]
+    deflate: bool,
 }
 
 fn main() -> io::Result<()> {
     let options = Options::parse();
     let listener = TcpListener::bind(&options.bind)?;
     println!("echo: ws://{}/", listener.local_addr()?);
-    let session = Arc::new(Session {
-        config: Arc::new(Config::default().keepalive(Some(options.keepalive))),
-        timeout: (!options.plain).then_some(options.timeout),
-    });
+    let config = Config::default().keepalive(Some(options.keepalive));
+    #[cfg(feature = "deflate")]
+    let config = config.deflate(options.deflate.then(compression));
+    let session =
+        Arc::new(Session { config: Arc::new(config), timeout: (!options.plain).then_some(options.timeout) });
     loop {
         if let Err(error) = listener.accept().and_then(|(stream, _)| spawn(stream, Arc::clone(&session))) {
             eprintln!("echo: {error}");
@@ -56,6 +64,12 @@ fn main() -> io::Result<()> {
 
 fn spawn(stream: TcpStream, session: Arc<Session>) -> io::Result<()> {
     thread::Builder::new().spawn(move || session.run(stream)).map(drop)
+}
+
+/// Allows clients everything that they may ask for. Short messages are compressed, too: they may be like earlier ones.
+#[cfg(feature = "deflate")]
+fn compression() -> Deflate {
+    Deflate::default().takeover(true).peer_takeover(true).min_len(0)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -20,6 +20,7 @@ pub(crate) struct Direction<'a> {
     from: &'a End,
     to: &'a End,
     ending: &'a Ending,
+    decoder: Decoder,
     /// Frames and parts of frames that are not written yet. At most what one read brought.
     output: Vec<u8>,
     /// The masking key of the current frame, if the receiver is a server.
@@ -44,8 +45,15 @@ enum Stop {
 
 impl<'a> Direction<'a> {
     pub(crate) fn new(from: &'a End, to: &'a End, ending: &'a Ending) -> Self {
+        let decoder = Decoder::new(from.role, unlimited());
         let output = Vec::with_capacity(BUFFER_LEN);
-        Self { from, to, ending, output, mask: None, in_frame: false, closed: false }
+        Self { from, to, ending, decoder, output, mask: None, in_frame: false, closed: false }
+    }
+
+    /// Passes on compressed messages, too.
+    pub(crate) fn allow_compressed(mut self) -> Self {
+        self.decoder = self.decoder.allow_compressed();
+        self
     }
 
     /// Passes on frames, then the end of the stream. `early`: the bytes that arrived with the opening handshake.
@@ -76,7 +84,6 @@ impl<'a> Direction<'a> {
     }
 
     fn pass_frames(&mut self, mut incoming: impl Read) -> Stop {
-        let mut decoder = Decoder::new(self.from.role, unlimited());
         let mut buffer = vec![0; BUFFER_LEN];
         // How many bytes the decoder left: part of a header or of a control frame.
         let mut left = 0;
@@ -87,7 +94,7 @@ impl<'a> Direction<'a> {
             };
             let mut input = buffer.split_at_mut(arrived).0;
             let stop = loop {
-                match decoder.decode(&mut input) {
+                match self.decoder.decode(&mut input) {
                     Ok(Some(chunk)) => self.pass(chunk),
                     Ok(None) => break None,
                     Err(error) => break Some(Stop::Fault(error)),

@@ -16,6 +16,8 @@
 //!   connections has two threads and four buffers of fixed size.
 //! - Fragments stay fragments. Pings, Pongs and Close frames are passed on, not answered. Frames to the upstream server
 //!   are masked anew, each with its own key (section 5.3).
+//! - Client and upstream server may agree on compression (permessage-deflate). Compressed messages are passed on as they
+//!   are: nothing is inflated, and text in them is not validated.
 //! - A peer that reads slowly slows down the other end. A peer that takes nothing for thirty seconds is dropped. The
 //!   relay sends no Pings of its own.
 //! - Every frame is checked. A peer that breaks a rule gets a Close frame with the code for it, after the last frames
@@ -70,7 +72,7 @@ fn spawn(stream: TcpStream, upstream: Arc<[SocketAddr]>) -> io::Result<()> {
 fn relay(stream: TcpStream, upstream: &[SocketAddr]) {
     let peer = stream.peer_addr().map_or("unknown peer".into(), |address| address.to_string());
     match opening::open(stream, upstream) {
-        Ok((client, upstream)) => match pair::run(client, upstream) {
+        Ok(opened) => match pair::run(opened) {
             Ok(()) => println!("relay: {peer} ended"),
             Err(error) => println!("relay: {peer}: {error}"),
         },

@@ -1,6 +1,7 @@
 //! The opening handshakes: the client's request goes to the upstream server, the server's response back to the client.
 //!
-//! Extensions are not passed on, because a relay must know each extension that changes frames.
+//! Of the extensions, permessage-deflate (RFC 7692) is passed on: its messages can be relayed as they are. Others are not, because
+//! a relay must know each extension that changes frames.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,11 +17,22 @@ use crate::refusal;
 const REQUEST_HEADERS: [&str; 4] = ["Origin", "Cookie", "Authorization", "User-Agent"];
 const RESPONSE_HEADERS: [&str; 1] = ["Set-Cookie"];
 
+/// The extension that is passed on.
+const COMPRESSION: &str = "permessage-deflate";
+
 /// How long a client may take to end its stream after a refusal.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A stream, and its connection with the frames that arrived right behind the head.
 pub(crate) type Socket = (TcpStream, Connection);
+
+/// Both connections are open.
+pub(crate) struct Opened {
+    pub(crate) client: Socket,
+    pub(crate) upstream: Socket,
+    /// Client and upstream server have agreed on compression. Then RSV1 is allowed.
+    pub(crate) may_be_compressed: bool,
+}
 
 /// What the upstream server answers.
 #[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
@@ -31,7 +43,7 @@ enum Answered {
 }
 
 /// Opens both connections or none. The client gets its response after the server has responded.
-pub(crate) fn open(client: TcpStream, upstream: &[SocketAddr]) -> Result<(Socket, Socket), Error> {
+pub(crate) fn open(client: TcpStream, upstream: &[SocketAddr]) -> Result<Opened, Error> {
     client.set_nodelay(true)?;
     let exchange = read_request(&client)?;
     let Incoming::Upgrade(request) = exchange.incoming() else {
@@ -54,9 +66,11 @@ pub(crate) fn open(client: TcpStream, upstream: &[SocketAddr]) -> Result<(Socket
             return Err(error);
         }
     };
+    // Only compression was offered, so the server has chosen nothing else.
+    let may_be_compressed = response.extensions().next().is_some();
     let response = accept(request, connection.subprotocol(), &response);
     let opened = respond(exchange, response, &client)?.ok_or(HandshakeError::NotAnUpgrade)?;
-    Ok(((client, opened), (server, connection)))
+    Ok(Opened { client: (client, opened), upstream: (server, connection), may_be_compressed })
 }
 
 /// Reads the client's request. One that breaks a rule is answered.
@@ -115,6 +129,9 @@ fn connect(request: &server::Request, upstream: &[SocketAddr]) -> Result<(TcpStr
     for subprotocol in request.subprotocols() {
         onward = onward.subprotocol(subprotocol);
     }
+    for offer in request.extensions().filter(|offer| offer.name == COMPRESSION) {
+        onward = onward.extension(&offer);
+    }
     for (name, value) in chosen(request.headers(), &REQUEST_HEADERS) {
         onward = onward.header(name, value);
     }
@@ -158,6 +175,9 @@ fn accept(request: &server::Request, subprotocol: Option<&str>, response: &clien
     let mut answer = request.accept();
     if let Some(subprotocol) = subprotocol {
         answer = answer.subprotocol(subprotocol);
+    }
+    for chosen in response.extensions() {
+        answer = answer.extension(&chosen);
     }
     for (name, value) in chosen(response.headers(), &RESPONSE_HEADERS) {
         answer = answer.header(name, value);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sansocket::{CloseCode, CloseFrame, Role};
 
 use crate::direction::Direction;
-use crate::opening::Socket;
+use crate::opening::Opened;
 
 /// How long a peer may take to end its stream once nothing more is passed on.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -71,13 +71,17 @@ impl Ending {
 }
 
 /// Passes frames on until both connections have ended.
-pub(crate) fn run((client, from_client): Socket, (upstream, from_upstream): Socket) -> io::Result<()> {
+pub(crate) fn run(opened: Opened) -> io::Result<()> {
+    let ((client, from_client), (upstream, from_upstream)) = (opened.client, opened.upstream);
     let client = End::new(client, Role::Server)?;
     let upstream = End::new(upstream, Role::Client)?;
     let ending = Ending::default();
     thread::scope(|scope| {
-        let up = Direction::new(&client, &upstream, &ending);
-        let down = Direction::new(&upstream, &client, &ending);
+        let mut up = Direction::new(&client, &upstream, &ending);
+        let mut down = Direction::new(&upstream, &client, &ending);
+        if opened.may_be_compressed {
+            (up, down) = (up.allow_compressed(), down.allow_compressed());
+        }
         thread::Builder::new().spawn_scoped(scope, || down.run(from_upstream.unread()))?;
         up.run(from_client.unread());
         Ok(())

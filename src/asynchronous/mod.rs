@@ -234,6 +234,12 @@ impl<T: Transport> WebSocket<T> {
         self.sender().subprotocol()
     }
 
+    /// What was agreed on about compression (RFC 7692): `None` if messages are not compressed.
+    #[cfg(feature = "deflate")]
+    pub fn negotiated(&self) -> Option<crate::Negotiated> {
+        self.sender().negotiated()
+    }
+
     /// The configuration.
     pub fn config(&self) -> &Config {
         self.sender().config()

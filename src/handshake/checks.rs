@@ -157,7 +157,7 @@ impl<'a> Fields<'a> {
             return Err(HandshakeError::Invalid("Sec-WebSocket-Protocol"));
         }
         if self.has_bad_extensions {
-            return Err(HandshakeError::Invalid("Sec-WebSocket-Extensions"));
+            return Err(HandshakeError::Invalid(extensions::HEADER));
         }
         Ok(key)
     }

@@ -9,11 +9,12 @@ use alloc::vec::Vec;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::chunked;
+use super::extensions::{self, Extension};
 use super::head::{Headers, Scanner, StatusLine, Writer};
 use super::lines::may_begin_response;
+use super::refused::{Body, refusal};
 use super::url::{self, Url};
-use super::{ACCEPT_LEN, accept_key, elements, extensions, is_free_header, is_token, list, lists_token};
+use super::{ACCEPT_LEN, accept_key, elements, is_free_header, is_token, lists_token};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection, Inbox, Keys, Output};
 #[cfg(feature = "deflate")]
@@ -43,6 +44,8 @@ pub struct Request {
     /// The caller's `Host`, in place of the URL's.
     host: Option<String>,
     subprotocols: Vec<String>,
+    /// The list of extensions that the caller offers.
+    extensions: String,
     headers: Vec<(String, Vec<u8>)>,
     /// The first thing in it that cannot be sent.
     fault: Option<HandshakeError>,
@@ -58,8 +61,14 @@ impl Request {
     /// are sent as they are; `[ ] { } | ^` and a `%` that encodes nothing are accepted there, as browsers leave them.
     pub fn new(url: &str) -> Result<Self, HandshakeError> {
         let url = Url::parse(url).map_err(HandshakeError::BadUrl)?;
-        let mut request =
-            Self { host: None, subprotocols: Vec::new(), headers: Vec::new(), fault: None, url };
+        let mut request = Self {
+            host: None,
+            subprotocols: Vec::new(),
+            extensions: String::new(),
+            headers: Vec::new(),
+            fault: None,
+            url,
+        };
         if let Some(credentials) = request.url.credentials.take() {
             let value = format!("Basic {}", BASE64_STANDARD.encode(credentials));
             request.headers.push(("Authorization".into(), value.into()));
@@ -89,6 +98,17 @@ impl Request {
             self.fault.get_or_insert_with(|| HandshakeError::BadSubprotocol(name.as_str().into()));
         }
         self.subprotocols.push(name);
+        self
+    }
+
+    /// Offers an extension that the caller implements, or passes on as a proxy does, in order of preference. The connection
+    /// knows nothing of it: receive with a [`Decoder`](crate::frame::Decoder). With such offers,
+    /// [`Response::extensions`] says what the server chose, whose parameters the caller checks, and what the [`Config`] says
+    /// about compression is not offered. One that does not match the grammar is an error in [`Handshake::new`].
+    #[must_use]
+    pub fn extension(mut self, extension: &Extension<'_>) -> Self {
+        let added = extensions::add(&mut self.extensions, extension);
+        self.fault = self.fault.or(added.err());
         self
     }
 
@@ -163,7 +183,10 @@ impl Request {
         if !self.subprotocols.is_empty() {
             head.header("Sec-WebSocket-Protocol", self.subprotocols.join(", ").as_bytes());
         }
-        extensions::write_offer(config, head);
+        match self.extensions.as_str() {
+            "" => extensions::write_offer(config, head),
+            list => head.header(extensions::HEADER, list.as_bytes()),
+        }
         for (name, value) in &self.headers {
             head.header(name, value);
         }
@@ -185,6 +208,8 @@ pub struct Handshake {
     output: Output,
     accept: [u8; ACCEPT_LEN],
     subprotocols: Vec<String>,
+    /// The list of extensions that the caller offered.
+    extensions: String,
     keys: Keys,
     outcome: Outcome,
 }
@@ -204,13 +229,6 @@ enum Outcome {
     Ended(HandshakeError),
 }
 
-/// How the body of a refusal ends.
-enum Body {
-    /// After that many bytes, or with the stream.
-    Length(usize),
-    Chunked(chunked::Decoder),
-}
-
 /// The 101 response that opened the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
@@ -226,6 +244,11 @@ impl Response {
     /// The value of the first header of that name, if it is UTF-8. ASCII case of the name does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
+    }
+
+    /// The extensions that the server chose.
+    pub fn extensions(&self) -> impl Iterator<Item = Extension<'_>> {
+        self.headers.values(extensions::HEADER).filter_map(extensions::parse).flatten()
     }
 }
 
@@ -273,6 +296,7 @@ impl Handshake {
             output,
             accept: accept_key(key.as_bytes()),
             subprotocols: request.subprotocols.clone(),
+            extensions: request.extensions.clone(),
             keys,
             outcome: Outcome::Pending,
         })
@@ -418,16 +442,14 @@ impl Handshake {
         }
         // "|Sec-WebSocket-Extensions| … MAY appear multiple times" (section 11.3.2): all lines are one list.
         let mut extensions = Vec::new();
-        for value in headers.values("Sec-WebSocket-Extensions") {
-            const MALFORMED: HandshakeError = HandshakeError::Invalid("Sec-WebSocket-Extensions");
+        for value in headers.values(extensions::HEADER) {
+            const MALFORMED: HandshakeError = HandshakeError::Invalid(extensions::HEADER);
             extensions.extend(extensions::parse(value).ok_or(MALFORMED)?);
         }
         #[cfg(feature = "deflate")]
-        let deflate = extensions::chosen(&extensions, &self.config)?;
+        let deflate = extensions::chosen(&extensions, &self.extensions, &self.config)?;
         #[cfg(not(feature = "deflate"))]
-        if !extensions.is_empty() {
-            return Err(HandshakeError::ExtensionNotOffered);
-        }
+        extensions::check_offered(&extensions, &self.extensions)?;
         Ok(Chosen {
             subprotocol: self.chosen_subprotocol(headers)?,
             #[cfg(feature = "deflate")]
@@ -459,43 +481,4 @@ impl core::fmt::Debug for Handshake {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Handshake").field("subprotocols", &self.subprotocols).finish_non_exhaustive()
     }
-}
-
-impl Body {
-    /// RFC 9112 section 6.3.
-    fn of(status: u16, headers: &Headers) -> Self {
-        if matches!(status, 204 | 304) {
-            return Self::Length(0);
-        }
-        // "If any transfer coding other than chunked is applied …, the sender MUST either apply chunked as the final transfer
-        // coding or terminate the message by closing the connection" (section 6.1).
-        if headers.has("Transfer-Encoding") {
-            let last = list(headers, "Transfer-Encoding").last();
-            let is_chunked = last.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
-            let decoder = || Self::Chunked(chunked::Decoder::default());
-            return if is_chunked { decoder() } else { Self::Length(usize::MAX) };
-        }
-        // "Content-Length = 1*DIGIT" (RFC 9110 section 8.6). `parse` alone would accept a sign.
-        let len = headers.get("Content-Length").filter(|len| len.bytes().all(|byte| byte.is_ascii_digit()));
-        Self::Length(len.and_then(|len| len.parse().ok()).unwrap_or(usize::MAX))
-    }
-
-    /// Appends what has arrived, up to `limit` bytes. True once nothing more is missing.
-    fn receive(&mut self, arrived: &[u8], body: &mut Vec<u8>, limit: usize) -> bool {
-        match self {
-            Self::Length(len) => {
-                let wanted = limit.min(*len);
-                let missing = wanted.saturating_sub(body.len());
-                body.extend_from_slice(arrived.get(..missing).unwrap_or(arrived));
-                body.len() >= wanted
-            }
-            Self::Chunked(decoder) => decoder.decode(arrived, body, limit),
-        }
-    }
-}
-
-fn refusal(status: u16, headers: &Headers) -> Refusal {
-    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    let headers = headers.iter().map(|(name, value)| (name.into(), text(value))).collect();
-    Refusal { status, headers, body: Vec::new() }
 }

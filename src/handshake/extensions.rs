@@ -3,14 +3,17 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::head::Writer;
 use super::{is_token, token_len};
 use crate::config::Config;
 #[cfg(feature = "deflate")]
 use crate::deflate::{Negotiated, negotiation};
-#[cfg(feature = "deflate")]
 use crate::error::HandshakeError;
+
+/// The name of the header.
+pub(super) const HEADER: &str = "Sec-WebSocket-Extensions";
 
 /// One extension in the header, as offered or accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,20 @@ pub struct Extension<'a> {
     pub name: &'a str,
     /// Names and values of the parameters, in their order. Quotes and escapes are removed.
     pub params: Vec<(&'a str, Option<Cow<'a, str>>)>,
+}
+
+/// As it is in the header, without quotes.
+impl fmt::Display for Extension<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        for (name, value) in &self.params {
+            write!(f, "; {name}")?;
+            if let Some(value) = value {
+                write!(f, "={value}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Parses one header value into the extensions that it lists. `None` if it does not match the grammar: "the recipient of
@@ -52,11 +69,41 @@ pub(super) fn are_valid(value: &[u8]) -> bool {
     read(value, |_| ()).is_some()
 }
 
+/// Adds an extension to a list, the value of the header.
+///
+/// # Errors
+///
+/// A name or a value is not a token.
+pub(super) fn add(list: &mut String, extension: &Extension<'_>) -> Result<(), HandshakeError> {
+    let param = |(name, value): &(&str, Option<Cow<'_, str>>)| {
+        is_token(name.as_bytes()) && value.as_ref().is_none_or(|value| is_token(value.as_bytes()))
+    };
+    if !is_token(extension.name.as_bytes()) || !extension.params.iter().all(param) {
+        return Err(HandshakeError::BadHeader(HEADER.into()));
+    }
+    if !list.is_empty() {
+        list.push_str(", ");
+    }
+    list.push_str(&alloc::format!("{extension}"));
+    Ok(())
+}
+
+/// Checks that a caller who offered this list offered all these extensions, by their names.
+///
+/// # Errors
+///
+/// One was not offered.
+pub(super) fn check_offered(extensions: &[Extension<'_>], offered: &str) -> Result<(), HandshakeError> {
+    let offered = parse(offered.as_bytes()).unwrap_or_default();
+    let is_offered = |extension: &Extension<'_>| offered.iter().any(|offer| offer.name == extension.name);
+    if extensions.iter().all(is_offered) { Ok(()) } else { Err(HandshakeError::ExtensionNotOffered) }
+}
+
 /// Writes the header with what a client offers.
 pub(super) fn write_offer(_config: &Config, _head: &mut Writer) {
     #[cfg(feature = "deflate")]
     if let Some(settings) = &_config.deflate {
-        _head.header("Sec-WebSocket-Extensions", negotiation::offer(settings).as_bytes());
+        _head.header(HEADER, negotiation::offer(settings).as_bytes());
     }
 }
 
@@ -72,7 +119,7 @@ pub(super) fn accept<'a>(
     offers.find_map(|offer| negotiation::accept(&offer.params, settings))
 }
 
-/// What a server has chosen for a client with this configuration.
+/// What a server has chosen for a client with this configuration. `offered`: the list that the caller offered in place of it.
 ///
 /// # Errors
 ///
@@ -80,13 +127,15 @@ pub(super) fn accept<'a>(
 #[cfg(feature = "deflate")]
 pub(super) fn chosen(
     extensions: &[Extension<'_>],
+    offered: &str,
     config: &Config,
 ) -> Result<Option<Negotiated>, HandshakeError> {
     match (extensions, &config.deflate) {
+        _ if !offered.is_empty() => check_offered(extensions, offered).map(|()| None),
         ([], _) => Ok(None),
         ([chosen], Some(settings)) if chosen.name == negotiation::NAME => {
             let agreed = negotiation::agreed(&chosen.params, settings);
-            agreed.map(Some).ok_or(HandshakeError::Invalid("Sec-WebSocket-Extensions"))
+            agreed.map(Some).ok_or(HandshakeError::Invalid(HEADER))
         }
         _ => Err(HandshakeError::ExtensionNotOffered),
     }

@@ -41,6 +41,7 @@ mod head;
 #[cfg(feature = "http")]
 pub mod http;
 mod lines;
+mod refused;
 mod request;
 mod response;
 pub mod server;

@@ -184,7 +184,7 @@ impl Request {
 
     /// The extensions that the client offers, in its order of preference.
     pub fn extensions(&self) -> impl Iterator<Item = Extension<'_>> {
-        self.http.headers.values("Sec-WebSocket-Extensions").filter_map(extensions::parse).flatten()
+        self.http.headers.values(extensions::HEADER).filter_map(extensions::parse).flatten()
     }
 
     /// The response that opens the connection.

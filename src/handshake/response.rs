@@ -5,8 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-#[cfg(feature = "deflate")]
-use super::extensions;
+use super::extensions::{self, Extension};
 use super::head::Writer;
 use super::{ACCEPT_LEN, is_free_header};
 use crate::config::Config;
@@ -30,6 +29,8 @@ pub struct Response {
     /// The subprotocols that the client offers, each followed by a comma.
     offered: String,
     subprotocol: Option<String>,
+    /// The list of extensions that the caller chose.
+    extensions: String,
     #[cfg(feature = "deflate")]
     compression: Compression,
     headers: Vec<(String, Vec<u8>)>,
@@ -57,6 +58,7 @@ impl Response {
             accept: None,
             offered: String::new(),
             subprotocol: None,
+            extensions: String::new(),
             #[cfg(feature = "deflate")]
             compression: Compression::Undecided,
             headers: Vec::new(),
@@ -172,6 +174,23 @@ impl Response {
         self
     }
 
+    /// Chooses an extension that the caller implements, or passes on as a proxy does. The connection knows nothing of it:
+    /// receive with a [`Decoder`](crate::frame::Decoder). What the [`Config`] says about compression does not count then. One
+    /// that does not match the grammar is an error in [`check`](Self::check), and so is one in a response that opens no
+    /// connection. The caller chooses only what the client offers ([`Request::extensions`]).
+    #[must_use]
+    pub fn extension(mut self, extension: &Extension<'_>) -> Self {
+        let opens = self.opens().then_some(());
+        let added = opens.ok_or_else(|| HandshakeError::BadHeader(extensions::HEADER.into()));
+        let added = added.and_then(|()| extensions::add(&mut self.extensions, extension));
+        self.fault = self.fault.or(added.err());
+        #[cfg(feature = "deflate")]
+        {
+            self.compression = Compression::Declined;
+        }
+        self
+    }
+
     /// Adds a header. These are errors in [`check`](Self::check): a header that the handshake sets itself, a name that is not
     /// a token, a value with a control character. A value need not be UTF-8: a proxy passes it on as it came.
     #[must_use]
@@ -235,9 +254,12 @@ impl Response {
         if let Some(subprotocol) = &self.subprotocol {
             head.header("Sec-WebSocket-Protocol", subprotocol.as_bytes());
         }
+        if !self.extensions.is_empty() {
+            head.header(extensions::HEADER, self.extensions.as_bytes());
+        }
         #[cfg(feature = "deflate")]
         if let Compression::Agreed(_, header) = &self.compression {
-            head.header("Sec-WebSocket-Extensions", header.as_bytes());
+            head.header(extensions::HEADER, header.as_bytes());
         }
         for (name, value) in &self.headers {
             head.header(name, value);

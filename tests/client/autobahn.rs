@@ -14,6 +14,10 @@ use super::example_server::path;
 /// A fuzzing server with two cases. The second case ends with invalid UTF-8, and the server's verdict on it is
 /// `verdict`. The resources that the client asks for go to `asked`.
 fn fuzz(verdict: &'static str, asked: Sender<String>) -> String {
+    fuzz_with(Config::default(), verdict, asked)
+}
+
+fn fuzz_with(config: Config, verdict: &'static str, asked: Sender<String>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -23,7 +27,7 @@ fn fuzz(verdict: &'static str, asked: Sender<String>) -> String {
                 resource = format!("{}?{}", request.path(), request.query().unwrap());
                 request.accept()
             };
-            let mut socket = blocking::accept_with(stream.unwrap(), Config::default(), decide).unwrap();
+            let mut socket = blocking::accept_with(stream.unwrap(), config.clone(), decide).unwrap();
             let (path, query) = resource.split_once('?').unwrap();
             match (path, query.ends_with("&case=2")) {
                 ("/getCaseCount", _) => socket.send("2").unwrap(),
@@ -34,6 +38,8 @@ fn fuzz(verdict: &'static str, asked: Sender<String>) -> String {
                     socket.send(&format!(r#"{{"behavior": "{verdict}"}}"#)).unwrap();
                 }
                 ("/runCase", false) => {
+                    #[cfg(feature = "deflate")]
+                    assert_eq!(socket.negotiated().is_some(), config.deflate.is_some());
                     socket.send("echo me").unwrap();
                     assert_eq!(socket.read().unwrap(), Some("echo me".into()));
                 }
@@ -79,4 +85,27 @@ fn chosen_cases_run_and_a_failed_case_gives_status_1() {
     assert_eq!(run(&url, &["--case", "1"]), (Some(0), vec!["   1  1.1.1    OK".into(), "   1  OK".into()]));
     let expected = vec!["   2  6.3.1    FAILED".into(), "   1  FAILED".into()];
     assert_eq!(run(&url, &["--quiet", "--case", "2-9"]), (Some(1), expected));
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn cases_run_on_tokio() {
+    let (sender, asked) = mpsc::channel();
+    let url = fuzz("OK", sender);
+    let (status, lines) = run(&url, &["--shell", "tokio"]);
+    assert_eq!(status, Some(0));
+    assert_eq!(lines, ["   1  1.1.1    OK", "   2  6.3.1    OK", "   2  OK"]);
+    assert_eq!(asked.try_iter().count(), 1 + 2 * 3 + 1);
+}
+
+#[cfg(all(feature = "deflate", feature = "tokio"))]
+#[test]
+fn deflate_is_offered_for_the_cases_on_either_shell() {
+    for shell in ["blocking", "tokio"] {
+        let (sender, asked) = mpsc::channel();
+        let config = Config::default().deflate(Some(sansocket::Deflate::default().min_len(0)));
+        let url = fuzz_with(config, "OK", sender);
+        assert_eq!(run(&url, &["--deflate", "--shell", shell]).0, Some(0));
+        assert_eq!(asked.try_iter().count(), 1 + 2 * 3 + 1);
+    }
 }

@@ -1,5 +1,6 @@
 //! Offers and responses (RFC 7692 sections 5.1 and 7.1).
 
+use sansocket::handshake::extensions::parse;
 use sansocket::handshake::{client, server};
 use sansocket::{Config, Connection, Deflate, HandshakeError, Negotiated};
 
@@ -252,4 +253,25 @@ fn section_7_1_responses_are_checked() {
     let bare = Some(Deflate::default().offers_name_only(true));
     assert_eq!(open(bare.clone(), &[NAME]), Ok(Some((true, true, 15, 15))));
     assert_eq!(open(bare, &[&format!("{NAME}; client_max_window_bits=10")]), Err(invalid), "not offered");
+}
+
+/// A proxy passes offers and responses on. Its own connections do not compress.
+#[test]
+fn extensions_of_the_caller_replace_those_of_the_config() {
+    let offered = parse(b"permessage-deflate; server_max_window_bits=9").unwrap().remove(0);
+    let request = client::Request::new("ws://example.com/").unwrap().extension(&offered);
+    let mut connecting = client::Handshake::new(&request, config(all())).unwrap();
+    let mut accepting = server::Handshake::new(config(all()));
+    accepting.receive(connecting.output().chunk());
+    let exchange = accepting.next_request().unwrap().unwrap();
+    let server::Incoming::Upgrade(request) = exchange.incoming() else { panic!("no upgrade") };
+    assert!(request.extensions().eq([offered]));
+    // The client did not offer this parameter. The one who passes it on judges that.
+    let chosen = parse(b"permessage-deflate; client_max_window_bits=10").unwrap().remove(0);
+    let response = request.accept().extension(&chosen);
+    let server::Answer::Open(mut opened) = exchange.respond(response).unwrap() else { panic!("not open") };
+    connecting.receive(opened.output().chunk());
+    let (connected, response) = connecting.next_response().unwrap().unwrap();
+    assert!(response.extensions().eq([chosen]));
+    assert_eq!((connected.negotiated(), opened.negotiated()), (None, None));
 }

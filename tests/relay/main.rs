@@ -9,6 +9,7 @@
     reason = "this is how a test fails"
 )]
 
+mod compressed;
 mod ending;
 #[path = "../example_server/mod.rs"]
 mod example_server;

@@ -6,7 +6,9 @@ use std::thread;
 
 use sansocket::blocking::{self, WebSocket};
 use sansocket::frame::{Decoder, FrameHeader, Limits, MaskKey, Opcode, apply_mask};
-use sansocket::{CloseCode, CloseFrame, Role};
+use sansocket::handshake::extensions::parse;
+use sansocket::handshake::{client, server};
+use sansocket::{CloseCode, CloseFrame, Config, Role};
 
 use crate::example_server::{PATIENCE, Server};
 
@@ -37,6 +39,35 @@ impl Relay {
             let accept = scope.spawn(|| blocking::accept(upstream.accept().unwrap().0).unwrap());
             (blocking::connect(&self.server.url("/")).unwrap(), accept.join().unwrap())
         })
+    }
+
+    /// The two ends of a pair that has agreed on compression, as frames, client first. Also the extensions of the request and
+    /// of the response, as the other end received them.
+    pub(crate) fn compressed_pair(&self, offers: &[&str], chosen: &[&str]) -> (Peer, Peer, [Vec<String>; 2]) {
+        let mut offered = Vec::new();
+        let accept = |request: &server::Request| {
+            offered = request.extensions().map(|offer| offer.to_string()).collect();
+            chosen
+                .iter()
+                .flat_map(|line| parse(line.as_bytes()).unwrap())
+                .fold(request.accept(), |response, chosen| response.extension(&chosen))
+        };
+        let request = client::Request::new(&self.server.url("/")).unwrap();
+        let request = offers
+            .iter()
+            .flat_map(|line| parse(line.as_bytes()).unwrap())
+            .fold(request, |request, offer| request.extension(&offer));
+        let upstream = &self.upstream;
+        let (client, upstream, answered) = thread::scope(|scope| {
+            let stream = || upstream.accept().unwrap().0;
+            let accept =
+                scope.spawn(move || blocking::accept_with(stream(), Config::default(), accept).unwrap());
+            let (client, response) = blocking::connect_with(&request, Config::default()).unwrap();
+            let answered = response.extensions().map(|chosen| chosen.to_string()).collect();
+            (client, accept.join().unwrap(), answered)
+        });
+        let client = Peer::new(client, Role::Client).allow_compressed();
+        (client, Peer::new(upstream, Role::Server).allow_compressed(), [offered, answered])
     }
 
     /// The two ends of a pair as frames, client first.
@@ -74,6 +105,11 @@ impl Peer {
         let (stream, connection) = socket.into_parts();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream, role, decoder: Decoder::new(role, unlimited()), unread: connection.unread().to_vec() }
+    }
+
+    fn allow_compressed(mut self) -> Self {
+        self.decoder = self.decoder.allow_compressed();
+        self
     }
 
     /// A frame of this end as bytes.

@@ -14,7 +14,7 @@ use chat::wire::{self, Incoming};
 use chat::{page, request};
 use sansocket::blocking::{self, Reader, Writer};
 use sansocket::handshake::server::{HttpRequest, Request};
-use sansocket::{CloseCode, Error, Message, Prepared, SendError};
+use sansocket::{CloseCode, Error, Message, SendError};
 
 use crate::room::{Joined, Membership, Outgoing};
 use crate::server::Server;
@@ -54,7 +54,7 @@ fn serve(stream: TcpStream, server: &Server) -> Result<(), Error> {
     };
 
     let welcome = wire::status(&format!("Welcome to {room}."), id);
-    let first: Vec<Prepared> = iter::once(welcome).chain(history).collect();
+    let first: Vec<Message> = iter::once(welcome.message()).chain(history).collect();
     thread::scope(|scope| {
         // Each thread ends when the other does, after a panic, too. The reader drops the membership, which ends the
         // queue, and ends the transport, which ends a write that waits.
@@ -124,7 +124,7 @@ impl Speaker {
 }
 
 /// The writing thread: writes everything that is in the queue in one go.
-fn deliver(writer: &Writer, first: Vec<Prepared>, queue: &Receiver<Outgoing>) -> Result<(), Error> {
+fn deliver(writer: &Writer, first: Vec<Message>, queue: &Receiver<Outgoing>) -> Result<(), Error> {
     for message in first {
         writer.feed(&message)?;
     }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use chat::id::Id;
 use chat::names::{Name, Refusal};
 use chat::wire;
-use sansocket::{CloseCode, Prepared};
+use sansocket::{CloseCode, Message, Prepared};
 
 use crate::connections::Connections;
 
@@ -21,9 +21,9 @@ const QUEUE: usize = 256;
 /// The most bytes of memory that the history of a room takes.
 const MAX_HISTORY_LEN: usize = 256 << 10;
 
-/// What a message in the history takes beside its frame: its place in the queue, which may be half empty, and two values with
-/// counts of references. The allocator rounds all allocations up.
-const BESIDE_FRAME: usize = 2 * size_of::<Prepared>() + 112;
+/// What a message in the history takes beside its text: the header of its frame, its place in the queue, which may be half
+/// empty, and a value with a count of references. The allocator rounds all allocations up.
+const BESIDE_TEXT: usize = 10 + 2 * size_of::<Message>() + 48;
 
 /// What the writing thread of a connection sends.
 #[derive(Clone)]
@@ -43,7 +43,8 @@ pub(crate) struct Room {
 
 struct State {
     members: BTreeMap<Id, Member>,
-    history: VecDeque<Prepared>,
+    /// Without the compressed forms of [`Prepared`], which would take memory that is not counted.
+    history: VecDeque<Message>,
     history_len: usize,
     /// Whether the room is in `changed`.
     has_changed: bool,
@@ -59,7 +60,7 @@ struct Member {
 pub(crate) struct Joined {
     pub(crate) membership: Membership,
     /// The messages before the member joined.
-    pub(crate) history: Vec<Prepared>,
+    pub(crate) history: Vec<Message>,
     /// The messages from now on.
     pub(crate) queue: Receiver<Outgoing>,
 }
@@ -94,7 +95,7 @@ impl Room {
     /// Sends a chat message to all members, and keeps it in the history.
     fn say(self: &Arc<Self>, message: Prepared) {
         let mut state = self.lock();
-        state.remember(message.clone(), self.history_count);
+        state.remember(message.message(), self.history_count);
         self.send(state, &Outgoing::Message(message));
     }
 
@@ -157,7 +158,7 @@ impl Room {
 }
 
 impl State {
-    fn remember(&mut self, message: Prepared, count: usize) {
+    fn remember(&mut self, message: Message, count: usize) {
         self.history_len += held(&message);
         self.history.push_back(message);
         while self.history.len() > count || self.history_len > MAX_HISTORY_LEN {
@@ -177,8 +178,8 @@ impl State {
 }
 
 /// The memory that a message takes in the history, in bytes.
-fn held(message: &Prepared) -> usize {
-    message.frame_len() + BESIDE_FRAME
+fn held(message: &Message) -> usize {
+    message.len() + BESIDE_TEXT
 }
 
 /// Membership in a room. Dropping it leaves the room.
@@ -239,6 +240,9 @@ mod counting;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 mod tests {
+    use sansocket::handshake::{client, server};
+    use sansocket::{Config, Connection, Deflate, Storage};
+
     use super::counting::bytes_in_use;
     use super::*;
 
@@ -247,15 +251,42 @@ mod tests {
         wire::chat("somebody", &"QUJD".repeat(len / 4))
     }
 
+    /// A connection of a server that has agreed on compression.
+    fn compressing() -> Connection {
+        let config = || Config::default().deflate(Some(Deflate::default().min_len(0)));
+        let mut accepting = server::Handshake::new(config());
+        let mut asking =
+            client::Handshake::new(&client::Request::new("ws://localhost/").unwrap(), config()).unwrap();
+        accepting.receive(asking.output().chunk());
+        let exchange = accepting.next_request().unwrap().unwrap();
+        let server::Incoming::Upgrade(request) = exchange.incoming() else { panic!() };
+        let response = request.accept();
+        let server::Answer::Open(connection) = exchange.respond(response).unwrap() else { panic!() };
+        assert!(connection.negotiated().is_some());
+        connection
+    }
+
+    /// Sends a message compressed, which leaves the compressed form in it.
+    fn send(connection: &mut Connection, message: &Prepared) {
+        connection.send(message).unwrap();
+        let written = connection.output().len();
+        connection.output().advance(written);
+        connection.reclaim(&mut Storage::new());
+    }
+
     #[test]
     fn history_takes_no_more_memory_than_is_counted() {
+        let mut member = compressing();
+        send(&mut member, &message(16_000)); // the compressor, which the thread keeps
         for (len, count) in
             [(0, usize::MAX), (40, usize::MAX), (1000, usize::MAX), (16_000, usize::MAX), (5000, 50)]
         {
             let (room, _, held) = bytes_in_use(|| {
                 let room = Room::new(count, Arc::default(), mpsc::channel().0);
                 for _ in 0..(3 * MAX_HISTORY_LEN / (len + 100)) {
-                    room.say(message(len));
+                    let message = message(len);
+                    send(&mut member, &message);
+                    room.say(message);
                 }
                 room
             });

@@ -17,21 +17,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(
-        history: usize,
-        allowed_origins: Vec<String>,
-        keepalive: Duration,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(history: usize, allowed_origins: Vec<String>, config: Config) -> io::Result<Self> {
         let connections = Arc::<Connections>::default();
         let (sender, changed) = mpsc::channel();
         thread::Builder::new().spawn(move || rooms::announce_users(&changed))?;
         let rooms = Rooms::new(history, Arc::clone(&connections), sender);
-        Ok(Self { config: Arc::new(config(keepalive)), allowed_origins, connections, rooms })
+        Ok(Self { config: Arc::new(config), allowed_origins, connections, rooms })
     }
 }
 
 /// The time limits of the opening and the closing handshake are the defaults.
-fn config(keepalive: Duration) -> Config {
+pub(crate) fn config(keepalive: Duration) -> Config {
     // Enough for a text of 4,000 characters of three bytes each, in base64, with a long name.
     let limits = Limits::default().max_frame_len(16 << 10).max_message_len(16 << 10);
     Config::default()

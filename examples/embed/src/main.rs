@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p embed
+//! cargo run --release -p embed -- --deflate     # with compression
 //! ```
 //!
 //! The program gives the core bytes, time, and a socket to write to. [`client`] is one connection; this file has the
@@ -22,7 +23,7 @@ use clap::Parser;
 use client::{Client, Turn};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
-use sansocket::{Config, Storage, Timestamp};
+use sansocket::{Config, Deflate, Storage, Timestamp};
 use slab::Slab;
 
 /// The token of the listener. The token of a connection is its key in the slab.
@@ -50,6 +51,9 @@ struct Options {
     /// Time limit for a peer that reads nothing, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     write_timeout: u64,
+    /// Agree on compression (permessage-deflate) with clients that offer it, as they ask for it
+    #[arg(long)]
+    deflate: bool,
 }
 
 fn main() -> io::Result<()> {
@@ -57,10 +61,16 @@ fn main() -> io::Result<()> {
     let config = Config::default()
         .read_len(READ_LEN)
         .keepalive(Some(Duration::from_secs(options.keepalive)))
-        .write_timeout(Duration::from_secs(options.write_timeout));
+        .write_timeout(Duration::from_secs(options.write_timeout))
+        .deflate(options.deflate.then(compression));
     let mut server = Server::bind(options.bind, config)?;
     println!("embed: ws://{}/", server.listener.local_addr()?);
     server.run()
+}
+
+/// Allows clients everything that they may ask for. Short messages are compressed, too: they may be like earlier ones.
+fn compression() -> Deflate {
+    Deflate::default().takeover(true).peer_takeover(true).min_len(0)
 }
 
 struct Server {

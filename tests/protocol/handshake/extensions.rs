@@ -1,6 +1,8 @@
-//! Extensions, none of which is supported: sections 5.8 and 9, and what RFC 7692 requires without compression.
+//! Extensions: sections 5.8 and 9, and what RFC 7692 requires without compression. None is supported here but those that the
+//! caller passes on.
 
 use sansocket::handshake::client;
+use sansocket::handshake::extensions::{Extension, parse};
 use sansocket::{Config, HandshakeError, ProtocolError, Role};
 
 use super::*;
@@ -90,4 +92,79 @@ fn section_9_1_lists_are_parsed_as_the_model_does() {
         crate::seeds::keep("extensions", row.as_bytes());
         crate::model::extensions::check(row.as_bytes());
     }
+}
+
+/// The extensions in a value of the header.
+fn extensions(value: &str) -> Vec<Extension<'_>> {
+    parse(value.as_bytes()).unwrap()
+}
+
+/// The value of the header in a head, if it has one line of it.
+fn extension_line(head: &[u8]) -> Option<String> {
+    let lines = String::from_utf8(head.to_vec()).unwrap();
+    let mut values = lines.split("\r\n").filter_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "));
+    let value = values.next().map(String::from);
+    assert_eq!(values.next(), None);
+    value
+}
+
+// req: 6455-9.1-a
+#[test]
+fn section_9_1_caller_offers_extensions_and_judges_what_the_server_chose() {
+    let offered = extensions("x-a; b; c=\"1\", x-a, x-d");
+    let request = client::Request::new("ws://example.com/").unwrap();
+    let request = offered.iter().fold(request, client::Request::extension);
+    let rows: [(&str, Result<&[&str], HandshakeError>); 6] = [
+        ("", Ok(&[])),
+        ("x-a", Ok(&["x-a"])),
+        ("x-d; new=2, x-a;b", Ok(&["x-d; new=2", "x-a; b"])),
+        ("x-e", Err(HandshakeError::ExtensionNotOffered)),
+        ("x-a, x-e", Err(HandshakeError::ExtensionNotOffered)),
+        ("x-a; =", Err(HandshakeError::Invalid("Sec-WebSocket-Extensions"))),
+    ];
+    for (chosen, expected) in rows {
+        let mut handshake =
+            client::Handshake::with_nonce(&request, Config::default(), *b"the sample nonce", SameKey)
+                .unwrap();
+        assert_eq!(extension_line(&written(handshake.output())).as_deref(), Some("x-a; b; c=1, x-a, x-d"));
+        let accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+        let chosen_line = format!("Sec-WebSocket-Extensions: {chosen}");
+        let upgrade = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
+        handshake.receive(&head(&[&upgrade[..], &[accept, &chosen_line]].concat()));
+        let opened = handshake.next_response().map(|opened| {
+            let (_, response) = opened.unwrap();
+            response.extensions().map(|extension| extension.to_string()).collect::<Vec<_>>()
+        });
+        let expected = expected.map(|list| list.iter().map(|text| (*text).to_owned()).collect());
+        assert_eq!(opened, expected, "{chosen}");
+    }
+}
+
+#[test]
+fn section_9_1_caller_chooses_extensions() {
+    let bytes = request_with("Sec-WebSocket-Extensions", &["Sec-WebSocket-Extensions: x-a; b=\"c\", x-d"]);
+    let request = upgrade(&bytes);
+    let response = request.extensions().fold(request.accept(), |response, offer| response.extension(&offer));
+    let mut connection = open(exchange(&bytes), response).unwrap();
+    assert_eq!(extension_line(&written(connection.output())).as_deref(), Some("x-a; b=c, x-d"));
+}
+
+#[test]
+fn section_9_1_extension_that_cannot_be_sent_is_an_error() {
+    let bad = HandshakeError::BadHeader("Sec-WebSocket-Extensions".into());
+    let extension = |name, params| Extension { name, params };
+    let request = upgrade(&request_with("Origin", &[]));
+    for unsendable in [
+        extension("", vec![]),
+        extension("x,y", vec![]),
+        extension("x", vec![("", None)]),
+        extension("x", vec![("a\r\nb", None)]),
+        extension("x", vec![("a", Some("".into()))]),
+        extension("x", vec![("a", Some("1; b".into()))]),
+    ] {
+        let asking = client::Request::new("ws://example.com/").unwrap().extension(&unsendable);
+        assert_eq!(asking.check(), Err(bad.clone()), "{unsendable}");
+        assert_eq!(request.accept().extension(&unsendable).check(), Err(bad.clone()), "{unsendable}");
+    }
+    assert_eq!(request.reject(403).extension(&extension("x", vec![])).check(), Err(bad));
 }

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "this is how a test fails")]
 
 mod abuse;
+mod compressed;
+#[path = "../../../../tests/example_server/compressed.rs"]
+mod counted;
 #[path = "../../../../tests/example_server/mod.rs"]
 mod example_server;
 mod http;

@@ -10,6 +10,7 @@ use sansocket::handshake::client::Request;
 use sansocket::{CloseCode, Config, Message};
 
 use super::EMBED;
+use super::compressed::echoes_compressed;
 use super::example_server::Server;
 use super::peer::{REQUEST, bare, connect, frame, head, next, opened, rest};
 
@@ -33,6 +34,16 @@ fn messages_of_all_lengths_are_echoed() {
             assert!(next(&mut socket) == message, "{len} bytes");
         }
     }
+}
+
+#[test]
+fn deflate_compresses_both_ways_if_the_client_offers_it() {
+    let server = Server::start(EMBED, &["--deflate"]);
+    echoes_compressed(&server.url("/"));
+    let mut socket = connect(&server);
+    assert_eq!(socket.negotiated(), None);
+    socket.send("as it is").unwrap();
+    assert_eq!(next(&mut socket).as_text(), Some("as it is"));
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 #[cfg(target_os = "linux")]
 mod churn;
+#[path = "../../../../tests/example_server/compressed.rs"]
+mod compressed;
 #[cfg(target_os = "linux")]
 mod cut;
 mod echo;
