@@ -60,7 +60,9 @@ fn main() -> io::Result<()> {
     }
     let len: usize = messages.iter().map(String::len).sum();
     println!("{} messages of {} bytes on average.\n", messages.len(), len / messages.len());
-    println!("| | takeover | window bits | level | memory level | ratio | compress, ns | inflate, ns | compressor, B | inflater, B |");
+    println!(
+        "| | takeover | window bits | level | memory level | ratio | compress, ns | inflate, ns | compressor, B | inflater, B |"
+    );
     println!("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
     for ((name, deflate), trial) in settings.iter().zip(&trials) {
         let Figures { ratio, compress, inflate } = trial.figures();

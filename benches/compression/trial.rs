@@ -120,9 +120,13 @@ fn connections(deflate: &Deflate) -> (Connection, Connection) {
     let mut accepting = server::Handshake::new(config);
     accepting.receive(connecting.output().chunk());
     let exchange = accepting.next_request().expect("a valid request").expect("a whole request");
-    let server::Incoming::Upgrade(request) = exchange.incoming() else { unreachable!("it asks for an upgrade") };
+    let server::Incoming::Upgrade(request) = exchange.incoming() else {
+        unreachable!("it asks for an upgrade")
+    };
     let response = request.accept();
-    let Ok(server::Answer::Open(mut server)) = exchange.respond(response) else { unreachable!("it is accepted") };
+    let Ok(server::Answer::Open(mut server)) = exchange.respond(response) else {
+        unreachable!("it is accepted")
+    };
     connecting.receive(server.output().chunk());
     let len = server.output().len();
     server.output().advance(len);

@@ -429,7 +429,11 @@ impl Assembly {
     #[cfg(feature = "deflate")]
     pub(super) fn room(&mut self, len: usize, rest: usize) -> &mut [u8] {
         if self.binary.room() < len && !self.binary.is_empty() {
-            self.binary.grow_to(self.binary.capacity().saturating_add(growth(self.binary.capacity(), len, rest)));
+            self.binary.grow_to(self.binary.capacity().saturating_add(growth(
+                self.binary.capacity(),
+                len,
+                rest,
+            )));
         }
         self.binary.spare(len).get_mut(..len).unwrap_or_default()
     }

@@ -97,8 +97,9 @@ impl Inflation {
             // One byte more than the limit, to see that it is exceeded.
             let rest = bounds.max_message_len.saturating_sub(self.message.len).saturating_add(1);
             let rest = usize::try_from(rest).unwrap_or(usize::MAX);
-            let room_len = input.len().saturating_mul(ROOM_PER_BYTE).saturating_add(LEAST_LEN).min(STEP_LEN);
-            let room = assembly.room(room_len.min(rest), rest);
+            let stop_in = bounds.stop_at.saturating_sub(inflated).max(LEAST_LEN);
+            let room_len = input.len().saturating_mul(ROOM_PER_BYTE).saturating_add(LEAST_LEN);
+            let room = assembly.room(room_len.min(STEP_LEN).min(stop_in).min(rest), rest);
             let room_end = room.len();
             let step = inflater.inflate(input, room)?;
             input = input.get(step.consumed..).unwrap_or_default();

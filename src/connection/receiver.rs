@@ -404,9 +404,10 @@ impl Receiver {
         if found.place == Place::Inflated && self.inbox().assembly.is_mostly_content() {
             let content = Bytes::from(core::mem::take(&mut self.inbox().assembly.binary).into_vec());
             return Ok(match found.kind {
-                Kind::Text => Message::Text(ByteString::try_from(content).map_err(|_| {
-                    end_at(ProtocolError::InvalidUtf8, &mut self.reader)
-                })?),
+                Kind::Text => Message::Text(
+                    ByteString::try_from(content)
+                        .map_err(|_| end_at(ProtocolError::InvalidUtf8, &mut self.reader))?,
+                ),
                 _ => Message::Binary(content),
             });
         }

@@ -39,8 +39,11 @@ impl Trades {
         let plain: Vec<_> = std::iter::repeat_with(|| Bytes::from(market.message(len))).take(count).collect();
         let mut deflater = deflater();
         let mut to = vec![0; 2 * len + 1024];
-        let deflated: Vec<Vec<u8>> =
-            plain.iter().chain(&plain).map(|data| deflate(&mut deflater, takeover, data, &mut to).to_vec()).collect();
+        let deflated: Vec<Vec<u8>> = plain
+            .iter()
+            .chain(&plain)
+            .map(|data| deflate(&mut deflater, takeover, data, &mut to).to_vec())
+            .collect();
         let frames: Vec<_> = deflated.iter().map(|payload| frame(payload)).collect();
         let second_round = frames[..count].iter().map(Vec::len).sum();
         Self { takeover, plain, deflated, frames: frames.concat(), second_round }
@@ -66,7 +69,12 @@ pub fn deflater() -> zlib_rs::Deflate {
 
 /// The payload of a message, by bare zlib-rs. A full flush takes less time than a sync flush and a reset.
 #[inline]
-pub fn deflate<'a>(deflater: &mut zlib_rs::Deflate, takeover: bool, data: &[u8], to: &'a mut [u8]) -> &'a [u8] {
+pub fn deflate<'a>(
+    deflater: &mut zlib_rs::Deflate,
+    takeover: bool,
+    data: &[u8],
+    to: &'a mut [u8],
+) -> &'a [u8] {
     let flush = if takeover { DeflateFlush::SyncFlush } else { DeflateFlush::FullFlush };
     let before = deflater.total_out();
     deflater.compress(data, to, flush).expect("a stream without end");

@@ -58,8 +58,13 @@ impl Work for Decompress {
             }
             self.to.clear();
             loop {
-                let (status, consumed, produced) =
-                    decompress(&mut self.state, input, &mut self.ring, self.position, TINFL_FLAG_HAS_MORE_INPUT);
+                let (status, consumed, produced) = decompress(
+                    &mut self.state,
+                    input,
+                    &mut self.ring,
+                    self.position,
+                    TINFL_FLAG_HAS_MORE_INPUT,
+                );
                 self.to.extend_from_slice(&self.ring[self.position..][..produced]);
                 self.position = (self.position + produced) % WINDOW_LEN;
                 input = &input[consumed..];

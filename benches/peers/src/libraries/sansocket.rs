@@ -20,7 +20,7 @@ impl Library for Sansocket {
 
     fn includes(&self) -> &'static str {
         "`Connection::read_from` and `Connection::next_event`, all checks, messages lent; `Connection::send` and \
-         `Output::chunks`, keys of ChaCha12; `server::Handshake`"
+         `Output::chunks`, keys of ChaCha12; `server::Handshake`. Compression: the same calls, framing and validation of text included"
     }
 
     fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {

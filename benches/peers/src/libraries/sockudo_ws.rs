@@ -30,7 +30,7 @@ impl Library for SockudoWs {
     fn includes(&self) -> &'static str {
         "`Protocol::process_into` over reads of 20 KiB into a `BytesMut`, an owned `Message` each; \
          `Protocol::encode_message`, keys of fastrand (predictable); `parse_request`, `generate_accept_key` and \
-         `build_response`"
+         `build_response`. Compression: `CompressedProtocol`, the same calls, over zlib-rs"
     }
 
     fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {

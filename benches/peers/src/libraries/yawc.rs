@@ -25,7 +25,8 @@ impl Library for Yawc {
 
     fn includes(&self) -> &'static str {
         "`WebSocket::next_frame` from an `AsyncRead`, an owned `Frame` each, its default buffers, validation of text switched on; \
-         `Sink::start_send` and `poll_flush`, keys of rand's ChaCha12. Its handshake needs hyper"
+         `Sink::start_send` and `poll_flush`, keys of rand's ChaCha12. Its handshake needs hyper. \
+         Compression: the same calls, over zlib-rs by flate2"
     }
 
     fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {
