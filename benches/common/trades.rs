@@ -74,7 +74,7 @@ impl Market {
 
     /// The next trade: symbol, price in hundredths, size.
     fn trade(&mut self) -> (&'static str, u64, String) {
-        let index = self.random(SYMBOLS.len() as u64) as usize;
+        let index = usize::try_from(self.random(SYMBOLS.len() as u64)).unwrap_or_default();
         let step = self.random(41);
         let price = self.prices.get_mut(index).expect("a symbol");
         *price = (*price + step).saturating_sub(20).max(100);
