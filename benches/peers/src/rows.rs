@@ -136,9 +136,7 @@ fn mask(rows: &mut Vec<Row>) {
 /// The bounds are set, not measured: 15 % above bare zlib-rs for messages of 64 B, else 5 %.
 fn compression(rows: &mut Vec<Row>) {
     let sizes = [(64, 1.15), (1 << 10, 1.05), (64 << 10, 1.05)];
-    let tasks: [(&str, fn(Arc<Trades>) -> Task); 2] =
-        [("compress", Task::Compress), ("inflate", Task::Inflate)];
-    for (name, task) in tasks {
+    for (name, task) in [("compress", Task::Compress as fn(_) -> _), ("inflate", Task::Inflate)] {
         for (len, bound) in sizes {
             for takeover in [true, false] {
                 let trades = Arc::new(Trades::new(len, takeover));
