@@ -203,3 +203,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/proxies.md")]
 struct Proxies;
+
+/// As are those of the page on compression.
+#[cfg(all(doctest, feature = "deflate"))]
+#[doc = include_str!("../docs/compression.md")]
+struct Compression;

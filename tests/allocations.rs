@@ -10,6 +10,9 @@
 )]
 
 mod counting;
+#[cfg(feature = "deflate")]
+#[path = "allocations/deflate.rs"]
+mod deflate;
 #[path = "allocations/idle.rs"]
 mod idle;
 #[path = "allocations/opening.rs"]

@@ -413,29 +413,59 @@ pub(super) struct Assembly {
     lent_len: usize,
 }
 
+/// How much memory of `len` bytes grows if it lacks `needed` bytes: doubled, but not beyond the `rest` of the message.
+#[cfg(feature = "deflate")]
+fn growth(len: usize, needed: usize, rest: usize) -> usize {
+    len.min(rest).max(needed)
+}
+
 impl Assembly {
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty() && self.binary.is_empty()
     }
 
-    /// Room for `len` inflated bytes behind the binary message. Text is inflated there, too, until it is validated.
+    /// Room for `len` inflated bytes behind the binary message, which has at most `rest` bytes more. Text is inflated there,
+    /// too, until it is validated.
     #[cfg(feature = "deflate")]
-    pub(super) fn room(&mut self, len: usize) -> &mut [u8] {
+    pub(super) fn room(&mut self, len: usize, rest: usize) -> &mut [u8] {
+        if self.binary.room() < len && !self.binary.is_empty() {
+            self.binary.grow_to(self.binary.capacity().saturating_add(growth(
+                self.binary.capacity(),
+                len,
+                rest,
+            )));
+        }
         self.binary.spare(len).get_mut(..len).unwrap_or_default()
     }
 
     /// Adds the first `n` bytes of the room to the message.
     #[cfg(feature = "deflate")]
-    pub(super) fn add(&mut self, n: usize, kind: Kind, carry: &mut Carry) -> Result<(), ProtocolError> {
+    pub(super) fn add(
+        &mut self,
+        n: usize,
+        kind: Kind,
+        carry: &mut Carry,
+        rest: usize,
+    ) -> Result<(), ProtocolError> {
         if kind == Kind::Binary {
             self.binary.commit(n);
             return Ok(());
         }
         let inflated = self.binary.unused().get(..n).unwrap_or_default();
         let (seam, text) = carry.push(inflated).map_err(|_| ProtocolError::InvalidUtf8)?;
+        let needed = text.len() + seam.map_or(0, char::len_utf8);
+        if self.text.capacity() - self.text.len() < needed {
+            self.text.reserve_exact(growth(self.text.len(), needed, rest));
+        }
         self.text.extend(seam);
         self.text.push_str(text);
         Ok(())
+    }
+
+    /// Whether more of the memory is content than room. Then it is given away with the message.
+    #[cfg(feature = "deflate")]
+    pub(super) fn is_mostly_content(&self) -> bool {
+        self.binary.room() < self.binary.len()
     }
 
     /// The message so far.

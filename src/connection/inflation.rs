@@ -9,17 +9,15 @@ use crate::frame::rules::Kind;
 use crate::role::Role;
 use crate::utf8::Carry;
 
-/// How many bytes of text one step inflates to at most. A first-level cache holds them until they are validated.
-const TEXT_STEP_LEN: usize = 16 << 10;
-
-/// How many binary bytes one step inflates to at most. Each step costs a copy of a window.
-const BINARY_STEP_LEN: usize = 256 << 10;
+/// How many bytes one step inflates to at most. A step costs a copy of a window, and what refers to an earlier step takes more
+/// time than what refers to the same one.
+const STEP_LEN: usize = 256 << 10;
 
 /// The room for a step, for each byte of input. It is allocated before anything is inflated to it.
 const ROOM_PER_BYTE: usize = 4;
 
-/// The least room for a step.
-const LEAST_LEN: usize = 512;
+/// The room for a step beside that. `zlib-rs` inflates the last 260 bytes of its room byte by byte.
+const LEAST_LEN: usize = 1024;
 
 /// How many blocks with BFINAL one message may have. A peer needs at most one; each costs as much as a long message.
 const MAX_FINAL_BLOCKS: u32 = 1000;
@@ -95,12 +93,13 @@ impl Inflation {
     ) -> Result<usize, ProtocolError> {
         let given = input.len();
         let (mut inflated, mut may_give_more) = (0, !input.is_empty());
-        let longest = if kind == Kind::Text { TEXT_STEP_LEN } else { BINARY_STEP_LEN };
         while may_give_more && (input.is_empty() || inflated < bounds.stop_at) {
             // One byte more than the limit, to see that it is exceeded.
             let rest = bounds.max_message_len.saturating_sub(self.message.len).saturating_add(1);
-            let room_len = input.len().saturating_mul(ROOM_PER_BYTE).clamp(LEAST_LEN, longest);
-            let room = assembly.room(room_len.min(usize::try_from(rest).unwrap_or(usize::MAX)));
+            let rest = usize::try_from(rest).unwrap_or(usize::MAX);
+            let stop_in = bounds.stop_at.saturating_sub(inflated).max(LEAST_LEN);
+            let room_len = input.len().saturating_mul(ROOM_PER_BYTE).saturating_add(LEAST_LEN);
+            let room = assembly.room(room_len.min(STEP_LEN).min(stop_in).min(rest), rest);
             let room_end = room.len();
             let step = inflater.inflate(input, room)?;
             input = input.get(step.consumed..).unwrap_or_default();
@@ -113,7 +112,7 @@ impl Inflation {
                     limit: bounds.max_message_len,
                 });
             }
-            assembly.add(step.produced, kind, carry)?;
+            assembly.add(step.produced, kind, carry, rest)?;
             if step.is_final {
                 self.restart(inflater, assembly, carry)?;
             }

@@ -168,6 +168,9 @@ impl Receiver {
         match found.place {
             Place::Assembled => inbox.assembly.lent = false,
             Place::AsReceived => inbox.assemble_lent(),
+            // A whole message is never put back.
+            #[cfg(feature = "deflate")]
+            Place::Inflated => {}
         }
         if found.kind == Kind::Binary {
             inbox.expect_binary(missing);
@@ -213,8 +216,11 @@ impl Receiver {
         let stop_at = if by == By::Chunk { INFLATED_CHUNK_LEN } else { usize::MAX };
         let bounds = Bounds { max_message_len: self.config.limits.max_message_len, stop_at };
         inbox.unmask(len, key, phase);
+        // Text that is inflated as a whole is validated when it is lent, and need not be copied.
+        let is_whole = by == By::Message && part.is_whole_message();
+        let inflated_as = if is_whole { Kind::Binary } else { kind.inflated() };
         let (input, assembly) = inbox.front(len);
-        let consumed = inflation.inflate(input, kind.inflated(), assembly, &mut self.carry, bounds)?;
+        let consumed = inflation.inflate(input, inflated_as, assembly, &mut self.carry, bounds)?;
         inbox.consume(consumed);
         if consumed < len {
             inbox.unmask(len - consumed, key, phase + consumed); // masks it again
@@ -232,7 +238,8 @@ impl Receiver {
             inflation.remember(inbox.assembly.content(), ends_message);
         }
         let inflated = Fragment { kind: kind.inflated(), ends_message, ..part.into() };
-        Ok(self.give_assembled(inbox, &inflated, by))
+        let given = self.give_assembled(inbox, &inflated, by);
+        Ok(given.map(|found| if is_whole { Found { place: Place::Inflated, ..found } } else { found }))
     }
 
     fn receive_control(&mut self, inbox: &Inbox, kind: Kind) -> Result<Found, ProtocolError> {

@@ -74,6 +74,9 @@ impl Found {
 pub(super) enum Place {
     /// In one piece where it was read to. Text is not validated.
     AsReceived,
+    /// In one piece in the assembly, inflated. Text is not validated.
+    #[cfg(feature = "deflate")]
+    Inflated,
     /// In the assembly. Text is validated.
     Assembled,
 }
@@ -397,9 +400,20 @@ impl Receiver {
                 _ => Message::Binary(core::mem::take(&mut assembly.binary).into_vec().into()),
             });
         }
+        #[cfg(feature = "deflate")]
+        if found.place == Place::Inflated && self.inbox().assembly.is_mostly_content() {
+            let content = Bytes::from(core::mem::take(&mut self.inbox().assembly.binary).into_vec());
+            return Ok(match found.kind {
+                Kind::Text => Message::Text(
+                    ByteString::try_from(content)
+                        .map_err(|_| end_at(ProtocolError::InvalidUtf8, &mut self.reader))?,
+                ),
+                _ => Message::Binary(content),
+            });
+        }
         Ok(match found.kind {
             Kind::Text => Message::Text(ByteString::from(self.lend_text(found)?)),
-            _ => Message::Binary(Bytes::copy_from_slice(self.lent())),
+            _ => Message::Binary(Bytes::copy_from_slice(self.lend_binary(found))),
         })
     }
 
@@ -414,13 +428,15 @@ impl Receiver {
         match found.place {
             Place::Assembled => Ok(&inbox.assembly.text),
             Place::AsReceived => validate(inbox.lent(), &mut self.reader),
+            #[cfg(feature = "deflate")]
+            Place::Inflated => validate(inbox.assembly.lent_binary(), &mut self.reader),
         }
     }
 
     fn lend_binary(&self, found: Found) -> &[u8] {
         match (found.place, &self.inbox) {
-            (Place::Assembled, Some(inbox)) => inbox.assembly.lent_binary(),
-            _ => self.lent(),
+            (Place::AsReceived, _) | (_, None) => self.lent(),
+            (_, Some(inbox)) => inbox.assembly.lent_binary(),
         }
     }
 

@@ -21,6 +21,11 @@ impl Window {
         let mut bytes = bytes.get(bytes.len().saturating_sub(self.len)..).unwrap_or_default();
         if self.ring.len() < self.len {
             let (growth, rest) = bytes.split_at(bytes.len().min(self.len - self.ring.len()));
+            if self.ring.capacity() - self.ring.len() < growth.len() {
+                // Doubled, but not beyond the window.
+                let doubled = self.ring.len().saturating_mul(2).max(self.ring.len() + growth.len());
+                self.ring.reserve_exact(doubled.min(self.len) - self.ring.len());
+            }
             self.ring.extend_from_slice(growth);
             bytes = rest;
         }

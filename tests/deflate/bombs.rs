@@ -45,7 +45,7 @@ fn limit_is_exact_in_chunks() {
         let result = loop {
             match end.next_chunk() {
                 Ok(Some(Chunk::Binary { data, fin })) => {
-                    assert!(data.len() <= (64 << 10) + (16 << 10), "a chunk of {} bytes", data.len());
+                    assert!(data.len() <= (65 << 10), "a chunk of {} bytes", data.len());
                     received += data.len();
                     if fin {
                         break Ok(());

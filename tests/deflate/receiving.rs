@@ -1,6 +1,6 @@
 //! Compressed messages as they arrive (RFC 7692 sections 6.2 and 7.2.2).
 
-use sansocket::{Chunk, CloseCode, Deflate, Message, ProtocolError, Role};
+use sansocket::{Chunk, CloseCode, Deflate, Event, Message, ProtocolError, Role};
 
 use super::{end, frame, no_takeover, receive, takeover, written};
 
@@ -166,6 +166,34 @@ fn rsv1_is_reserved_where_nothing_was_agreed_on() {
         assert_eq!(end.negotiated(), None);
         let bytes = frame(role, 0xC1, b"\xf2\x48\xcd\xc9\xc9\x07\x00");
         assert_eq!(receive(&mut end, &bytes), (vec![], Err(ProtocolError::ReservedBits)));
+    }
+}
+
+/// Text that is inflated as a whole: lent, and given away.
+#[test]
+fn long_text_in_one_frame_is_validated() {
+    for role in ROLES {
+        for (text, is_valid) in [("é".repeat(40_000).into_bytes(), true), (vec![0xC3; 80_000], false)] {
+            let peer = if role == Role::Client { Role::Server } else { Role::Client };
+            let (mut from, mut to) = (end(peer, takeover()), end(role, takeover()));
+            from.send(&text[..]).unwrap();
+            let mut bytes = written(&mut from);
+            assert_eq!(bytes[0], 0xC2);
+            bytes[0] = 0xC1;
+            let (messages, result) = receive(&mut to, &bytes);
+            assert_eq!(result, if is_valid { Ok(()) } else { Err(ProtocolError::InvalidUtf8) });
+            assert_eq!(
+                messages.iter().map(|message| message.as_bytes()).next(),
+                is_valid.then_some(&text[..])
+            );
+            let mut to = end(role, takeover());
+            to.receive(&bytes);
+            assert_eq!(to.has_event(), Ok(true));
+            match to.next_event() {
+                Ok(Some(Event::Text(lent))) => assert!(is_valid && lent.as_bytes() == text),
+                other => assert_eq!((other, is_valid), (Err(ProtocolError::InvalidUtf8), false)),
+            }
+        }
     }
 }
 

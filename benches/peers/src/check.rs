@@ -4,6 +4,8 @@ use sansocket::Role;
 use sansocket::frame::{FrameHeader, MaskKey, Opcode, copy_masked};
 use sansocket::handshake::accept_key;
 
+use crate::compressed::{Trades, connections};
+use crate::libraries::{CODEC, OURS};
 use crate::library::{Job, Masking, Message};
 use crate::rows::{Row, Task};
 use crate::wire::Stream;
@@ -16,6 +18,8 @@ pub fn check(row: &Row, library: &str, job: &mut dyn Job) {
         Task::Encode(message) => encoded(message, job, &what),
         Task::Mask(masking) => masked(masking, job, &what),
         Task::Accept => accepted(job, &what),
+        Task::Compress(trades) => compressed(trades, library, job, &what),
+        Task::Inflate(trades) => inflated(trades, job, &what),
     }
 }
 
@@ -82,4 +86,54 @@ fn accepted(job: &mut dyn Job, what: &str) {
         assert!(has("upgrade", "websocket") && has("connection", "upgrade"), "{what}: {response}");
         assert!(has("sec-websocket-accept", &accept), "{what}: {response}");
     }
+}
+
+/// What one compresses, another one inflates: this crate what others send, bare zlib-rs what this crate sends.
+fn compressed(trades: &Trades, library: &str, job: &mut dyn Job, what: &str) {
+    // Into the second round.
+    let messages = trades.plain.len() + 3;
+    let mut parts = job.keep(messages as u64).parts;
+    if library == CODEC {
+        for part in &mut parts {
+            *part = crate::compressed::frame(part);
+        }
+    }
+    let wire = parts.concat();
+    let expected = trades.plain.iter().cycle().take(messages);
+    if library == OURS {
+        let mut inflate = zlib_rs::Inflate::new(false, 15);
+        let mut rest = &wire[..];
+        for plain in expected {
+            let (header, header_len) = FrameHeader::decode(rest).expect("valid").expect("whole");
+            assert!(header.rsv1 && header.fin && header.opcode == Opcode::Text, "{what}");
+            let (payload, behind) = rest[header_len..].split_at(header.payload_len as usize);
+            let input = [payload, &[0, 0, 0xFF, 0xFF]].concat();
+            let mut to = vec![0; plain.len() + 1];
+            if !trades.takeover {
+                inflate.reset(false);
+            }
+            let before = inflate.total_out();
+            inflate.decompress(&input, &mut to, zlib_rs::InflateFlush::SyncFlush).expect("valid DEFLATE");
+            let len = (inflate.total_out() - before) as usize;
+            assert!(to[..len] == plain[..], "{what}: other bytes than were sent");
+            rest = behind;
+        }
+        assert!(rest.is_empty(), "{what}: bytes too many");
+        return;
+    }
+    let (mut client, _) = connections(trades.takeover);
+    client.receive(&wire);
+    for plain in expected {
+        let message = client.next_message().expect("valid frames").expect("a message");
+        assert!(message.as_bytes() == &plain[..], "{what}: other bytes than were sent");
+    }
+    assert!(client.next_message() == Ok(None), "{what}: messages too many");
+}
+
+fn inflated(trades: &Trades, job: &mut dyn Job, what: &str) {
+    // Into the third round.
+    let messages = 2 * trades.plain.len() + 3;
+    let kept = job.keep(messages as u64);
+    let expected = trades.plain.iter().cycle().take(messages);
+    assert!(kept.parts.iter().eq(expected), "{what}: other bytes than were sent");
 }

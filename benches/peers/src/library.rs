@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sansocket::{Bytes, Role};
 
+use crate::compressed::Trades;
 use crate::wire::Stream;
 
 /// One library. A task that it does not implement it does not offer.
@@ -31,6 +32,16 @@ pub trait Library {
 
     /// A server receives a request and sends the 101.
     fn accept(&self, _: &'static [u8]) -> Option<Box<dyn Job>> {
+        None
+    }
+
+    /// A server sends texts, one after the other, compressed. A codec gives their payload.
+    fn compress(&self, _: &Arc<Trades>) -> Option<Box<dyn Job>> {
+        None
+    }
+
+    /// A client receives compressed texts. A codec is given their payload.
+    fn inflate(&self, _: &Arc<Trades>) -> Option<Box<dyn Job>> {
         None
     }
 }

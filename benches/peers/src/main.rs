@@ -11,12 +11,15 @@
 //! the least possible work in the same run.
 
 mod check;
+mod compressed;
 mod libraries;
 mod library;
 mod linear;
 mod measure;
 mod report;
 mod rows;
+#[path = "../../common/trades.rs"]
+mod trades;
 mod transport;
 #[path = "../../common/wire.rs"]
 mod wire;
@@ -92,6 +95,7 @@ fn libraries(names: &[String]) -> Result<Vec<Box<dyn Library>>, String> {
         names.is_empty()
             || name == libraries::OURS
             || name == libraries::LIMIT
+            || name == libraries::CODEC
             || names.iter().any(|n| n == name)
     });
     Ok(all)

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::BytesMut;
 use tokio::io::ReadBuf;
 
+use crate::compressed::Trades;
 use crate::library::Sink;
 use crate::wire::Stream;
 
@@ -24,6 +25,7 @@ pub struct Transport {
 enum Source {
     Stream(Arc<Stream>),
     Request(&'static [u8]),
+    Trades(Arc<Trades>),
 }
 
 /// What was written.
@@ -52,6 +54,11 @@ impl Transport {
         Self { source: Source::Stream(Arc::clone(stream)), position: 0, written: Rc::default() }
     }
 
+    /// Gives the frames of compressed messages: all once, then those of the second round.
+    pub fn inflating(trades: &Arc<Trades>) -> Self {
+        Self { source: Source::Trades(Arc::clone(trades)), position: 0, written: Rc::default() }
+    }
+
     /// Gives an opening handshake.
     pub fn request(request: &'static [u8], written: &Rc<Written>) -> Self {
         Self { source: Source::Request(request), position: 0, written: Rc::clone(written) }
@@ -69,14 +76,15 @@ impl Transport {
 
     #[inline]
     fn give(&mut self, most: usize, to: impl FnOnce(&[u8])) -> usize {
-        let bytes = match &self.source {
-            Source::Stream(stream) => &stream.bytes,
-            Source::Request(request) => *request,
+        let (bytes, again) = match &self.source {
+            Source::Stream(stream) => (&stream.bytes[..], 0),
+            Source::Request(request) => (*request, 0),
+            Source::Trades(trades) => (&trades.frames[..], trades.second_round),
         };
         let rest = &bytes[self.position..];
         let n = rest.len().min(most);
         to(&rest[..n]);
-        self.position = if n == rest.len() { 0 } else { self.position + n };
+        self.position = if n == rest.len() { again } else { self.position + n };
         n
     }
 }

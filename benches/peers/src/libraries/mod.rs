@@ -2,6 +2,7 @@
 
 mod fastwebsockets;
 mod limit;
+mod miniz_oxide;
 mod sansocket;
 mod sockudo_ws;
 mod soketto;
@@ -9,6 +10,7 @@ mod tokio_websockets;
 mod tungstenite;
 mod websocket_sans_io;
 mod yawc;
+mod zlib_rs;
 
 use crate::library::Library;
 
@@ -17,6 +19,9 @@ pub const OURS: &str = "sansocket";
 
 /// The least possible work, without a library.
 pub const LIMIT: &str = "limit";
+
+/// Compression alone, without WebSocket.
+pub const CODEC: &str = "zlib-rs";
 
 pub fn all() -> Vec<Box<dyn Library>> {
     vec![
@@ -29,5 +34,7 @@ pub fn all() -> Vec<Box<dyn Library>> {
         Box::new(yawc::Yawc),
         Box::new(sockudo_ws::SockudoWs),
         Box::new(websocket_sans_io::WebsocketSansIo),
+        Box::new(zlib_rs::ZlibRs),
+        Box::new(miniz_oxide::MinizOxide),
     ]
 }

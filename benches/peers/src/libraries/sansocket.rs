@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use sansocket::frame::{MaskKey, apply_mask};
 use sansocket::handshake::server;
-use sansocket::{Config, Connection, Event, Message, Role, Storage};
+use sansocket::{ByteString, Config, Connection, Event, Message, Role, Storage};
 
+use crate::compressed::{Trades, connections};
 use crate::library::{self, Job, Library, Mask, Masking, Sink, Work};
 use crate::transport::Transport;
 use crate::wire::Stream;
@@ -19,7 +20,7 @@ impl Library for Sansocket {
 
     fn includes(&self) -> &'static str {
         "`Connection::read_from` and `Connection::next_event`, all checks, messages lent; `Connection::send` and \
-         `Output::chunks`, keys of ChaCha12; `server::Handshake`"
+         `Output::chunks`, keys of ChaCha12; `server::Handshake`. Compression: the same calls, framing and validation of text included"
     }
 
     fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {
@@ -41,6 +42,17 @@ impl Library for Sansocket {
 
     fn accept(&self, request: &'static [u8]) -> Option<Box<dyn Job>> {
         Some(Box::new(Accept { config: Arc::default(), storage: Storage::new(), request }))
+    }
+
+    fn compress(&self, trades: &Arc<Trades>) -> Option<Box<dyn Job>> {
+        let (_, connection) = connections(trades.takeover);
+        let texts = trades.plain.iter().map(|plain| ByteString::try_from(plain.clone()).expect("text"));
+        Some(Box::new(Compress { connection, messages: texts.map(Message::Text).collect(), next: 0 }))
+    }
+
+    fn inflate(&self, trades: &Arc<Trades>) -> Option<Box<dyn Job>> {
+        let (connection, _) = connections(trades.takeover);
+        Some(Box::new(Decode { connection, socket: Transport::inflating(trades) }))
     }
 }
 
@@ -112,6 +124,24 @@ impl Work for Accept {
             let waiting = connection.buffered_amount();
             connection.output().advance(waiting);
             connection.reclaim(&mut self.storage);
+        }
+    }
+}
+
+struct Compress {
+    connection: Connection,
+    messages: Vec<Message>,
+    next: usize,
+}
+
+impl Work for Compress {
+    fn run(&mut self, messages: u64, to: &mut impl Sink) {
+        for _ in 0..messages {
+            self.connection.send(&self.messages[self.next]).expect("there is room");
+            let output = self.connection.output();
+            output.chunks().for_each(|chunk| to.take(chunk));
+            output.advance(output.len());
+            self.next = (self.next + 1) % self.messages.len();
         }
     }
 }

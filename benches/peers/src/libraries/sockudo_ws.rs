@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use sansocket::Role;
+use sockudo_ws::DeflateConfig;
 use sockudo_ws::handshake::{build_response, generate_accept_key, parse_request};
-use sockudo_ws::protocol::{Message, Protocol, Role as TheirRole};
+use sockudo_ws::protocol::{CompressedProtocol, Message, Protocol, Role as TheirRole};
 use sockudo_ws::simd::apply_mask;
 
+use crate::compressed::{LEVEL, Trades};
 use crate::library::{self, Job, Library, Mask, Masking, Sink, Work};
 use crate::transport::Transport;
 use crate::wire::Stream;
@@ -28,7 +30,7 @@ impl Library for SockudoWs {
     fn includes(&self) -> &'static str {
         "`Protocol::process_into` over reads of 20 KiB into a `BytesMut`, an owned `Message` each; \
          `Protocol::encode_message`, keys of fastrand (predictable); `parse_request`, `generate_accept_key` and \
-         `build_response`"
+         `build_response`. Compression: `CompressedProtocol`, the same calls, over zlib-rs"
     }
 
     fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {
@@ -60,6 +62,83 @@ impl Library for SockudoWs {
 
     fn accept(&self, request: &'static [u8]) -> Option<Box<dyn Job>> {
         Some(Box::new(Accept { input: BytesMut::new(), request }))
+    }
+
+    fn compress(&self, trades: &Arc<Trades>) -> Option<Box<dyn Job>> {
+        Some(Box::new(Compress {
+            protocol: CompressedProtocol::server(MAX_LEN, MAX_LEN, config(trades)),
+            messages: trades.plain.iter().map(|plain| Message::Text(plain.clone())).collect(),
+            next: 0,
+            output: BytesMut::new(),
+        }))
+    }
+
+    fn inflate(&self, trades: &Arc<Trades>) -> Option<Box<dyn Job>> {
+        Some(Box::new(Inflate {
+            socket: Transport::inflating(trades),
+            protocol: CompressedProtocol::client(MAX_LEN, MAX_LEN, config(trades)),
+            input: BytesMut::new(),
+            arrived: Vec::new(),
+            next: 0,
+        }))
+    }
+}
+
+/// Windows of 15 bits are its default. flate2 sets the memory level: 8.
+fn config(trades: &Trades) -> DeflateConfig {
+    DeflateConfig {
+        server_no_context_takeover: !trades.takeover,
+        client_no_context_takeover: !trades.takeover,
+        compression_level: LEVEL.into(),
+        compression_threshold: 0,
+        ..DeflateConfig::default()
+    }
+}
+
+struct Compress {
+    protocol: CompressedProtocol,
+    messages: Vec<Message>,
+    next: usize,
+    output: BytesMut,
+}
+
+impl Work for Compress {
+    fn run(&mut self, messages: u64, to: &mut impl Sink) {
+        for _ in 0..messages {
+            let message = &self.messages[self.next];
+            self.protocol.encode_message(message, &mut self.output).expect("it takes everything");
+            to.take(&self.output);
+            self.output.clear();
+            self.next = (self.next + 1) % self.messages.len();
+        }
+    }
+}
+
+struct Inflate {
+    socket: Transport,
+    protocol: CompressedProtocol,
+    input: BytesMut,
+    /// The messages of the last read, and the next one of them.
+    arrived: Vec<Message>,
+    next: usize,
+}
+
+impl Work for Inflate {
+    fn run(&mut self, messages: u64, to: &mut impl Sink) {
+        let mut left = messages;
+        while left > 0 {
+            if let Some(Message::Text(data)) = self.arrived.get(self.next) {
+                to.take(data);
+                self.next += 1;
+                left -= 1;
+                continue;
+            }
+            self.arrived.clear();
+            self.next = 0;
+            self.input.reserve(READ_LEN);
+            self.socket.read_buf(&mut self.input);
+            self.protocol.process_into(&mut self.input, &mut self.arrived).expect("the stream is valid");
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use futures_sink::Sink as _;
 use sansocket::{Bytes, Role};
 use yawc::frame::{Frame, OpCode};
 use yawc::mask::apply_mask;
-use yawc::{Options, Role as TheirRole, WebSocket};
+use yawc::{CompressionLevel, DeflateOptions, Options, Role as TheirRole, WebSocket};
 
+use crate::compressed::{LEVEL, Trades};
 use crate::library::{Job, Library, Mask, Masking, Message, Sink, Work};
 use crate::transport::{Transport, Written, now};
 use crate::wire::Stream;
@@ -24,7 +25,8 @@ impl Library for Yawc {
 
     fn includes(&self) -> &'static str {
         "`WebSocket::next_frame` from an `AsyncRead`, an owned `Frame` each, its default buffers, validation of text switched on; \
-         `Sink::start_send` and `poll_flush`, keys of rand's ChaCha12. Its handshake needs hyper"
+         `Sink::start_send` and `poll_flush`, keys of rand's ChaCha12. Its handshake needs hyper. \
+         Compression: the same calls, over zlib-rs by flate2"
     }
 
     fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {
@@ -44,6 +46,29 @@ impl Library for Yawc {
     fn mask(&self, masking: &Masking) -> Option<Box<dyn Job>> {
         Mask::job(masking, apply_mask)
     }
+
+    fn compress(&self, trades: &Arc<Trades>) -> Option<Box<dyn Job>> {
+        let written = Rc::default();
+        let socket = compressing(Transport::writing(&written), TheirRole::Server, trades.takeover);
+        Some(Box::new(Compress { socket, written, trades: Arc::clone(trades), next: 0 }))
+    }
+
+    fn inflate(&self, trades: &Arc<Trades>) -> Option<Box<dyn Job>> {
+        let socket = compressing(Transport::inflating(trades), TheirRole::Client, trades.takeover);
+        Some(Box::new(Decode(socket)))
+    }
+}
+
+/// A connection that has agreed on compression. flate2 sets the memory level: 8.
+fn compressing(transport: Transport, role: TheirRole, takeover: bool) -> WebSocket<Transport> {
+    let agreed = if takeover {
+        "permessage-deflate"
+    } else {
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+    };
+    let deflate = DeflateOptions { level: CompressionLevel::new(LEVEL.into()), ..DeflateOptions::default() };
+    let options = Options { compression: Some(deflate), ..Options::default().with_utf8() };
+    WebSocket::from_stream_with_extensions(transport, role, Some(agreed), options).expect("valid parameters")
 }
 
 fn socket(transport: Transport, role: TheirRole) -> WebSocket<Transport> {
@@ -83,6 +108,28 @@ impl Work for Encode {
             let mut socket = Pin::new(&mut self.socket);
             socket.as_mut().start_send(Frame::binary(self.data.clone())).expect("it takes everything");
             assert!(socket.poll_flush(context).is_ready());
+        }
+        self.written.pass_on(to);
+    }
+}
+
+struct Compress {
+    socket: WebSocket<Transport>,
+    written: Rc<Written>,
+    trades: Arc<Trades>,
+    next: usize,
+}
+
+impl Work for Compress {
+    fn run(&mut self, messages: u64, to: &mut impl Sink) {
+        self.written.keep_for(to);
+        let context = &mut Context::from_waker(Waker::noop());
+        for _ in 0..messages {
+            let mut socket = Pin::new(&mut self.socket);
+            let text = Frame::text(self.trades.plain[self.next].clone());
+            socket.as_mut().start_send(text).expect("it takes everything");
+            assert!(socket.poll_flush(context).is_ready());
+            self.next = (self.next + 1) % self.trades.plain.len();
         }
         self.written.pass_on(to);
     }

@@ -1,0 +1,135 @@
+//! One setting: a server that sends, and a client that receives.
+
+use std::hint::black_box;
+use std::thread;
+use std::time::Instant;
+
+use sansocket::handshake::{client, server};
+use sansocket::{Config, Connection, Deflate, Event, Storage};
+
+use crate::counting::bytes_in_use;
+
+/// Two ends of a connection, and how long each round took.
+pub(crate) struct Trial {
+    server: Connection,
+    client: Connection,
+    ratio: f64,
+    /// Nanoseconds a message.
+    compress: Vec<f64>,
+    inflate: Vec<f64>,
+}
+
+pub(crate) struct Figures {
+    pub(crate) ratio: f64,
+    pub(crate) compress: f64,
+    pub(crate) inflate: f64,
+}
+
+impl Trial {
+    /// A first round, which is not timed.
+    pub(crate) fn new(deflate: &Deflate, messages: &[String]) -> Self {
+        let (client, server) = connections(deflate);
+        let mut trial = Self { server, client, ratio: 0.0, compress: Vec::new(), inflate: Vec::new() };
+        let sent = trial.compress(messages);
+        let len: usize = messages.iter().map(String::len).sum();
+        trial.ratio = sent.len() as f64 / len as f64;
+        let mut expected = messages.iter();
+        receive(&mut trial.client, &sent, |text| assert_eq!(Some(text), expected.next().map(|text| &**text)));
+        assert!(expected.next().is_none(), "a message has not arrived");
+        trial
+    }
+
+    pub(crate) fn run(&mut self, messages: &[String]) {
+        let each = |start: Instant| start.elapsed().as_nanos() as f64 / messages.len() as f64;
+        let start = Instant::now();
+        let sent = self.compress(messages);
+        self.compress.push(each(start));
+        let start = Instant::now();
+        receive(&mut self.client, &sent, |text| _ = black_box(text));
+        self.inflate.push(each(start));
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        let low = |times: &[f64]| {
+            let mut times = times.to_vec();
+            times.sort_by(f64::total_cmp);
+            times.get(times.len() / 10).copied().unwrap_or(f64::NAN)
+        };
+        Figures { ratio: self.ratio, compress: low(&self.compress), inflate: low(&self.inflate) }
+    }
+
+    fn compress(&mut self, messages: &[String]) -> Vec<u8> {
+        let mut sent = Vec::new();
+        messages.iter().for_each(|message| send(&mut self.server, message, &mut sent));
+        sent
+    }
+}
+
+/// What is held between messages, in bytes: with takeover by each connection, else by each thread.
+pub(crate) struct Memory {
+    pub(crate) compressor: usize,
+    pub(crate) inflater: usize,
+}
+
+impl Memory {
+    /// Counts in a new thread, which shares nothing yet.
+    pub(crate) fn of(deflate: &Deflate, messages: &[String]) -> Self {
+        let count = || {
+            let (mut client, mut server) = connections(deflate);
+            let mut sent = Vec::with_capacity(messages.iter().map(|message| 2 * message.len() + 100).sum());
+            // Memory that is not of compression.
+            let mut storage = Storage::new();
+            let ((), _, compressor) = bytes_in_use(|| {
+                messages.iter().for_each(|message| send(&mut server, message, &mut sent));
+                server.reclaim(&mut storage);
+                storage = Storage::new();
+            });
+            let ((), _, inflater) = bytes_in_use(|| {
+                receive(&mut client, &sent, |_| ());
+                client.reclaim(&mut storage);
+                storage = Storage::new();
+            });
+            Self { compressor, inflater }
+        };
+        thread::scope(|scope| scope.spawn(count).join().expect("it counts"))
+    }
+}
+
+fn send(server: &mut Connection, message: &str, to: &mut Vec<u8>) {
+    server.send(message).expect("a message that is not too long");
+    let output = server.output();
+    output.chunks().for_each(|chunk| to.extend_from_slice(chunk));
+    output.advance(output.len());
+}
+
+fn receive(client: &mut Connection, mut sent: &[u8], mut on_text: impl FnMut(&str)) {
+    while client.read_from(&mut sent).expect("a slice has no errors") > 0 {
+        while let Some(event) = client.next_event().expect("valid frames") {
+            if let Event::Text(text) = event {
+                on_text(text);
+            }
+        }
+    }
+}
+
+/// A client and a server that have agreed on compression.
+fn connections(deflate: &Deflate) -> (Connection, Connection) {
+    let config = Config::default().deflate(Some(deflate.clone()));
+    let request = client::Request::new("ws://example.com/").expect("a valid URL");
+    let mut connecting = client::Handshake::new(&request, config.clone()).expect("a valid request");
+    let mut accepting = server::Handshake::new(config);
+    accepting.receive(connecting.output().chunk());
+    let exchange = accepting.next_request().expect("a valid request").expect("a whole request");
+    let server::Incoming::Upgrade(request) = exchange.incoming() else {
+        unreachable!("it asks for an upgrade")
+    };
+    let response = request.accept();
+    let Ok(server::Answer::Open(mut server)) = exchange.respond(response) else {
+        unreachable!("it is accepted")
+    };
+    connecting.receive(server.output().chunk());
+    let len = server.output().len();
+    server.output().advance(len);
+    let (client, _) = connecting.next_response().expect("a valid response").expect("a whole response");
+    (client, server)
+}

@@ -1,0 +1,171 @@
+//! The memory of compression: idle connections, and bombs.
+
+use std::fmt::Write;
+
+use sansocket::frame::{FrameHeader, Opcode};
+use sansocket::handshake::{client, server};
+use sansocket::{Config, Connection, Deflate, Limits, Outgoing, ProtocolError, Storage};
+
+use crate::counting::bytes_in_use;
+
+/// The two ends of a connection with these settings, and with storage lent for the handshake.
+fn pair(settings: Option<Deflate>, limits: Limits) -> (Connection, Connection) {
+    let config = Config::default().deflate(settings).limits(limits);
+    let request = client::Request::new("ws://example.com/").unwrap();
+    let mut connecting = client::Handshake::new(&request, config.clone()).unwrap();
+    let mut accepting = server::Handshake::new(config);
+    accepting.receive(connecting.output().chunk());
+    let exchange = accepting.next_request().unwrap().unwrap();
+    let server::Incoming::Upgrade(request) = exchange.incoming() else { panic!("no upgrade") };
+    let response = request.accept();
+    let server::Answer::Open(mut server) = exchange.respond(response).unwrap() else { panic!("not open") };
+    connecting.receive(server.output().chunk());
+    let len = server.output().len();
+    server.output().advance(len);
+    let (client, _) = connecting.next_response().unwrap().unwrap();
+    (client, server)
+}
+
+/// Texts in both directions. Then the connection is idle, and its memory goes to `storage`.
+fn talk(client: &mut Connection, server: &mut Connection, storage: &mut Storage, number: usize) {
+    let mut text = String::new();
+    (0..40).for_each(|n| write!(text, "{number}, {n}: {:x}; ", (number * 40 + n) * 0x9E37_79B9).unwrap());
+    for (from, to) in [(0, 1), (1, 0)] {
+        let ends = [&mut *client, &mut *server];
+        ends[from].reuse(storage);
+        ends[from].send(&text).unwrap();
+        let bytes: Vec<u8> = ends[from].output().chunks().flatten().copied().collect();
+        assert!(bytes.len() < text.len(), "it is compressed, or it has a header");
+        ends[from].output().advance(bytes.len());
+        ends[from].reclaim(storage);
+        ends[to].reuse(storage);
+        ends[to].receive(&bytes);
+        assert!(ends[to].next_event().unwrap().is_some());
+        assert!(ends[to].next_event().unwrap().is_none());
+        ends[to].reclaim(storage);
+    }
+}
+
+/// The heap of an idle connection, in bytes, both ends together, after messages in both directions.
+fn idle(settings: Option<&Deflate>, connections: usize) -> usize {
+    let mut storage = Storage::new();
+    let mut open = |number| {
+        let (mut client, mut server) = pair(settings.cloned(), Limits::default());
+        assert_eq!(client.negotiated().is_some(), settings.is_some());
+        if settings.is_some() {
+            talk(&mut client, &mut server, &mut storage, number);
+        }
+        client.reclaim(&mut storage);
+        server.reclaim(&mut storage);
+        (client, server)
+    };
+    // What the connections of this thread share is not part of it.
+    let _first = open(0);
+    let mut all = Vec::with_capacity(connections);
+    let (_, _, kept) = bytes_in_use(|| all.extend((1..=connections).map(&mut open)));
+    kept / connections
+}
+
+// attack: deflate-5
+#[test]
+fn idle_connection_without_takeover_holds_200_bytes_more_at_most() {
+    let without = idle(None, 1000);
+    let with = idle(Some(&Deflate::default()), 1000);
+    // Both ends were counted.
+    assert!(with - without <= 2 * 200, "{without} bytes without, {with} with compression");
+}
+
+/// The figures of `docs/compression.md`: a compressor, an inflater, and what was inflated last, up to a window.
+#[test]
+fn idle_connection_with_takeover_holds_what_the_documentation_says() {
+    const DEFAULT: usize = 462_000;
+    const FEED: usize = 218_200;
+    let all = Deflate::default().takeover(true).peer_takeover(true);
+    for (settings, documented) in [(all, DEFAULT), (Deflate::feed(), FEED)] {
+        let each = idle(Some(&settings), 20) / 2;
+        assert!((documented * 9 / 10..=documented).contains(&each), "{settings:?}: {each} bytes");
+    }
+}
+
+/// The compressed zeros of a gibibyte, about a mebibyte, without a frame; and the frames of a message of zeros before it, to
+/// which it refers.
+fn gibibyte_of_zeros(before: usize) -> (Vec<u8>, Vec<u8>) {
+    let (_, mut sender) = pair(Some(Deflate::default().takeover(true).level(9)), Limits::default());
+    let mut frame = |message: Outgoing<'_>| {
+        sender.send(message).unwrap();
+        let frame: Vec<u8> = sender.output().chunks().flatten().copied().collect();
+        sender.output().advance(frame.len());
+        frame
+    };
+    let first_message = if before > 0 { frame(Outgoing::from(&vec![0; before][..])) } else { Vec::new() };
+    let piece = vec![0; 1 << 20];
+    let mut fragment = || {
+        let frame = frame(Outgoing::binary_fragment(&piece, false));
+        let (_, header_len) = FrameHeader::decode(&frame).unwrap().unwrap();
+        frame[header_len..].to_vec()
+    };
+    // Behind the first one they are all alike: they refer to nothing but zeros.
+    let (first, second) = (fragment(), fragment());
+    ([first, second.repeat(1023)].concat(), first_message)
+}
+
+/// The payload in frames of `len` bytes, as from a server.
+fn frames(opcode: Opcode, payload: &[u8], len: usize) -> Vec<u8> {
+    let mut wire = Vec::new();
+    let count = payload.len().div_ceil(len);
+    for (index, part) in payload.chunks(len).enumerate() {
+        let opcode = if index == 0 { opcode } else { Opcode::Continuation };
+        let header = FrameHeader::new(opcode, part.len() as u64).fin(index + 1 == count).rsv1(index == 0);
+        let mut start = [0; FrameHeader::MAX_LEN];
+        let header_len = header.encode(&mut start);
+        wire.extend_from_slice(&start[..header_len]);
+        wire.extend_from_slice(part);
+    }
+    wire
+}
+
+/// Reads of 16 KiB, up to an error.
+fn read(connection: &mut Connection, wire: &[u8]) -> Option<ProtocolError> {
+    for part in wire.chunks(16 << 10) {
+        let mut part = part;
+        while !part.is_empty() {
+            connection.read_from(&mut part).unwrap();
+            loop {
+                match connection.next_event() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                    Err(error) => return Some(error),
+                }
+            }
+        }
+    }
+    None
+}
+
+// attack: deflate-1
+#[test]
+fn bomb_of_a_gibibyte_costs_the_limit_and_a_mebibyte() {
+    let (zeros, _) = gibibyte_of_zeros(0);
+    let (refers_back, before) = gibibyte_of_zeros(60_000);
+    assert!((1 << 19..3 << 19).contains(&zeros.len()), "{} bytes", zeros.len());
+    for limit in [64 << 10, 1 << 20, 5_000_000, 16 << 20, 100 << 20] {
+        for opcode in [Opcode::Binary, Opcode::Text] {
+            for (shape, len, takeover) in [
+                ("whole", usize::MAX, false),
+                ("in fragments of 1000 bytes", 1000, false),
+                ("behind another message", usize::MAX, true),
+            ] {
+                let limits = Limits::default().max_message_len(limit).max_frame_len(limit.max(2 << 20));
+                let settings = Deflate::default().peer_takeover(takeover);
+                let (mut receiver, _) = pair(Some(settings), limits);
+                let mut wire = if takeover { before.clone() } else { Vec::new() };
+                wire.extend(frames(opcode, if takeover { &refers_back } else { &zeros }, len));
+                let (error, peak, _) = bytes_in_use(|| read(&mut receiver, &wire));
+                let what = format!("{opcode:?}, {shape}, limit {limit}: {peak} bytes");
+                let expected = ProtocolError::MessageTooLong { len: limit + 1, limit };
+                assert_eq!(error, Some(expected), "{what}");
+                assert!(peak as u64 <= limit + (1 << 20), "{what}");
+            }
+        }
+    }
+}
