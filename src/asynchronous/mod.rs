@@ -223,12 +223,6 @@ impl<T: Transport> WebSocket<T> {
         self.sender().buffered_amount()
     }
 
-    /// What was agreed on about compression: see [`Connection::negotiated`].
-    #[cfg(feature = "deflate")]
-    pub fn negotiated(&self) -> Option<crate::deflate::Negotiated> {
-        self.sender().negotiated()
-    }
-
     /// The subprotocol in use.
     pub fn subprotocol(&self) -> Option<&str> {
         self.sender().subprotocol()
