@@ -164,10 +164,16 @@ impl Receiver {
     pub(super) fn put_back(&mut self, found: Found) {
         self.given = Given::Nothing;
         let missing = self.reader.missing();
-        let inbox = self.inbox();
+        let inbox = self.inbox.get_or_insert_default();
         match found.place {
             Place::Assembled => inbox.assembly.lent = false,
             Place::AsReceived => inbox.assemble_lent(),
+        }
+        #[cfg(feature = "deflate")]
+        if let Some(inflation) = &mut self.inflation {
+            if inflation.put_back(inbox.assembly.content().len()) {
+                return;
+            }
         }
         if found.kind == Kind::Binary {
             inbox.expect_binary(missing);
@@ -222,7 +228,7 @@ impl Receiver {
             ends_message = false;
         }
         if ends_message {
-            inflation.end_message()?;
+            inflation.end_message(&inbox.assembly, &self.carry)?;
             if !self.carry.is_empty() {
                 return Err(ProtocolError::InvalidUtf8);
             }

@@ -210,7 +210,8 @@ impl Receiver {
     /// The next message, owned. Control frames before it are answered and skipped. `None` as for
     /// [`next_event`](Self::next_event).
     ///
-    /// A message that arrived in one read is copied; one that was assembled is moved out.
+    /// A message that arrived in one read is copied. One that was assembled is moved out, or copied if its memory is more than
+    /// about twice as long.
     ///
     /// # Errors
     ///
@@ -393,8 +394,8 @@ impl Receiver {
         if found.place == Place::Assembled {
             let assembly = &mut self.inbox().assembly;
             return Ok(match found.kind {
-                Kind::Text => Message::Text(core::mem::take(&mut assembly.text).into()),
-                _ => Message::Binary(core::mem::take(&mut assembly.binary).into_vec().into()),
+                Kind::Text => Message::Text(assembly.take_text()),
+                _ => Message::Binary(assembly.take_binary()),
             });
         }
         Ok(match found.kind {

@@ -288,7 +288,7 @@ impl Reader {
     }
 
     /// Looks at the front of `input`. The caller takes exactly what the answer says before the next call. A binary message
-    /// in one frame that needs at most `patience` bytes of `input` is waited for.
+    /// in one frame, not compressed, that needs at most `patience` bytes of `input` is waited for.
     pub(crate) fn read(
         &mut self,
         input: &[u8],
@@ -317,7 +317,8 @@ impl Reader {
         let missing = header.payload_len - offset;
         let len = usize::try_from(missing).map_or(arrived, |missing| missing.min(arrived));
         let ends_frame = len as u64 == missing;
-        if !ends_frame && header_len > 0 && header.fin && header.opcode == Opcode::Binary {
+        let is_binary = header.opcode == Opcode::Binary && kind == Kind::Binary;
+        if !ends_frame && header_len > 0 && header.fin && is_binary {
             let rest = usize::try_from(missing).unwrap_or(usize::MAX) - len;
             if input.len().saturating_add(rest) <= patience {
                 return Ok(Step::Rest { missing: rest });

@@ -10,6 +10,7 @@
 )]
 
 mod bombs;
+mod found;
 mod negotiation;
 mod receiving;
 mod sending;

@@ -210,7 +210,7 @@ fn reference_beyond_the_agreed_window_is_inflated_at_every_split() {
 }
 
 /// Bits in the order of DEFLATE, the first one lowest.
-fn bits(bits: &str) -> Vec<u8> {
+pub(super) fn bits(bits: &str) -> Vec<u8> {
     let bits: Vec<u8> = bits.bytes().filter(|bit| *bit != b' ').map(|bit| bit - b'0').collect();
     bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |sum, bit| sum << 1 | bit)).collect()
 }
