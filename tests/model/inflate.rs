@@ -12,6 +12,8 @@ pub(crate) struct Window {
     data: Vec<u8>,
     /// No reference reaches beyond this position: a stream that begins again knows the agreed window only.
     floor: usize,
+    /// How far a reference has reached.
+    pub(crate) farthest: usize,
 }
 
 /// How far the compressed bytes of a message go.
@@ -243,6 +245,7 @@ impl Stream<'_> {
                     if distance > self.to.data.len() - self.to.floor {
                         return Err(Stop::Broken);
                     }
+                    self.to.farthest = self.to.farthest.max(distance);
                     for _ in 0..len {
                         let byte = self.to.data[self.to.data.len() - distance];
                         self.put(byte)?;

@@ -15,6 +15,8 @@ pub(crate) struct Verdict {
     pub(crate) broken: Vec<ProtocolError>,
     /// Whether part of that frame's header has not arrived. Then the receiver may not have seen the fault yet.
     pub(crate) undecided: bool,
+    /// How far compressed messages refer back, in bytes.
+    pub(crate) farthest: usize,
 }
 
 impl Verdict {
@@ -132,7 +134,8 @@ pub(crate) fn judge_agreed(
                 (Some(compressed), Some(agreed)) => {
                     compressed.extend(payload);
                     let compressed = compressed.clone();
-                    judge_compressed(part, &compressed, &mut window, agreed, limits, ends)
+                    let farthest = &mut verdict.farthest;
+                    judge_compressed(part, &compressed, &mut window, agreed, limits, ends, farthest)
                 }
                 _ => {
                     part.data.extend(payload);
@@ -162,9 +165,11 @@ fn judge_compressed(
     agreed: Compression,
     limits: &Limits,
     ends: bool,
+    farthest: &mut usize,
 ) -> Option<ProtocolError> {
     let limit = limits.max_message_len;
     let inflated = inflate(window, compressed, agreed.window_bits, limit);
+    *farthest = inflated.window.farthest.max(*farthest);
     message.data = inflated.data().to_vec();
     if message.is_text && !may_be_text(&message.data, false) {
         return Some(ProtocolError::InvalidUtf8);
