@@ -13,6 +13,9 @@ mod bombs;
 mod found;
 mod negotiation;
 mod receiving;
+#[path = "../protocol/seeds.rs"]
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod seeds;
 mod sending;
 mod sessions;
 

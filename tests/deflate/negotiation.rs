@@ -3,7 +3,7 @@
 use sansocket::handshake::{client, server};
 use sansocket::{Config, Connection, Deflate, HandshakeError, Negotiated};
 
-use super::config;
+use super::{config, seeds};
 
 /// What was agreed on: server takeover, client takeover, server bits, client bits.
 type Agreed = (bool, bool, u8, u8);
@@ -28,6 +28,7 @@ fn answer(settings: Option<Deflate>, lines: &[&str]) -> (Option<String>, Connect
         b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n",
     );
+    seeds::keep("offers", lines.join("\n").as_bytes());
     for line in lines {
         handshake.receive(format!("Sec-WebSocket-Extensions: {line}\r\n").as_bytes());
     }
@@ -190,6 +191,7 @@ fn open(settings: Option<Deflate>, lines: &[&str]) -> Result<Option<Agreed>, Han
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",
     );
+    seeds::keep("offers", lines.join("\n").as_bytes());
     for line in lines {
         handshake.receive(format!("Sec-WebSocket-Extensions: {line}\r\n").as_bytes());
     }

@@ -2,7 +2,7 @@
 
 use sansocket::{Chunk, CloseCode, Deflate, Message, ProtocolError, Role};
 
-use super::{end, frame, no_takeover, receive, takeover, written};
+use super::{end, frame, no_takeover, receive, seeds, takeover, written};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -55,6 +55,8 @@ const SECTION_7_2_3: [(&str, Frames, &[&str]); 12] = [
 ];
 
 fn wire(role: Role, frames: Frames) -> Vec<u8> {
+    seeds::keep_frames(frames);
+    frames.iter().for_each(|(_, payload)| seeds::keep("deflate", payload));
     frames.iter().flat_map(|(first, payload)| frame(role, *first, payload)).collect()
 }
 
