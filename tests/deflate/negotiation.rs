@@ -53,7 +53,7 @@ fn section_7_1_offers_are_accepted_or_declined() {
     let rows: &[(&str, &str, Agreed)] = &[
         ("", "", (true, true, 15, 15)),
         ("; server_no_context_takeover", "; server_no_context_takeover", (false, true, 15, 15)),
-        ("; client_no_context_takeover", "", (true, true, 15, 15)),
+        ("; client_no_context_takeover", "; client_no_context_takeover", (true, false, 15, 15)),
         ("; client_max_window_bits", "", (true, true, 15, 15)),
         ("; client_max_window_bits=10", "; client_max_window_bits=10", (true, true, 15, 10)),
         ("; client_max_window_bits=8", "; client_max_window_bits=8", (true, true, 15, 8)),

@@ -23,7 +23,7 @@ fn block() -> impl Strategy<Value = Block> {
         1 => (500usize..1100).prop_map(|len| vec![b'x'; len]),
     ];
     let symbol = prop_oneof![
-        4 => (b'a'..b'z').prop_map(Symbol::Literal),
+        4 => (b'a'..=b'z').prop_map(Symbol::Literal),
         1 => any::<u8>().prop_map(Symbol::Literal),
         2 => (3usize..=258, 1usize..30).prop_map(|(len, distance)| Symbol::Match(len, distance)),
         1 => (3usize..6, prop_oneof![400usize..1100, 1usize..=32_768]).prop_map(|(len, back)| Symbol::Match(len, back)),
