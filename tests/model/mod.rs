@@ -18,6 +18,7 @@
 #[cfg(feature = "deflate")]
 pub(crate) mod agreed;
 pub(crate) mod answers;
+#[cfg(feature = "deflate")]
 pub(crate) mod blocks;
 pub(crate) mod event;
 pub(crate) mod extensions;

@@ -18,7 +18,7 @@ pub(crate) fn connection(config: Config) -> Connection {
     let deflate = Deflate::default().takeover(true).peer_takeover(true).min_len(0);
     let mut handshake = Handshake::new(config.deflate(Some(deflate)));
     let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-    handshake.receive(&super::REQUEST[..super::REQUEST.len() - 2]);
+    handshake.receive(super::REQUEST.strip_suffix(b"\r\n").unwrap_or_default());
     handshake.receive(offer.as_bytes());
     let Ok(Some(exchange)) = handshake.next_request() else { panic!("no request") };
     let Incoming::Upgrade(request) = exchange.incoming() else { panic!("no upgrade") };
