@@ -54,7 +54,7 @@ impl Bits {
     /// The lowest bit first.
     fn put(&mut self, value: usize, count: usize) {
         for place in 0..count {
-            if self.used % 8 == 0 {
+            if matches!(self.used, 0 | 8) {
                 self.bytes.push(0);
                 self.used = 0;
             }
