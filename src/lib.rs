@@ -108,7 +108,7 @@
 //! | `frame/rules`, `decoder` | which frame may come next; frames out of bytes, below frame granularity |
 //! | `message`, `config` | messages that own their data, and all that can be sent; limits and times |
 //! | `deflate` | compression (RFC 7692): settings and negotiation; DEFLATE streams, and those that the connections of a thread share |
-//! | `connection/event`, `inbox`, `output` | what is given out; bytes that have arrived; bytes to be written |
+//! | `connection/event`, `inbox`, `assembly`, `output` | what is given out; bytes that have arrived; the message that is assembled; bytes to be written |
 //! | `connection/lifecycle`, `timers` | the one state; keepalive and close deadline |
 //! | `connection/sender` | messages to frames |
 //! | `connection/receiver`, `look` | frames to events: the calls, and the general path behind them |

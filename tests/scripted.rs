@@ -137,6 +137,72 @@ fn write_error_at_every_byte_leaves_the_rest_queued() {
     }
 }
 
+// attack: io-1, deflate-2
+#[cfg(feature = "deflate")]
+#[test]
+fn compressed_messages_are_echoed_with_reads_and_writes_of_any_length_and_errors_at_every_byte() {
+    use script::deflated;
+
+    let answers = deflated::answers(Config::default());
+    let echoes = |reads: Vec<Step>, writes: Vec<Step>| {
+        let script = Script { reads: reads.into(), writes: writes.into(), ..Script::new(deflated::FRAMES) };
+        let connection = deflated::connection(Config::default());
+        let mut socket = WebSocket::from_parts(WithoutTimeouts(script), connection).unwrap();
+        let mut received = Vec::new();
+        loop {
+            match socket.read() {
+                Ok(Some(message)) => {
+                    socket.feed(&message).unwrap();
+                    received.push(message);
+                }
+                Ok(None) => break,
+                Err(Error::Io(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+            while socket.flush().is_err() {}
+        }
+        while socket.flush().is_err() {}
+        assert_eq!((received, socket.into_parts().0.0.written), (deflated::messages(), answers.clone()));
+    };
+    for (read, write) in [(1, 1), (1, 1000), (2, 3), (7, 5), (1000, 1)] {
+        echoes(vec![Step::Bytes(read); 200], vec![Step::Bytes(write); 200]);
+    }
+    let fails_at = |at: usize| {
+        [
+            &vec![Step::Bytes(1); at][..],
+            &[Step::Error(ErrorKind::WouldBlock), Step::Error(ErrorKind::TimedOut)],
+        ]
+        .concat()
+    };
+    for at in 0..deflated::FRAMES.len() {
+        echoes(fails_at(at), vec![]);
+    }
+    for at in 0..answers.len() {
+        echoes(vec![], fails_at(at));
+    }
+}
+
+// attack: close-3
+#[cfg(feature = "deflate")]
+#[test]
+fn end_of_stream_at_every_byte_of_compressed_messages_is_a_lost_connection() {
+    use script::deflated;
+
+    for end in 0..deflated::FRAMES.len() {
+        let stream = WithoutTimeouts(Script::new(&deflated::FRAMES[..end]));
+        let mut socket = WebSocket::from_parts(stream, deflated::connection(Config::default())).unwrap();
+        let mut received = Vec::new();
+        let error = loop {
+            match socket.read() {
+                Ok(message) => received.extend(message),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::Protocol(ProtocolError::ConnectionLost)), "at {end}: {error}");
+        assert!(deflated::messages().starts_with(&received), "at {end}");
+    }
+}
+
 // req: 6455-7.1.5-c
 #[test]
 fn section_7_1_5_reset_ends_the_connection_with_1006() {

@@ -30,6 +30,10 @@ const EVENTS: u8 = 0x30;
 const UNWRITTEN: u8 = 0x40;
 /// The data may have long payloads, which are slow.
 const LONG: u8 = 0x80;
+/// For compressed messages: with takeover; with a window of 9 bits; as text, if the data are one message.
+const TAKEOVER: u8 = 0x10;
+const SMALL_WINDOW: u8 = 0x20;
+const IS_TEXT: u8 = 0x40;
 
 impl Traffic<'_> {
     pub(crate) fn is_tight(&self) -> bool {
@@ -54,6 +58,31 @@ impl Traffic<'_> {
             Limits::default().max_frame_len(10).max_message_len(15).max_fragments(4)
         } else {
             Limits::default()
+        }
+    }
+
+    pub(crate) fn has_frames(&self) -> bool {
+        self.flags & FRAMES != 0
+    }
+
+    pub(crate) fn has_takeover(&self) -> bool {
+        self.flags & TAKEOVER != 0
+    }
+
+    pub(crate) fn window_bits(&self) -> u8 {
+        if self.flags & SMALL_WINDOW == 0 { 15 } else { 9 }
+    }
+
+    /// The bytes to the end of that role: frames, or the data as the payload of one compressed message.
+    pub(crate) fn compressed_wire(&self, to: Role) -> Vec<u8> {
+        if self.has_frames() {
+            // Long payloads take the model too long.
+            return Self { flags: self.flags & !LONG, ..*self }.wire(to);
+        }
+        let first = if self.flags & IS_TEXT == 0 { 0xC2 } else { 0xC1 };
+        match to {
+            Role::Server => masked(first, crate::model::wire::KEY, self.data),
+            Role::Client => unmasked(first, self.data),
         }
     }
 

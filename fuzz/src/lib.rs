@@ -8,12 +8,14 @@ mod model;
 
 mod codecs;
 mod connection;
+mod deflate;
 mod handshake;
 mod input;
 mod session;
 
 pub use codecs::{Masking, close, extensions, frame_header, mask};
 pub use connection::{connection, decoder};
+pub use deflate::{DeflateSession, Negotiation, deflate_session, inflate, negotiation};
 pub use handshake::{client_handshake, server_handshake};
 pub use input::Traffic;
 pub use session::{Session, session};

@@ -1,13 +1,9 @@
 //! Bytes that have arrived: received, lent to the application, and assembled to messages.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 
-#[cfg(feature = "deflate")]
-use crate::error::ProtocolError;
-#[cfg(feature = "deflate")]
-use crate::frame::rules::Kind;
+use super::assembly::Assembly;
 use crate::frame::{MaskKey, apply_mask, copy_masked};
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
@@ -22,9 +18,6 @@ const DIRECT_FROM: usize = 20 << 10;
 /// A direct read asks for `read_len` times this: fewer system calls, and the bytes are still in a near cache when they are
 /// unmasked.
 const DIRECT_TIMES: usize = 2;
-
-/// Storage for direct reads grows to `GROWTH` times the bytes received, or by one read if that is more.
-const GROWTH: usize = 4;
 
 /// The capacity, in bytes, that memory without content keeps: of what was received, and of what is to be sent.
 pub(super) const RETAINED_LEN: usize = 2 << 20;
@@ -395,123 +388,5 @@ impl Inbox {
 impl core::fmt::Debug for Inbox {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Inbox").field("unread", &self.unread().len()).finish_non_exhaustive()
-    }
-}
-
-/// The message that is being assembled. Its text is valid UTF-8.
-#[derive(Default)]
-pub(super) struct Assembly {
-    pub(super) text: String,
-    pub(super) binary: Queue,
-    /// How many bytes of the current binary frame may be read directly behind `binary`.
-    missing: usize,
-    /// How many bytes at the end of `binary` are still masked.
-    masked: usize,
-    /// The content is lent and goes with the next `release`.
-    pub(super) lent: bool,
-    /// How many bytes of `binary` are lent. Bytes that were read directly since are behind them.
-    lent_len: usize,
-}
-
-/// How much memory of `len` bytes grows if it lacks `needed` bytes: doubled, but not beyond the `rest` of the message.
-#[cfg(feature = "deflate")]
-fn growth(len: usize, needed: usize, rest: usize) -> usize {
-    len.min(rest).max(needed)
-}
-
-impl Assembly {
-    pub(super) fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.binary.is_empty()
-    }
-
-    /// Room for `len` inflated bytes behind the binary message, which has at most `rest` bytes more. Text is inflated there,
-    /// too, until it is validated.
-    #[cfg(feature = "deflate")]
-    pub(super) fn room(&mut self, len: usize, rest: usize) -> &mut [u8] {
-        if self.binary.room() < len && !self.binary.is_empty() {
-            self.binary.grow_to(self.binary.capacity().saturating_add(growth(
-                self.binary.capacity(),
-                len,
-                rest,
-            )));
-        }
-        self.binary.spare(len).get_mut(..len).unwrap_or_default()
-    }
-
-    /// Adds the first `n` bytes of the room to the message.
-    #[cfg(feature = "deflate")]
-    pub(super) fn add(
-        &mut self,
-        n: usize,
-        kind: Kind,
-        carry: &mut Carry,
-        rest: usize,
-    ) -> Result<(), ProtocolError> {
-        if kind == Kind::Binary {
-            self.binary.commit(n);
-            return Ok(());
-        }
-        let inflated = self.binary.unused().get(..n).unwrap_or_default();
-        let (seam, text) = carry.push(inflated).map_err(|_| ProtocolError::InvalidUtf8)?;
-        let needed = text.len() + seam.map_or(0, char::len_utf8);
-        if self.text.capacity() - self.text.len() < needed {
-            self.text.reserve_exact(growth(self.text.len(), needed, rest));
-        }
-        self.text.extend(seam);
-        self.text.push_str(text);
-        Ok(())
-    }
-
-    /// Whether more of the memory is content than room. Then it is given away with the message.
-    #[cfg(feature = "deflate")]
-    pub(super) fn is_mostly_content(&self) -> bool {
-        self.binary.room() < self.binary.len()
-    }
-
-    /// The message so far.
-    #[cfg(feature = "deflate")]
-    pub(super) fn content(&self) -> &[u8] {
-        if self.text.is_empty() { self.binary.as_slice() } else { self.text.as_bytes() }
-    }
-
-    /// The binary message or chunk that is lent.
-    pub(super) fn lent_binary(&self) -> &[u8] {
-        self.binary.as_slice().get(..self.lent_len).unwrap_or_default()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.reset(RETAINED_LEN);
-    }
-
-    /// Room for the next read of the frame, at most `most` bytes.
-    fn unfilled(&mut self, most: usize) -> &mut [u8] {
-        let most = self.missing.min(most);
-        if self.binary.room() == 0 {
-            let received = self.binary.len();
-            let grown = received.saturating_mul(GROWTH).max(received.saturating_add(most));
-            self.binary.grow_to(grown.min(received.saturating_add(self.missing)));
-        }
-        let room = self.binary.spare(1);
-        let len = room.len().min(most);
-        room.get_mut(..len).unwrap_or_default()
-    }
-
-    fn filled(&mut self, n: usize) {
-        let n = n.min(self.missing);
-        self.binary.commit(n);
-        self.missing -= n;
-        self.masked += n;
-    }
-
-    fn reset(&mut self, retain: usize) {
-        self.lent = false;
-        self.lent_len = 0;
-        self.missing = 0;
-        self.masked = 0;
-        self.binary.reset(retain);
-        self.text.clear();
-        if self.text.capacity() > retain {
-            self.text = String::new();
-        }
     }
 }

@@ -2,8 +2,8 @@
 
 use alloc::boxed::Box;
 
-use super::inbox::Assembly;
-use crate::deflate::{Inflater, Negotiated, Window, pool};
+use super::assembly::Assembly;
+use crate::deflate::{Inflater, Negotiated, Then, Window, pool};
 use crate::error::ProtocolError;
 use crate::frame::rules::Kind;
 use crate::role::Role;
@@ -31,6 +31,8 @@ pub(super) struct Inflation {
     message: Progress,
     /// The end of what was inflated and has left the assembly.
     history: Window,
+    /// How many bytes in the assembly are in `history`, too: those of a chunk that was put back.
+    remembered: usize,
 }
 
 /// How far the message is.
@@ -63,6 +65,7 @@ impl Inflation {
             inflater: None,
             message: Progress::default(),
             history: Window::new(window_bits),
+            remembered: 0,
         }
     }
 
@@ -101,20 +104,24 @@ impl Inflation {
             let room_len = input.len().saturating_mul(ROOM_PER_BYTE).saturating_add(LEAST_LEN);
             let room = assembly.room(room_len.min(STEP_LEN).min(stop_in).min(rest), rest);
             let room_end = room.len();
-            let step = inflater.inflate(input, room)?;
+            let step = inflater.inflate(input, room);
             input = input.get(step.consumed..).unwrap_or_default();
             inflated += step.produced;
             self.message.received += step.consumed as u64;
             self.message.len += step.produced as u64;
-            if self.message.len > bounds.max_message_len {
+            // The first fault in the text counts, wherever steps begin: not UTF-8, too long, not DEFLATE.
+            let exceeds = self.message.len > bounds.max_message_len;
+            assembly.add(step.produced - usize::from(exceeds), kind, carry, rest)?;
+            if exceeds {
                 return Err(ProtocolError::MessageTooLong {
                     len: self.message.len,
                     limit: bounds.max_message_len,
                 });
             }
-            assembly.add(step.produced, kind, carry, rest)?;
-            if step.is_final {
-                self.restart(inflater, assembly, carry)?;
+            match step.then {
+                Then::GoesOn => {}
+                Then::Restart => self.restart(inflater, assembly, carry)?,
+                Then::Fault => return Err(ProtocolError::InvalidDeflate),
             }
             may_give_more = !input.is_empty() || step.produced == room_end;
         }
@@ -122,13 +129,13 @@ impl Inflation {
     }
 
     /// The message has ended.
-    pub(super) fn end_message(&mut self) -> Result<(), ProtocolError> {
-        let message = core::mem::take(&mut self.message);
+    pub(super) fn end_message(&mut self, assembly: &Assembly, carry: &Carry) -> Result<(), ProtocolError> {
         let Some(mut inflater) = self.inflater.take() else { return Ok(()) };
         // No byte at all is no DEFLATE block. Peers send that for an empty message whose flush gave nothing.
-        if message.received > 0 {
-            inflater.end_message()?;
+        if self.message.received > 0 && inflater.end_message()? == Then::Restart {
+            self.restart(&mut inflater, assembly, carry)?;
         }
+        self.message = Progress::default();
         if self.takeover {
             self.inflater = Some(inflater);
         } else {
@@ -141,9 +148,19 @@ impl Inflation {
     /// Content is about to leave the assembly. The rest of the message, or with takeover the next one, may refer to it behind
     /// a block with BFINAL.
     pub(super) fn remember(&mut self, content: &[u8], ends_message: bool) {
+        let before = core::mem::take(&mut self.remembered);
         if self.takeover || !ends_message {
-            self.history.push(content);
+            self.history.push(content.get(before..).unwrap_or_default());
         }
+    }
+
+    /// A chunk of `len` bytes is the beginning of its message again. False if that message is not compressed.
+    pub(super) fn put_back(&mut self, len: usize) -> bool {
+        let is_compressed = self.message.received > 0;
+        if is_compressed {
+            self.remembered = len;
+        }
+        is_compressed
     }
 
     /// Goes on behind a block with BFINAL, with the same window.
@@ -158,6 +175,7 @@ impl Inflation {
         if self.message.final_blocks > MAX_FINAL_BLOCKS {
             return Err(ProtocolError::InvalidDeflate);
         }
-        inflater.restart(&self.history.followed_by([assembly.content(), carry.pending()]))
+        let content = assembly.content().get(self.remembered..).unwrap_or_default();
+        inflater.restart(&self.history.followed_by([content, carry.pending()]))
     }
 }

@@ -1,9 +1,9 @@
 //! The general path of receiving: one step of the receiver, without the sender.
 
 use super::inbox::Inbox;
-#[cfg(feature = "deflate")]
-use super::inflation::Bounds;
 use super::receiver::{By, Found, Given, Place, Receiver};
+#[cfg(feature = "deflate")]
+use super::{assembly::Assembly, inflation::Bounds};
 use crate::error::ProtocolError;
 use crate::frame::decoder::{Part, Step};
 use crate::frame::rules::Kind;
@@ -164,13 +164,19 @@ impl Receiver {
     pub(super) fn put_back(&mut self, found: Found) {
         self.given = Given::Nothing;
         let missing = self.reader.missing();
-        let inbox = self.inbox();
+        let inbox = self.inbox.get_or_insert_default();
         match found.place {
             Place::Assembled => inbox.assembly.lent = false,
             Place::AsReceived => inbox.assemble_lent(),
             // A whole message is never put back.
             #[cfg(feature = "deflate")]
             Place::Inflated => {}
+        }
+        #[cfg(feature = "deflate")]
+        if let Some(inflation) = &mut self.inflation {
+            if inflation.put_back(inbox.assembly.content().len()) {
+                return;
+            }
         }
         if found.kind == Kind::Binary {
             inbox.expect_binary(missing);
@@ -220,7 +226,13 @@ impl Receiver {
         let is_whole = by == By::Message && part.is_whole_message();
         let inflated_as = if is_whole { Kind::Binary } else { kind.inflated() };
         let (input, assembly) = inbox.front(len);
-        let consumed = inflation.inflate(input, inflated_as, assembly, &mut self.carry, bounds)?;
+        // Text before a fault that is not UTF-8 is the first fault.
+        let first_fault = |error, assembly: &Assembly| match kind {
+            Kind::DeflatedText if is_whole && assembly.has_invalid_text() => ProtocolError::InvalidUtf8,
+            _ => error,
+        };
+        let inflated = inflation.inflate(input, inflated_as, assembly, &mut self.carry, bounds);
+        let consumed = inflated.map_err(|error| first_fault(error, &inbox.assembly))?;
         inbox.consume(consumed);
         if consumed < len {
             inbox.unmask(len - consumed, key, phase + consumed); // masks it again
@@ -228,7 +240,8 @@ impl Receiver {
             ends_message = false;
         }
         if ends_message {
-            inflation.end_message()?;
+            let ended = inflation.end_message(&inbox.assembly, &self.carry);
+            ended.map_err(|error| first_fault(error, &inbox.assembly))?;
             if !self.carry.is_empty() {
                 return Err(ProtocolError::InvalidUtf8);
             }

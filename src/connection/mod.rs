@@ -1,5 +1,6 @@
 //! The protocol as a value: bytes in and events out, messages in and bytes out (RFC 6455 sections 5.4 to 7).
 
+mod assembly;
 #[cfg(feature = "deflate")]
 mod deflation;
 mod event;

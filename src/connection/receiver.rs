@@ -213,7 +213,8 @@ impl Receiver {
     /// The next message, owned. Control frames before it are answered and skipped. `None` as for
     /// [`next_event`](Self::next_event).
     ///
-    /// A message that arrived in one read is copied; one that was assembled is moved out.
+    /// A message that arrived in one read is copied. One that was assembled is moved out, or copied if its memory is more than
+    /// about twice as long.
     ///
     /// # Errors
     ///
@@ -396,13 +397,13 @@ impl Receiver {
         if found.place == Place::Assembled {
             let assembly = &mut self.inbox().assembly;
             return Ok(match found.kind {
-                Kind::Text => Message::Text(core::mem::take(&mut assembly.text).into()),
-                _ => Message::Binary(core::mem::take(&mut assembly.binary).into_vec().into()),
+                Kind::Text => Message::Text(assembly.take_text()),
+                _ => Message::Binary(assembly.take_binary()),
             });
         }
         #[cfg(feature = "deflate")]
-        if found.place == Place::Inflated && self.inbox().assembly.is_mostly_content() {
-            let content = Bytes::from(core::mem::take(&mut self.inbox().assembly.binary).into_vec());
+        if found.place == Place::Inflated {
+            let content = self.inbox().assembly.take_binary();
             return Ok(match found.kind {
                 Kind::Text => Message::Text(
                     ByteString::try_from(content)
@@ -413,7 +414,7 @@ impl Receiver {
         }
         Ok(match found.kind {
             Kind::Text => Message::Text(ByteString::from(self.lend_text(found)?)),
-            _ => Message::Binary(Bytes::copy_from_slice(self.lend_binary(found))),
+            _ => Message::Binary(Bytes::copy_from_slice(self.lent())),
         })
     }
 

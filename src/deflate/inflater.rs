@@ -21,8 +21,17 @@ pub(crate) struct Inflater {
 pub(crate) struct Step {
     pub(crate) consumed: usize,
     pub(crate) produced: usize,
+    pub(crate) then: Then,
+}
+
+/// What comes after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    GoesOn,
     /// A block with BFINAL has ended. Call [`Inflater::restart`] before the next step.
-    pub(crate) is_final: bool,
+    Restart,
+    /// What follows is not DEFLATE. The bytes before it were produced.
+    Fault,
 }
 
 impl Inflater {
@@ -31,20 +40,19 @@ impl Inflater {
     }
 
     /// Inflates until the input ends or `to` is full. If `to` is not full, nothing more can come of the input so far.
-    pub(crate) fn inflate(&mut self, input: &[u8], to: &mut [u8]) -> Result<Step, ProtocolError> {
+    pub(crate) fn inflate(&mut self, input: &[u8], to: &mut [u8]) -> Step {
         self.step(input, to, InflateFlush::SyncFlush)
     }
 
-    /// The message has ended. The next one can follow with the same window.
-    pub(crate) fn end_message(&mut self) -> Result<(), ProtocolError> {
+    /// The message has ended. The next one can follow with the same window: the last, empty block may have BFINAL, too.
+    pub(crate) fn end_message(&mut self) -> Result<Then, ProtocolError> {
         // `Block` stops at the end of the empty block that the tail completes. A stream that is elsewhere takes the byte behind
         // it, too, or gives data: the message was cut.
         let [a, b, c, d] = TAIL;
-        let step = self.step(&[a, b, c, d, 0], &mut [0], InflateFlush::Block)?;
-        if step == (Step { consumed: TAIL.len(), produced: 0, is_final: false }) {
-            Ok(())
-        } else {
-            Err(ProtocolError::InvalidDeflate)
+        let step = self.step(&[a, b, c, d, 0], &mut [0], InflateFlush::Block);
+        match step {
+            Step { consumed: 4, produced: 0, then: Then::GoesOn | Then::Restart } => Ok(step.then),
+            _ => Err(ProtocolError::InvalidDeflate),
         }
     }
 
@@ -64,14 +72,18 @@ impl Inflater {
         Ok(())
     }
 
-    fn step(&mut self, input: &[u8], to: &mut [u8], flush: InflateFlush) -> Result<Step, ProtocolError> {
+    fn step(&mut self, input: &[u8], to: &mut [u8], flush: InflateFlush) -> Step {
         let (in_before, out_before) = (self.stream.total_in(), self.stream.total_out());
-        let status = self.stream.decompress(input, to, flush).map_err(|_| ProtocolError::InvalidDeflate)?;
-        Ok(Step {
+        let status = self.stream.decompress(input, to, flush);
+        Step {
             consumed: distance(in_before, self.stream.total_in()),
             produced: distance(out_before, self.stream.total_out()),
-            is_final: status == Status::StreamEnd,
-        })
+            then: match status {
+                Ok(Status::StreamEnd) => Then::Restart,
+                Ok(_) => Then::GoesOn,
+                Err(_) => Then::Fault,
+            },
+        }
     }
 }
 

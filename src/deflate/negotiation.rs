@@ -51,7 +51,8 @@ pub(crate) fn accept(offer: &[Param<'_>], settings: &Deflate) -> Option<(Negotia
         agreed.server_no_context_takeover = true;
         flag(&mut response, SERVER_NO_CONTEXT_TAKEOVER);
     }
-    if !settings.peer_takeover {
+    // A hint that the client makes no use of takeover (section 7.1.1.2). Agreed on, it saves a stream here.
+    if offer.client_no_context_takeover || !settings.peer_takeover {
         agreed.client_no_context_takeover = true;
         flag(&mut response, CLIENT_NO_CONTEXT_TAKEOVER);
     }

@@ -6,10 +6,6 @@ use crate::error::ProtocolError;
 use crate::role::Role;
 use crate::utf8::Carry;
 
-/// A compressed message in one frame is waited for if it is at most this many times as long as one that is not compressed: it
-/// takes less time to inflate as a whole.
-const COMPRESSED_PATIENCE: usize = 4;
-
 /// The receiving side of RFC 6455 section 5 as a value: every rule about frames, no messages.
 ///
 /// For proxies, recorders and firmware. Payloads come out in the parts in which they arrive, unmasked in place. For messages
@@ -292,7 +288,7 @@ impl Reader {
     }
 
     /// Looks at the front of `input`. The caller takes exactly what the answer says before the next call. A binary message
-    /// in one frame that needs at most `patience` bytes of `input` is waited for; a compressed one, four times that.
+    /// in one frame, not compressed, that needs at most `patience` bytes of `input` is waited for.
     pub(crate) fn read(
         &mut self,
         input: &[u8],
@@ -321,9 +317,9 @@ impl Reader {
         let missing = header.payload_len - offset;
         let len = usize::try_from(missing).map_or(arrived, |missing| missing.min(arrived));
         let ends_frame = len as u64 == missing;
-        if !ends_frame && header_len > 0 && header.fin && (header.opcode == Opcode::Binary || header.rsv1) {
+        let is_binary = header.opcode == Opcode::Binary && kind == Kind::Binary;
+        if !ends_frame && header_len > 0 && header.fin && is_binary {
             let rest = usize::try_from(missing).unwrap_or(usize::MAX) - len;
-            let patience = if header.rsv1 { patience.saturating_mul(COMPRESSED_PATIENCE) } else { patience };
             if input.len().saturating_add(rest) <= patience {
                 return Ok(Step::Rest { missing: rest });
             }

@@ -35,14 +35,14 @@ enum Drops {
     Only(usize),
 }
 
-struct Polls {
+pub(crate) struct Polls {
     drops: Drops,
     count: usize,
 }
 
 impl Polls {
     /// Polls until the future is ready, or until it is dropped.
-    fn run<F: Future>(&mut self, future: F) -> Option<F::Output> {
+    pub(crate) fn run<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         let task = Arc::new(Task::default());
         loop {
@@ -71,8 +71,14 @@ macro_rules! again {
     };
 }
 
+#[cfg_attr(
+    not(feature = "deflate"),
+    allow(unused_imports, reason = "the tests with compression use it, too")
+)]
+pub(crate) use again;
+
 /// A stream that is pending before each byte in both directions, and before a flush.
-fn hesitant(incoming: &[u8]) -> Wire {
+pub(crate) fn hesitant(incoming: &[u8]) -> Wire {
     let steps = [Step::Error(ErrorKind::WouldBlock), Step::Bytes(1)];
     Wire::new(Script {
         reads: steps.repeat(500).into(),
@@ -83,7 +89,7 @@ fn hesitant(incoming: &[u8]) -> Wire {
 }
 
 /// Runs `play` with a drop at every poll, then once for each poll with a drop at that poll only.
-fn at_every_poll(play: impl Fn(&mut Polls)) {
+pub(crate) fn at_every_poll(play: impl Fn(&mut Polls)) {
     play(&mut Polls { drops: Drops::EveryPoll, count: 0 });
     for at in 1.. {
         let mut polls = Polls { drops: Drops::Only(at), count: 0 };

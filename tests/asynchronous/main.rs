@@ -14,6 +14,8 @@
 
 mod bindings;
 mod cancel;
+#[cfg(feature = "deflate")]
+mod deflated;
 mod halves;
 mod load;
 mod opening;

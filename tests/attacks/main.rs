@@ -29,6 +29,8 @@ mod script;
 mod seeds;
 
 mod closing;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod framing;
 mod growth;
 mod instructions;

@@ -75,3 +75,10 @@ pub(crate) fn bytes_in_use<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
     let above = |bytes: isize| usize::try_from(bytes - before).unwrap_or_default();
     (result, above(PEAK.get()), above(IN_USE.get()))
 }
+
+/// How many bytes less than before are in use after `work`.
+pub(crate) fn bytes_freed(work: impl FnOnce()) -> usize {
+    let before = IN_USE.get();
+    work();
+    usize::try_from(before - IN_USE.get()).unwrap_or_default()
+}

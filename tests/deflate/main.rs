@@ -10,8 +10,12 @@
 )]
 
 mod bombs;
+mod found;
 mod negotiation;
 mod receiving;
+#[path = "../protocol/seeds.rs"]
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod seeds;
 mod sending;
 mod sessions;
 

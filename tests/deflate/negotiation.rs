@@ -4,7 +4,7 @@ use sansocket::handshake::extensions::parse;
 use sansocket::handshake::{client, server};
 use sansocket::{Config, Connection, Deflate, HandshakeError, Negotiated};
 
-use super::config;
+use super::{config, seeds};
 
 /// What was agreed on: server takeover, client takeover, server bits, client bits.
 type Agreed = (bool, bool, u8, u8);
@@ -29,6 +29,7 @@ fn answer(settings: Option<Deflate>, lines: &[&str]) -> (Option<String>, Connect
         b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n",
     );
+    seeds::keep("offers", lines.join("\n").as_bytes());
     for line in lines {
         handshake.receive(format!("Sec-WebSocket-Extensions: {line}\r\n").as_bytes());
     }
@@ -53,7 +54,7 @@ fn section_7_1_offers_are_accepted_or_declined() {
     let rows: &[(&str, &str, Agreed)] = &[
         ("", "", (true, true, 15, 15)),
         ("; server_no_context_takeover", "; server_no_context_takeover", (false, true, 15, 15)),
-        ("; client_no_context_takeover", "", (true, true, 15, 15)),
+        ("; client_no_context_takeover", "; client_no_context_takeover", (true, false, 15, 15)),
         ("; client_max_window_bits", "", (true, true, 15, 15)),
         ("; client_max_window_bits=10", "; client_max_window_bits=10", (true, true, 15, 10)),
         ("; client_max_window_bits=8", "; client_max_window_bits=8", (true, true, 15, 8)),
@@ -191,6 +192,7 @@ fn open(settings: Option<Deflate>, lines: &[&str]) -> Result<Option<Agreed>, Han
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",
     );
+    seeds::keep("offers", lines.join("\n").as_bytes());
     for line in lines {
         handshake.receive(format!("Sec-WebSocket-Extensions: {line}\r\n").as_bytes());
     }

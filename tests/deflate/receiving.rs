@@ -2,7 +2,7 @@
 
 use sansocket::{Chunk, CloseCode, Deflate, Event, Message, ProtocolError, Role};
 
-use super::{end, frame, no_takeover, receive, takeover, written};
+use super::{end, frame, no_takeover, receive, seeds, takeover, written};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -55,6 +55,8 @@ const SECTION_7_2_3: [(&str, Frames, &[&str]); 12] = [
 ];
 
 fn wire(role: Role, frames: Frames) -> Vec<u8> {
+    seeds::keep_frames(frames);
+    frames.iter().for_each(|(_, payload)| seeds::keep("deflate", payload));
     frames.iter().flat_map(|(first, payload)| frame(role, *first, payload)).collect()
 }
 
@@ -238,7 +240,7 @@ fn reference_beyond_the_agreed_window_is_inflated_at_every_split() {
 }
 
 /// Bits in the order of DEFLATE, the first one lowest.
-fn bits(bits: &str) -> Vec<u8> {
+pub(super) fn bits(bits: &str) -> Vec<u8> {
     let bits: Vec<u8> = bits.bytes().filter(|bit| *bit != b' ').map(|bit| bit - b'0').collect();
     bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |sum, bit| sum << 1 | bit)).collect()
 }

@@ -26,7 +26,7 @@ pub(crate) fn answers(from: Role, events: &[Got], error: Option<ProtocolError>) 
 pub(crate) fn close_code(error: ProtocolError) -> u16 {
     use ProtocolError::*;
     match error {
-        InvalidUtf8 => 1007,
+        InvalidUtf8 | InvalidDeflate => 1007,
         FrameTooLong { .. } | MessageTooLong { .. } | TooManyFragments { .. } => 1009,
         _ => 1002,
     }

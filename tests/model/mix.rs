@@ -216,14 +216,12 @@ impl Mixed {
     /// `bytes` are all that will arrive.
     pub(crate) fn new(role: Role, limits: Limits, bytes: &[u8]) -> Self {
         let verdict = judge(role, &limits, bytes);
-        Self {
-            end: connection(role, &Config::default().limits(limits)),
-            model: Model::new(&verdict),
-            verdict,
-            error: None,
-            output: Vec::new(),
-            has_event: None,
-        }
+        Self::of(connection(role, &Config::default().limits(limits)), verdict)
+    }
+
+    /// With the verdict on all bytes that will arrive.
+    pub(crate) fn of(end: Connection, verdict: Verdict) -> Self {
+        Self { end, model: Model::new(&verdict), verdict, error: None, output: Vec::new(), has_event: None }
     }
 
     /// Calls once. `reads` loses its first read if that arrives.

@@ -8,15 +8,22 @@
 //! |---|---|
 //! | `wire`, `event`, `reads` | frames to bytes; events as owned data; bytes cut into reads |
 //! | `receiver`, `answers` | the events that bytes make; an endpoint's automatic answers |
+//! | `inflate`, `blocks` | DEFLATE, as it is read and as it is written |
+//! | `agreed` | connections that have agreed on compression |
 //! | `paths` | each way to receive with the crate, compared with `receiver` and `answers` |
 //! | `mix` | random mixes of the ways to receive, compared with them, too |
 //! | `head`, `request`, `response`, `extensions` | HTTP/1.1 heads, and the rules of sections 4.2.1, 4.1 and 9.1 |
 //! | `opening` | the crate's two handshakes, compared with those |
 
+#[cfg(feature = "deflate")]
+pub(crate) mod agreed;
 pub(crate) mod answers;
+#[cfg(feature = "deflate")]
+pub(crate) mod blocks;
 pub(crate) mod event;
 pub(crate) mod extensions;
 pub(crate) mod head;
+pub(crate) mod inflate;
 pub(crate) mod mix;
 pub(crate) mod opening;
 pub(crate) mod paths;

@@ -63,12 +63,20 @@ pub(crate) fn fill<'a>(end: &mut Connection, bytes: &'a [u8]) -> &'a [u8] {
 pub(crate) fn check_connection(role: Role, limits: Limits, reads: &[&[u8]]) -> Option<ProtocolError> {
     let verdict = judge(role, &limits, &reads.concat());
     let config = Config::default().limits(limits);
-    let end = || connection(role, &config);
+    check_every_way(|| connection(role, &config), reads, &verdict)
+}
+
+/// Checks that these reads give what the model says at the ends that `end` makes, by each way to receive. Gives the error.
+pub(crate) fn check_every_way(
+    end: impl Fn() -> Connection,
+    reads: &[&[u8]],
+    verdict: &Verdict,
+) -> Option<ProtocolError> {
     let errors = [
-        by_event(end(), reads, &verdict),
-        by_found(end(), reads, &verdict),
-        by_message(end(), reads, &verdict),
-        by_chunk(end(), reads, &verdict),
+        by_event(end(), reads, verdict),
+        by_found(end(), reads, verdict),
+        by_message(end(), reads, verdict),
+        by_chunk(end(), reads, verdict),
     ];
     assert!(errors.iter().all(|error| *error == errors[0]), "different errors by different ways: {errors:?}");
     errors[0]

@@ -1,8 +1,9 @@
-//! The events and the error that bytes give at their receiver: sections 5 to 8.
+//! The events and the error that bytes give at their receiver: sections 5 to 8, and RFC 7692 section 6.
 
 use sansocket::{Limits, ProtocolError, Role};
 
 use super::event::Got;
+use super::inflate::{Stop, Window, inflate};
 
 /// What the bytes of a peer lead to.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub(crate) struct Verdict {
     pub(crate) broken: Vec<ProtocolError>,
     /// Whether part of that frame's header has not arrived. Then the receiver may not have seen the fault yet.
     pub(crate) undecided: bool,
+    /// How far compressed messages refer back, in bytes.
+    pub(crate) farthest: usize,
 }
 
 impl Verdict {
@@ -59,24 +62,50 @@ impl Header {
 /// The message under way, and the number of its frames so far.
 struct Message {
     is_text: bool,
+    /// Compressed, as it came.
+    compressed: Option<Vec<u8>>,
     data: Vec<u8>,
     fragments: u32,
 }
 
+/// What was agreed on about the messages of the peer, if they can be compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Compression {
+    pub(crate) takeover: bool,
+    pub(crate) window_bits: u8,
+}
+
 /// What `bytes` lead to at the end with this role.
 pub(crate) fn judge(role: Role, limits: &Limits, bytes: &[u8]) -> Verdict {
+    judge_agreed(role, limits, None, bytes)
+}
+
+/// [`judge`] after an opening handshake that agreed on compression.
+pub(crate) fn judge_agreed(
+    role: Role,
+    limits: &Limits,
+    compression: Option<Compression>,
+    bytes: &[u8],
+) -> Verdict {
     let mut verdict = Verdict::default();
+    let mut window = Window::default();
     let mut message: Option<Message> = None;
     let mut rest = bytes;
     while !rest.is_empty() && verdict.broken.is_empty() && !verdict.is_closed() {
         let (header, mut broken) = judge_header(rest);
-        broken.extend(judge_place(role, message.is_some(), rest));
+        broken.extend(judge_place(role, message.is_some(), compression.is_some(), rest));
         let Some(header) = header else {
             (verdict.undecided, verdict.broken) = (true, broken);
             break;
         };
         if header.opcode() < 8 {
-            broken.extend(judge_size(limits, message.as_ref(), header.payload_len));
+            let is_compressed = match &message {
+                Some(message) => message.compressed.is_some(),
+                None => header.first & 0x40 != 0,
+            };
+            // What the limit counts is seen when it is inflated.
+            let limits = if is_compressed { limits.max_message_len(u64::MAX) } else { *limits };
+            broken.extend(judge_size(&limits, message.as_ref(), header.payload_len));
         }
         let behind = &rest[header.len..];
         let arrived = behind.len().min(usize::try_from(header.payload_len).unwrap_or(usize::MAX));
@@ -98,11 +127,23 @@ pub(crate) fn judge(role: Role, limits: &Limits, bytes: &[u8]) -> Verdict {
         } else {
             let ends = header.fin() && is_whole;
             let is_text = header.opcode() == 1;
-            let part = message.get_or_insert(Message { is_text, data: Vec::new(), fragments: 0 });
-            part.data.extend(payload);
+            let compressed = (header.first & 0x40 != 0).then(Vec::new);
+            let part = message.get_or_insert(Message { is_text, compressed, data: Vec::new(), fragments: 0 });
             part.fragments += 1;
-            if part.is_text && !may_be_text(&part.data, ends) {
-                verdict.broken.push(ProtocolError::InvalidUtf8);
+            let fault = match (&mut part.compressed, compression) {
+                (Some(compressed), Some(agreed)) => {
+                    compressed.extend(payload);
+                    let compressed = compressed.clone();
+                    let farthest = &mut verdict.farthest;
+                    judge_compressed(part, &compressed, &mut window, agreed, limits, ends, farthest)
+                }
+                _ => {
+                    part.data.extend(payload);
+                    (part.is_text && !may_be_text(&part.data, ends)).then_some(ProtocolError::InvalidUtf8)
+                }
+            };
+            if let Some(fault) = fault {
+                verdict.broken.push(fault);
             } else if ends {
                 verdict.events.extend(message.take().map(|Message { is_text, data, .. }| match is_text {
                     true => Got::Text(String::from_utf8(data).unwrap()),
@@ -113,6 +154,53 @@ pub(crate) fn judge(role: Role, limits: &Limits, bytes: &[u8]) -> Verdict {
     }
     verdict.unfinished = message.map(|message| (message.is_text, message.data));
     verdict
+}
+
+/// Inflates what has come of a message. Gives the first fault in it: text that is not UTF-8, too much data, or data that is not
+/// DEFLATE.
+fn judge_compressed(
+    message: &mut Message,
+    compressed: &[u8],
+    window: &mut Window,
+    agreed: Compression,
+    limits: &Limits,
+    ends: bool,
+    farthest: &mut usize,
+) -> Option<ProtocolError> {
+    let limit = limits.max_message_len;
+    let inflated = inflate(window, compressed, agreed.window_bits, limit);
+    *farthest = inflated.window.farthest.max(*farthest);
+    message.data = inflated.data().to_vec();
+    if message.is_text && !may_be_text(&message.data, false) {
+        return Some(ProtocolError::InvalidUtf8);
+    }
+    match inflated.stop {
+        Stop::Full => {
+            return Some(ProtocolError::MessageTooLong { len: limit.saturating_add(1), limit });
+        }
+        Stop::Broken => return Some(ProtocolError::InvalidDeflate),
+        // Peers send no byte at all for an empty message.
+        Stop::Unfinished if ends && !compressed.is_empty() => return Some(ProtocolError::InvalidDeflate),
+        Stop::Unfinished | Stop::AtTail => {}
+    }
+    if !ends {
+        return None;
+    }
+    if message.is_text && !may_be_text(&message.data, true) {
+        return Some(ProtocolError::InvalidUtf8);
+    }
+    if !agreed.takeover {
+        *window = Window::default();
+    } else if !compressed.is_empty() {
+        // The tail, which has been left away, may end a block with BFINAL.
+        let whole = [compressed, &[0, 0, 0xFF, 0xFF]].concat();
+        let inflated = inflate(window, &whole, agreed.window_bits, limit);
+        if inflated.stop == Stop::Broken {
+            return Some(ProtocolError::InvalidDeflate);
+        }
+        *window = inflated.window;
+    }
+    None
 }
 
 /// The header if it has arrived whole, and the rules of sections 5.2 and 5.5 that these bytes break.
@@ -152,13 +240,13 @@ pub(crate) fn judge_header(bytes: &[u8]) -> (Option<Header>, Vec<ProtocolError>)
     (header, rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| rule).collect())
 }
 
-/// The rules that depend on the receiver and on earlier frames: sections 5.1, 5.2 (without extensions) and 5.4.
-fn judge_place(role: Role, in_message: bool, bytes: &[u8]) -> Vec<ProtocolError> {
+/// The rules that depend on the receiver and on earlier frames: sections 5.1, 5.2 and 5.4, and RFC 7692 section 6.1.
+fn judge_place(role: Role, in_message: bool, may_be_compressed: bool, bytes: &[u8]) -> Vec<ProtocolError> {
     use ProtocolError::*;
     let (first, second) = (bytes[0], bytes.get(1));
     let is_masked = second.map(|second| second & 0x80 != 0);
     let rules = [
-        (first & 0x40 != 0, ReservedBits),
+        (first & 0x40 != 0 && !(may_be_compressed && matches!(first & 0x0F, 1 | 2)), ReservedBits),
         (first & 0x0F == 0 && !in_message, NothingToContinue),
         (matches!(first & 0x0F, 1 | 2) && in_message, InterleavedMessage),
         (role == Role::Server && is_masked == Some(false), NotMasked),

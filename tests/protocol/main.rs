@@ -14,6 +14,8 @@ mod arrivals;
 mod chunks;
 mod closing;
 mod common;
+#[cfg(feature = "deflate")]
+mod compressed;
 mod control;
 mod faults;
 mod found;

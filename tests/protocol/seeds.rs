@@ -2,17 +2,15 @@
 
 use sansocket::Role;
 
-use crate::common::Frame;
-
 /// Bytes on their way to the end with that role.
 pub(crate) fn keep_wire(to: Role, bytes: &[u8]) {
     keep(if to == Role::Client { "to_client" } else { "to_server" }, bytes);
 }
 
 /// Frames to either end, in the form of the fuzz targets: first byte, length, payload.
-pub(crate) fn keep_frames(frames: &[Frame<'_>]) {
+pub(crate) fn keep_frames(frames: &[(u8, &[u8])]) {
     if frames.iter().all(|(_, payload)| payload.len() <= 125) {
-        let frame = |(first, payload): &Frame<'_>| [&[*first, payload.len() as u8], *payload].concat();
+        let frame = |(first, payload): &(u8, &[u8])| [&[*first, payload.len() as u8], *payload].concat();
         keep("frames", &frames.iter().flat_map(frame).collect::<Vec<_>>());
     }
 }

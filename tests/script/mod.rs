@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "shared by several test binaries")]
 #![allow(clippy::panic, reason = "a script may say so")]
 
+#[cfg(feature = "deflate")]
+pub(crate) mod deflated;
 pub(crate) mod wire;
 
 use std::cell::RefCell;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use sansocket::Role;
 
+use crate::offers::{OFFERS, OTHERS, Offer};
 use crate::peers::ALL;
 use crate::table::heads::{Row, Verdict, rows};
 use crate::table::{Right, entries};
@@ -17,6 +18,16 @@ conversations and heads of opening handshakes, most of them with a fault. They c
 caller, how it reports the end of the connection, and what it writes. All libraries have the same limits and are driven as
 their documentation shows. The tests fail if there is a difference that is not on this page, or if one on this page is gone.
 [`tests/differential/`](../tests/differential) has the details; `cargo run --release` there prints this page.
+
+";
+
+const OFFERS_HEADING: &str = "
+## Offers of compression, to a server
+
+What servers answer that allow everything: the parameters of the response to an offer (RFC 7692 section 7.1). \"A server MUST
+decline an extension negotiation offer\" with a parameter that is unknown, repeated or has an invalid value (section 7); it goes
+on without the extension, or with the next offer. The first crates are run by the tests; `tests/differential/offers` has the
+scripts for the others.
 
 ";
 
@@ -54,7 +65,23 @@ pub fn text() -> String {
         }
         table(&mut text, &["with", "this crate", "who differs", "clause", "supports"], differ.into_iter());
     }
+    text.push_str(OFFERS_HEADING);
+    let mut head = vec!["offer", "this crate"];
+    head.extend(OTHERS);
+    table(&mut text, &head, OFFERS.iter().map(answers));
     text
+}
+
+fn answers(row: &Offer) -> Vec<String> {
+    let named = |params: &str| match params {
+        "-" => "declines".into(),
+        "400" => "refuses the request".into(),
+        "" => "accepts".into(),
+        params => format!("`{params}`"),
+    };
+    let theirs =
+        row.others.iter().map(|params| if *params == row.ours { "same".into() } else { named(params) });
+    [format!("`{}`", row.offer), named(row.ours)].into_iter().chain(theirs).collect()
 }
 
 fn cells(row: &Row) -> Vec<String> {

@@ -9,12 +9,14 @@
 //! | `wire`, `conversation` | valid and invalid frames; random conversations |
 //! | `heads` | the heads of opening handshakes |
 //! | `table` | every known difference |
+//! | `offers` | offers of compression, and what servers answer |
 //! | `document` | the same as Markdown: `docs/differential.md` |
 //! | `survey` | the differences that the table does not contain |
 
 pub mod conversation;
 pub mod document;
 pub mod heads;
+pub mod offers;
 pub mod ours;
 pub mod outcome;
 pub mod peers;

@@ -1,0 +1,159 @@
+//! The message that is being assembled, from fragments or from compressed bytes.
+
+use alloc::string::String;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::inbox::RETAINED_LEN;
+#[cfg(feature = "deflate")]
+use crate::error::ProtocolError;
+#[cfg(feature = "deflate")]
+use crate::frame::rules::Kind;
+use crate::queue::Queue;
+#[cfg(feature = "deflate")]
+use crate::utf8::Carry;
+
+/// Storage for direct reads grows to `GROWTH` times the bytes received, or by one read if that is more.
+const GROWTH: usize = 4;
+
+/// The message that is being assembled. Its text is valid UTF-8.
+#[derive(Default)]
+pub(super) struct Assembly {
+    pub(super) text: String,
+    pub(super) binary: Queue,
+    /// How many bytes of the current binary frame may be read directly behind `binary`.
+    pub(super) missing: usize,
+    /// How many bytes at the end of `binary` are still masked.
+    pub(super) masked: usize,
+    /// The content is lent and goes with the next `release`.
+    pub(super) lent: bool,
+    /// How many bytes of `binary` are lent. Bytes that were read directly since are behind them.
+    pub(super) lent_len: usize,
+}
+
+impl Assembly {
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.binary.is_empty()
+    }
+
+    /// Room for `len` inflated bytes behind the binary message, which has at most `rest` bytes more. Text is inflated there,
+    /// too, until it is validated.
+    #[cfg(feature = "deflate")]
+    pub(super) fn room(&mut self, len: usize, rest: usize) -> &mut [u8] {
+        if self.binary.room() < len && !self.binary.is_empty() {
+            let capacity = self.binary.capacity();
+            self.binary.grow_to(capacity.saturating_add(growth(capacity, len, rest)));
+        }
+        self.binary.spare(len).get_mut(..len).unwrap_or_default()
+    }
+
+    /// Adds the first `n` bytes of the room to the message, which has at most `rest` bytes more.
+    #[cfg(feature = "deflate")]
+    pub(super) fn add(
+        &mut self,
+        n: usize,
+        kind: Kind,
+        carry: &mut Carry,
+        rest: usize,
+    ) -> Result<(), ProtocolError> {
+        if kind == Kind::Binary {
+            self.binary.commit(n);
+            return Ok(());
+        }
+        let inflated = self.binary.unused().get(..n).unwrap_or_default();
+        let (seam, text) = carry.push(inflated).map_err(|_| ProtocolError::InvalidUtf8)?;
+        let needed = text.len() + seam.map_or(0, char::len_utf8);
+        if self.text.capacity() - self.text.len() < needed {
+            self.text.reserve_exact(growth(self.text.len(), needed, rest));
+        }
+        self.text.extend(seam);
+        self.text.push_str(text);
+        Ok(())
+    }
+
+    /// The message so far.
+    #[cfg(feature = "deflate")]
+    pub(super) fn content(&self) -> &[u8] {
+        if self.text.is_empty() { self.binary.as_slice() } else { self.text.as_bytes() }
+    }
+
+    /// The binary message or chunk that is lent.
+    pub(super) fn lent_binary(&self) -> &[u8] {
+        self.binary.as_slice().get(..self.lent_len).unwrap_or_default()
+    }
+
+    /// Whether the text of a message that was inflated as a whole is not UTF-8. It is in the place of binary data. More of it
+    /// may be missing.
+    #[cfg(feature = "deflate")]
+    #[cold]
+    pub(super) fn has_invalid_text(&self) -> bool {
+        core::str::from_utf8(self.binary.as_slice()).is_err_and(|error| error.error_len().is_some())
+    }
+
+    /// Takes the text out.
+    pub(super) fn take_text(&mut self) -> ByteString {
+        if is_worth_moving(self.text.len(), self.text.capacity()) {
+            core::mem::take(&mut self.text).into()
+        } else {
+            self.text.as_str().into()
+        }
+    }
+
+    /// Takes the binary message out.
+    pub(super) fn take_binary(&mut self) -> Bytes {
+        if is_worth_moving(self.lent_len, self.binary.capacity()) {
+            core::mem::take(&mut self.binary).into_vec().into()
+        } else {
+            Bytes::copy_from_slice(self.lent_binary())
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.reset(RETAINED_LEN);
+    }
+
+    /// Room for the next read of the frame, at most `most` bytes.
+    pub(super) fn unfilled(&mut self, most: usize) -> &mut [u8] {
+        let most = self.missing.min(most);
+        if self.binary.room() == 0 {
+            let received = self.binary.len();
+            let grown = received.saturating_mul(GROWTH).max(received.saturating_add(most));
+            self.binary.grow_to(grown.min(received.saturating_add(self.missing)));
+        }
+        let room = self.binary.spare(1);
+        let len = room.len().min(most);
+        room.get_mut(..len).unwrap_or_default()
+    }
+
+    pub(super) fn filled(&mut self, n: usize) {
+        let n = n.min(self.missing);
+        self.binary.commit(n);
+        self.missing -= n;
+        self.masked += n;
+    }
+
+    pub(super) fn reset(&mut self, retain: usize) {
+        self.lent = false;
+        self.lent_len = 0;
+        self.missing = 0;
+        self.masked = 0;
+        self.binary.reset(retain);
+        self.text.clear();
+        if self.text.capacity() > retain {
+            self.text = String::new();
+        }
+    }
+}
+
+/// How much memory of `len` bytes grows if it lacks `needed` bytes: doubled, but not beyond the `rest` of the message.
+#[cfg(feature = "deflate")]
+fn growth(len: usize, needed: usize, rest: usize) -> usize {
+    len.min(rest).max(needed)
+}
+
+/// Whether a message is moved out with the memory that it was assembled in. A message that the program keeps must not keep
+/// memory of longer ones: with twice its length or more it is copied, and the memory stays for the next message.
+fn is_worth_moving(len: usize, capacity: usize) -> bool {
+    capacity / 2 <= len
+}
