@@ -12,8 +12,6 @@ use super::lifecycle::{CloseInfo, Lifecycle, ShutdownStep, State};
 use super::output::{Output, REFERENCED_FROM};
 use super::timers::{Due, Intervals, Timers};
 use crate::config::Config;
-#[cfg(feature = "deflate")]
-use crate::deflate::{Compressor, Negotiated, pool};
 #[cfg(feature = "std")]
 use crate::error::Error;
 use crate::error::{ProtocolError, SendError};
@@ -36,7 +34,7 @@ pub struct Sender {
     pub(super) timers: Timers,
     subprotocol: Option<Box<str>>,
     #[cfg(feature = "deflate")]
-    deflation: Option<Box<Deflation>>,
+    pub(super) deflation: Option<Box<Deflation>>,
     #[cfg(debug_assertions)]
     pub(super) id: u32,
 }
@@ -71,21 +69,6 @@ impl Sender {
             #[cfg(debug_assertions)]
             id: _id,
         }
-    }
-
-    /// permessage-deflate was agreed on.
-    #[cfg(feature = "deflate")]
-    pub(super) fn compress(&mut self, negotiated: Negotiated) {
-        let settings = self.config.deflate.clone().unwrap_or_default();
-        let deflation = Deflation::new(negotiated, &settings, self.role());
-        self.deflation = Some(Box::new(deflation));
-        self.lifecycle.compress();
-    }
-
-    /// What was agreed on about compression (RFC 7692): `None` if messages are not compressed.
-    #[cfg(feature = "deflate")]
-    pub fn negotiated(&self) -> Option<Negotiated> {
-        self.deflation.as_ref().map(|deflation| deflation.negotiated())
     }
 
     /// Sends a message in one frame, or a fragment of a message. See [`Outgoing`] for what can be sent.
@@ -423,7 +406,7 @@ impl Sender {
 
     /// Checks whether a message or fragment may come next, and makes the header of its frame.
     #[inline]
-    fn next_header(&mut self, message: &Outgoing<'_>) -> Result<FrameHeader, SendError> {
+    pub(super) fn next_header(&mut self, message: &Outgoing<'_>) -> Result<FrameHeader, SendError> {
         let (opcode, fin) = self.next_opcode(message)?;
         self.lifecycle.send_fragment((!fin).then_some(message.opcode));
         Ok(self.header(opcode, fin, message.payload().len()))
@@ -441,50 +424,9 @@ impl Sender {
     }
 
     /// Whether this message or fragment is compressed.
-    #[cfg(feature = "std")]
-    fn compresses(&self, _message: &Outgoing<'_>) -> bool {
-        #[cfg(feature = "deflate")]
-        if let Some(deflation) = &self.deflation {
-            let begins_message = self.lifecycle.message().is_none();
-            return deflation.compresses(_message, begins_message)
-                // What has room only as it is goes as it is. Within a message there is no choice.
-                && (!begins_message || self.has_room(Compressor::bound(_message.payload().len())));
-        }
+    #[cfg(all(feature = "std", not(feature = "deflate")))]
+    fn compresses(&self, _: &Outgoing<'_>) -> bool {
         false
-    }
-
-    #[cfg(feature = "deflate")]
-    fn send_deflated(&mut self, message: &Outgoing<'_>) -> Result<(), SendError> {
-        // The worst case: nothing can be taken back once it is compressed.
-        self.check(Compressor::bound(message.payload().len()))?;
-        self.queue_deflated(message)
-    }
-
-    /// Queues a message or fragment compressed: compress, frame, mask, queue.
-    #[cfg(feature = "deflate")]
-    fn queue_deflated(&mut self, message: &Outgoing<'_>) -> Result<(), SendError> {
-        let header = self.next_header(message)?;
-        let begins_message = header.opcode != Opcode::Continuation;
-        let header = |len: usize| FrameHeader { payload_len: len as u64, ..header.rsv1(begins_message) };
-        let Some(deflation) = &mut self.deflation else { return Ok(()) };
-        if let (Payload::Prepared(prepared), Some(compressor)) =
-            (message.payload, deflation.shared_compressor())
-        {
-            let encoded = prepared.deflated(compressor);
-            let header = header(encoded.payload().len());
-            if header.mask.is_none() {
-                self.output.append_encoded(encoded.frame());
-            } else {
-                self.output.append_frame(&header, encoded.payload());
-            }
-            return Ok(());
-        }
-        deflation.note_part(message.part);
-        pool::with_memory(|memory| {
-            deflation.deflate(message.payload(), header(0).fin, memory);
-            self.output.append_frame(&header(memory.len()), memory.as_slice());
-        });
-        Ok(())
     }
 
     fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
@@ -504,7 +446,7 @@ impl Sender {
 
     /// Whether a frame with a payload of `len` bytes may be sent.
     #[inline]
-    fn check(&self, len: usize) -> Result<(), SendError> {
+    pub(super) fn check(&self, len: usize) -> Result<(), SendError> {
         self.check_open()?;
         self.check_room(len)
     }
@@ -560,20 +502,5 @@ impl core::fmt::Debug for Sender {
             .field("state", &self.state())
             .field("buffered_amount", &self.buffered_amount())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(all(test, feature = "std"))]
-mod tests {
-    use super::*;
-    use crate::connection::Connection;
-
-    #[test]
-    fn timers_restart_with_a_new_clock() {
-        let mut end = Connection::server(Config::default()).sender;
-        let (keepalive, now) = (end.config().keepalive.unwrap(), Duration::from_secs(7));
-        end.handle_timeout(Duration::from_secs(1000));
-        end.restart_clock(now);
-        assert_eq!(end.next_timeout(), Some(Timestamp::from(now) + keepalive));
     }
 }

@@ -182,4 +182,16 @@ mod tests {
             assert_eq!(timers.handle(at(given_up), sent, INTERVALS), Due::GiveUp);
         }
     }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn timers_restart_with_a_new_clock() {
+        use crate::connection::Connection;
+
+        let mut end = Connection::server(crate::config::Config::default()).sender;
+        let (keepalive, now) = (end.config().keepalive.unwrap(), Duration::from_secs(7));
+        end.handle_timeout(Duration::from_secs(1000));
+        end.restart_clock(now);
+        assert_eq!(end.next_timeout(), Some(Timestamp::from(now) + keepalive));
+    }
 }
