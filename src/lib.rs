@@ -112,7 +112,7 @@
 //! | `connection/lifecycle`, `timers` | the one state; keepalive and close deadline |
 //! | `connection/sender` | messages to frames |
 //! | `connection/receiver`, `look` | frames to events: the calls, and the general path behind them |
-//! | `connection/inflation`, `deflation` | compressed messages to the assembly; which messages are compressed |
+//! | `connection/inflation`, `deflation`, `compressing` | compressed messages to the assembly; which messages are compressed; their way to the output |
 //! | `connection/fast_path` | whole small messages, in either direction |
 //! | `handshake/head`, `lines`, `chunked` | HTTP/1.1 heads, lines that are judged before the parser, bodies in chunks |
 //! | `handshake/extensions`, `url` | the grammar of one header, `ws:` URLs |

@@ -5,7 +5,6 @@ use alloc::string::String;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::inbox::RETAINED_LEN;
 #[cfg(feature = "deflate")]
 use crate::error::ProtocolError;
 #[cfg(feature = "deflate")]
@@ -13,6 +12,9 @@ use crate::frame::rules::Kind;
 use crate::queue::Queue;
 #[cfg(feature = "deflate")]
 use crate::utf8::Carry;
+
+/// The capacity, in bytes, that memory without content keeps: of what was received, and of what is to be sent.
+pub(super) const RETAINED_LEN: usize = 2 << 20;
 
 /// Storage for direct reads grows to `GROWTH` times the bytes received, or by one read if that is more.
 const GROWTH: usize = 4;

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, RETAINED_LEN};
 use crate::frame::{MaskKey, apply_mask, copy_masked};
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
@@ -18,9 +18,6 @@ const DIRECT_FROM: usize = 20 << 10;
 /// A direct read asks for `read_len` times this: fewer system calls, and the bytes are still in a near cache when they are
 /// unmasked.
 const DIRECT_TIMES: usize = 2;
-
-/// The capacity, in bytes, that memory without content keeps: of what was received, and of what is to be sent.
-pub(super) const RETAINED_LEN: usize = 2 << 20;
 
 /// The capacity, in bytes, that storage keeps for assembly in a pool.
 #[cfg(any(feature = "tokio", feature = "smol"))]

@@ -2,6 +2,8 @@
 
 mod assembly;
 #[cfg(feature = "deflate")]
+mod compressing;
+#[cfg(feature = "deflate")]
 mod deflation;
 mod event;
 mod fast_path;

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 
-use super::inbox::{RETAINED_LEN, Storage};
+use super::assembly::RETAINED_LEN;
+use super::inbox::Storage;
 use crate::frame::{FrameHeader, MaskKey, Opcode, copy_masked, fast_path};
 use crate::queue::Queue;
 

@@ -13,10 +13,8 @@ use crate::connection::{Agreed, Connection, Inbox, Keys, Output};
 #[cfg(feature = "deflate")]
 use crate::deflate::Negotiated;
 use crate::error::HandshakeError;
-#[cfg(any(doc, feature = "deflate"))]
-use crate::handshake::server::Request;
 #[cfg(doc)]
-use crate::handshake::server::{Exchange, Handshake, HttpRequest};
+use crate::handshake::server::{Exchange, Handshake, HttpRequest, Request};
 use crate::role::Role;
 
 /// The response to a request. [`Request::accept`], [`Request::reject`] and [`HttpRequest::respond`] make one,
@@ -73,19 +71,17 @@ impl Response {
         Self { accept: Some(accept), offered, fault: None, ..Self::plain(101) }
     }
 
-    /// Agrees on compression, if `request` offers it and [`Config::deflate`] has settings for it. The first acceptable offer
-    /// counts. [`Exchange::respond`] does this by itself. Servers that write responses with another HTTP library call it before
-    /// [`connection`](Self::connection); without it messages are not compressed.
+    /// Whether compression has neither been agreed on nor declined.
     #[cfg(feature = "deflate")]
-    #[must_use]
-    pub fn negotiate(mut self, request: &Request, config: &Config) -> Self {
-        if let (Compression::Undecided, true) = (&self.compression, self.opens()) {
-            self.compression = extensions::accept(request.extensions(), config)
-                .map_or(Compression::Declined, |(negotiated, header)| {
-                    Compression::Agreed(negotiated, header)
-                });
-        }
-        self
+    pub(super) fn is_undecided(&self) -> bool {
+        self.opens() && matches!(self.compression, Compression::Undecided)
+    }
+
+    /// Agrees on compression, with the value of the header, or declines it.
+    #[cfg(feature = "deflate")]
+    pub(super) fn decide(&mut self, agreed: Option<(Negotiated, String)>) {
+        self.compression = agreed
+            .map_or(Compression::Declined, |(negotiated, header)| Compression::Agreed(negotiated, header));
     }
 
     /// Declines every offer of compression. For clients whose implementation is broken: Safari 15.0 to 15.3.

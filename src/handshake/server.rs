@@ -13,6 +13,8 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use super::checks::Checked;
+#[cfg(feature = "deflate")]
+use super::extensions;
 use super::head::{Headers, Scanner};
 use super::lines::may_begin_request;
 pub use super::request::{HttpRequest, Request};
@@ -217,3 +219,17 @@ impl Exchange {
 }
 
 super::receives!(Exchange);
+
+#[cfg(feature = "deflate")]
+impl Response {
+    /// Agrees on compression, if `request` offers it and [`Config::deflate`] has settings for it. The first acceptable offer
+    /// counts. [`Exchange::respond`] does this by itself. Servers that write responses with another HTTP library call it before
+    /// [`connection`](Self::connection); without it messages are not compressed.
+    #[must_use]
+    pub fn negotiate(mut self, request: &Request, config: &Config) -> Self {
+        if self.is_undecided() {
+            self.decide(extensions::accept(request.extensions(), config));
+        }
+        self
+    }
+}
