@@ -15,6 +15,8 @@ mod counting;
 mod deflate;
 #[path = "allocations/idle.rs"]
 mod idle;
+#[cfg(feature = "deflate")]
+mod opened;
 #[path = "allocations/opening.rs"]
 mod opening;
 

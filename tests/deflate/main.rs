@@ -12,6 +12,8 @@
 mod bombs;
 mod found;
 mod negotiation;
+#[path = "../opened/mod.rs"]
+mod opened;
 mod receiving;
 #[path = "../protocol/seeds.rs"]
 #[allow(dead_code, reason = "shared by several test binaries")]
@@ -19,7 +21,7 @@ mod seeds;
 mod sending;
 mod sessions;
 
-use sansocket::handshake::{client, server};
+use sansocket::handshake::client::{Handshake, Request};
 use sansocket::{Config, Connection, Deflate, Message, ProtocolError, Role};
 
 /// Takeover in both directions: the window goes on.
@@ -36,20 +38,10 @@ fn config(deflate: Deflate) -> Config {
     Config::default().deflate(Some(deflate))
 }
 
-/// The two ends of a connection, by a real opening handshake.
+/// The two ends of a connection.
 fn pair(client: Config, server: Config) -> (Connection, Connection) {
-    let request = client::Request::new("ws://example.com/").unwrap();
-    let mut connecting = client::Handshake::new(&request, client).unwrap();
-    let mut accepting = server::Handshake::new(server);
-    accepting.receive(connecting.output().chunk());
-    let exchange = accepting.next_request().unwrap().unwrap();
-    let server::Incoming::Upgrade(request) = exchange.incoming() else { panic!("no upgrade") };
-    let response = request.accept();
-    let server::Answer::Open(mut opened) = exchange.respond(response).unwrap() else { panic!("not open") };
-    connecting.receive(opened.output().chunk());
-    let len = opened.output().len();
-    opened.output().advance(len);
-    (connecting.next_response().unwrap().unwrap().0, opened)
+    let request = Request::new("ws://example.com/").unwrap();
+    opened::pair(Handshake::new(&request, client).unwrap(), server)
 }
 
 /// One end of a connection with these settings on both sides.

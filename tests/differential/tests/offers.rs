@@ -1,5 +1,8 @@
 //! Offers of compression: what servers answer is what the table says.
 
+#[path = "../../opened/mod.rs"]
+mod opened;
+
 use sansocket_differential::offers::{OFFERS, ours, sockudo, yawc};
 
 #[test]
@@ -54,21 +57,10 @@ fn compressed_messages_are_inflated_by_the_other_side() {
     }
 }
 
-/// Both ends of a connection, by an opening handshake.
+/// Both ends of a connection.
 fn pair(config: &sansocket::Config) -> (sansocket::Connection, sansocket::Connection) {
-    use sansocket::handshake::{client, server};
+    use sansocket::handshake::client::{Handshake, Request};
 
-    let request = client::Request::new("ws://example.com/").expect("a URL");
-    let mut connecting = client::Handshake::new(&request, config.clone()).expect("a request");
-    let mut accepting = server::Handshake::new(config.clone());
-    accepting.receive(connecting.output().chunk());
-    let exchange = accepting.next_request().expect("valid").expect("whole");
-    let server::Incoming::Upgrade(request) = exchange.incoming() else { panic!("no upgrade") };
-    let response = request.accept();
-    let Ok(server::Answer::Open(mut accepted)) = exchange.respond(response) else { panic!("not open") };
-    connecting.receive(accepted.output().chunk());
-    let len = accepted.output().len();
-    accepted.output().advance(len);
-    let (connected, _) = connecting.next_response().expect("valid").expect("whole");
-    (connected, accepted)
+    let request = Request::new("ws://example.com/").expect("a URL");
+    opened::pair(Handshake::new(&request, config.clone()).expect("a request"), config.clone())
 }
