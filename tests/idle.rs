@@ -64,7 +64,10 @@ fn is_ready<F: Future>(future: F) -> bool {
 const CONNECTIONS: usize = 200;
 
 /// In bytes: more than a connection and its stream need, less than any buffer.
-const LITTLE: usize = 1100;
+const LITTLE: usize = (1 << 10) + FOR_COMPRESSION;
+
+/// The empty places of a compressor and an inflater, rounded up.
+const FOR_COMPRESSION: usize = if cfg!(feature = "deflate") { 32 } else { 0 };
 
 /// How many bytes each of many connections keeps, after the first connections have filled the thread's stock of buffers.
 fn kept_by_each<T>(make: impl Fn() -> T) -> usize {
