@@ -2,7 +2,8 @@
 //!
 //! The reader owns the receiver and decodes without a lock. The sender is behind a mutex that no thread holds while it waits
 //! for the peer: a writer first takes the output away. (The reader writes what is queued under the mutex. It begins no
-//! write after a millisecond, and each write waits for about a millisecond at most.) One thread writes at a time; the others find their bytes written when it is their turn.
+//! write after a millisecond, and each write waits for about a millisecond at most.) One thread writes at a time; the
+//! others find their bytes written when it is their turn.
 
 use std::io;
 use std::net::TcpStream;

@@ -6,9 +6,10 @@
 //! (`look` and [`Sender::send`]), which sees the same bytes.
 
 use super::inbox::Inbox;
+use super::keys::Keys;
 use super::look::Fragment;
 use super::receiver::Receiver;
-use super::sender::{Keys, Sender};
+use super::sender::Sender;
 use crate::frame::fast_path::{SHORT_PAYLOAD_LEN, lengths};
 use crate::frame::rules::Kind;
 use crate::frame::{MaskKey, Opcode, apply_mask};

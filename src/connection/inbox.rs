@@ -71,16 +71,6 @@ impl Storage {
     }
 }
 
-/// What a stream claims to have read into `room` bytes: at most all.
-#[cfg(feature = "std")]
-pub(crate) fn check_read(n: usize, room: usize) -> std::io::Result<usize> {
-    if n <= room {
-        return Ok(n);
-    }
-    let message = "the stream claims to have read more bytes than there was room for";
-    Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message))
-}
-
 impl core::fmt::Debug for Storage {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Storage").finish_non_exhaustive()
@@ -194,7 +184,7 @@ impl Inbox {
                 result => break result?,
             }
         };
-        let n = check_read(n, room.len())?;
+        let n = super::claims::check_read(n, room.len())?;
         self.filled(n);
         Ok(n)
     }

@@ -1,6 +1,8 @@
 //! The protocol as a value: bytes in and events out, messages in and bytes out (RFC 6455 sections 5.4 to 7).
 
 mod assembly;
+#[cfg(feature = "std")]
+mod claims;
 #[cfg(feature = "deflate")]
 mod compressing;
 #[cfg(feature = "deflate")]
@@ -10,6 +12,7 @@ mod fast_path;
 mod inbox;
 #[cfg(feature = "deflate")]
 mod inflation;
+mod keys;
 mod lifecycle;
 mod look;
 mod output;
@@ -28,13 +31,14 @@ pub use receiver::Receiver;
 pub use sender::Sender;
 
 pub(crate) use inbox::Inbox;
-#[cfg(any(feature = "tokio", feature = "smol"))]
-pub(crate) use output::check_written;
+pub(crate) use keys::Keys;
 #[cfg(feature = "std")]
 pub(crate) use receiver::{By, Found};
-pub(crate) use sender::Keys;
 #[cfg(any(feature = "tokio", feature = "smol"))]
-pub(crate) use {inbox::check_read, output::SLICES};
+pub(crate) use {
+    claims::{check_read, check_written},
+    output::SLICES,
+};
 
 use crate::config::Config;
 #[cfg(feature = "deflate")]

@@ -222,7 +222,7 @@ impl Output {
                 result => break result?,
             }
         };
-        check_written(n, given)
+        super::claims::check_written(n, given)
     }
 
     /// Writes until nothing waits, then flushes the stream. For streams that block.
@@ -460,21 +460,6 @@ impl Output {
 #[expect(clippy::cast_possible_truncation, reason = "memory holds no more than usize::MAX bytes")]
 fn distance(from: u64, to: u64) -> usize {
     to.saturating_sub(from) as usize
-}
-
-/// What a stream claims to have written of `given` bytes: at least one, at most all.
-#[cfg(feature = "std")]
-pub(crate) fn check_written(n: usize, given: usize) -> std::io::Result<usize> {
-    use std::io::{Error, ErrorKind};
-
-    match n {
-        0 => Err(ErrorKind::WriteZero.into()),
-        n if n > given => Err(Error::new(
-            ErrorKind::InvalidData,
-            "the stream claims to have written more than it was given",
-        )),
-        n => Ok(n),
-    }
 }
 
 impl Buf for Output {

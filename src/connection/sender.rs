@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 #[cfg(feature = "deflate")]
 use super::deflation::Deflation;
+use super::keys::Keys;
 use super::lifecycle::{CloseInfo, Lifecycle, ShutdownStep, State};
 use super::output::{Output, REFERENCED_FROM};
 use super::timers::{Due, Intervals, Timers};
@@ -15,7 +16,7 @@ use crate::config::Config;
 #[cfg(feature = "std")]
 use crate::error::Error;
 use crate::error::{ProtocolError, SendError};
-use crate::frame::{CloseCode, CloseFrame, FrameHeader, MaskKey, MaskKeySource, Opcode};
+use crate::frame::{CloseCode, CloseFrame, FrameHeader, Opcode};
 use crate::message::{Outgoing, Part, Payload};
 use crate::role::Role;
 use crate::timestamp::Timestamp;
@@ -37,14 +38,6 @@ pub struct Sender {
     pub(super) deflation: Option<Box<Deflation>>,
     #[cfg(debug_assertions)]
     pub(super) id: u32,
-}
-
-/// How frames are masked: not at all by a server, with fresh keys by a client.
-pub(crate) enum Keys {
-    Unmasked,
-    #[cfg(feature = "std")]
-    Thread,
-    Custom(Box<dyn MaskKeySource + Send + Sync>),
 }
 
 impl Sender {
@@ -469,24 +462,13 @@ impl Sender {
 
     #[inline]
     fn masks(&self) -> bool {
-        !matches!(self.keys, Keys::Unmasked)
+        self.keys.mask()
     }
 
     #[inline]
     fn header(&mut self, opcode: Opcode, fin: bool, payload_len: usize) -> FrameHeader {
-        let mask = self.next_key();
+        let mask = self.keys.next();
         FrameHeader { fin, rsv1: false, opcode, mask, payload_len: payload_len as u64 }
-    }
-
-    /// "A masking key … MUST be chosen afresh for each frame" (section 5.3).
-    #[inline]
-    fn next_key(&mut self) -> Option<MaskKey> {
-        match &mut self.keys {
-            Keys::Unmasked => None,
-            #[cfg(feature = "std")]
-            Keys::Thread => Some(MaskKey::random()),
-            Keys::Custom(keys) => Some(keys.next_key()),
-        }
     }
 }
 
