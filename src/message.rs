@@ -141,7 +141,7 @@ struct Forms {
     plain: Encoded,
     /// The compressed forms, once there is one.
     #[cfg(feature = "deflate")]
-    deflated: OnceLock<Box<deflated::Forms>>,
+    deflated: OnceLock<Box<deflated::ByWindow>>,
 }
 
 /// A frame that is not masked.
@@ -413,14 +413,14 @@ mod deflated {
 
     /// One for each window. It is made by the first connection that sends it, with that one's level.
     #[derive(Debug, Default)]
-    pub(crate) struct Forms([OnceLock<Encoded>; WINDOWS]);
+    pub(crate) struct ByWindow([OnceLock<Encoded>; WINDOWS]);
 
-    impl Forms {
+    impl ByWindow {
         pub(super) fn get(&self, compressor: Compressor, opcode: Opcode, payload: &[u8]) -> &Encoded {
             self.form(compressor.window_bits()).get_or_init(|| {
                 pool::with_memory(|memory| {
                     let mut deflater = pool::deflater(compressor);
-                    deflater.deflate(payload, true, false, memory);
+                    deflater.deflate(payload, true, memory);
                     pool::keep_deflater(deflater);
                     let header = FrameHeader::new(opcode, memory.len() as u64).rsv1(true);
                     Encoded::new(header, memory.as_slice())

@@ -12,7 +12,6 @@ pub(super) struct Deflation {
     negotiated: Negotiated,
     /// `None` where this end cannot compress as agreed: all messages go as they are.
     compressor: Option<Compressor>,
-    takeover: bool,
     min_len: usize,
     /// Taken from the pool for each message, or kept for takeover.
     deflater: Option<Box<Deflater>>,
@@ -26,10 +25,10 @@ impl Deflation {
             Role::Server => (negotiated.server_no_context_takeover, negotiated.server_max_window_bits),
             Role::Client => (negotiated.client_no_context_takeover, negotiated.client_max_window_bits),
         };
+        let takeover = settings.takeover && !no_takeover;
         Self {
             negotiated,
-            compressor: Compressor::new(settings, window_bits.min(settings.own_bits())),
-            takeover: settings.takeover && !no_takeover,
+            compressor: Compressor::new(settings, window_bits.min(settings.own_bits()), takeover),
             // An empty message is shorter as it is.
             min_len: settings.min_len.max(1),
             deflater: None,
@@ -59,7 +58,7 @@ impl Deflation {
 
     /// The compressor of messages that are all compressed alike: those without takeover.
     pub(super) fn shared_compressor(&self) -> Option<Compressor> {
-        self.compressor.filter(|_| !self.takeover)
+        self.compressor.filter(|compressor| !compressor.takeover())
     }
 
     /// A message or a fragment is compressed.
@@ -71,8 +70,8 @@ impl Deflation {
     pub(super) fn deflate(&mut self, data: &[u8], fin: bool, to: &mut Queue) {
         let Some(made_with) = self.compressor else { return };
         let mut deflater = self.deflater.take().unwrap_or_else(|| pool::deflater(made_with));
-        deflater.deflate(data, fin, self.takeover, to);
-        if fin && !self.takeover {
+        deflater.deflate(data, fin, to);
+        if fin && !made_with.takeover() {
             pool::keep_deflater(deflater);
         } else {
             self.deflater = Some(deflater);

@@ -18,12 +18,15 @@ pub(crate) struct Compressor {
     level: u8,
     mem_level: u8,
     window_bits: u8,
+    /// Whether messages refer to earlier ones.
+    takeover: bool,
 }
 
 impl Compressor {
     /// `None` where no window of `window_bits` can be kept: `zlib-rs` compresses with 9 bits at the least.
-    pub(crate) fn new(settings: &Deflate, window_bits: u8) -> Option<Self> {
+    pub(crate) fn new(settings: &Deflate, window_bits: u8, takeover: bool) -> Option<Self> {
         Some(Self {
+            takeover,
             level: settings.level.clamp(1, 9),
             mem_level: settings.mem_level.clamp(1, 9),
             window_bits: (9..=15).contains(&window_bits).then_some(window_bits)?,
@@ -32,6 +35,10 @@ impl Compressor {
 
     pub(crate) fn window_bits(self) -> u8 {
         self.window_bits
+    }
+
+    pub(crate) fn takeover(self) -> bool {
+        self.takeover
     }
 
     /// The most bytes that `len` bytes can become, in one message or fragment: in fixed codes of at most 9 bits, or in stored
@@ -51,7 +58,7 @@ pub(crate) struct Deflater {
 
 impl Deflater {
     pub(crate) fn new(made_with: Compressor) -> Self {
-        let Compressor { level, mem_level, window_bits } = made_with;
+        let Compressor { level, mem_level, window_bits, .. } = made_with;
         let config = DeflateConfig {
             level: level.into(),
             // Negative: no zlib header.
@@ -66,9 +73,10 @@ impl Deflater {
         self.made_with
     }
 
-    /// Compresses a whole message or a fragment to `to`, which is empty. `fin` ends the message. Without `takeover` the window
+    /// Compresses a whole message or a fragment to `to`, which is empty. `fin` ends the message. Without takeover the window
     /// is empty behind it.
-    pub(crate) fn deflate(&mut self, data: &[u8], fin: bool, takeover: bool, to: &mut Queue) {
+    pub(crate) fn deflate(&mut self, data: &[u8], fin: bool, to: &mut Queue) {
+        let takeover = self.made_with.takeover;
         if data.is_empty() {
             // A second flush without data in between gives nothing.
             if fin {

@@ -75,15 +75,16 @@ impl Inflater {
     fn step(&mut self, input: &[u8], to: &mut [u8], flush: InflateFlush) -> Step {
         let (in_before, out_before) = (self.stream.total_in(), self.stream.total_out());
         let status = self.stream.decompress(input, to, flush);
-        Step {
-            consumed: distance(in_before, self.stream.total_in()),
-            produced: distance(out_before, self.stream.total_out()),
-            then: match status {
-                Ok(Status::StreamEnd) => Then::Restart,
-                Ok(_) => Then::GoesOn,
-                Err(_) => Then::Fault,
-            },
-        }
+        let consumed = distance(in_before, self.stream.total_in());
+        let produced = distance(out_before, self.stream.total_out());
+        let then = match status {
+            Ok(Status::StreamEnd) => Then::Restart,
+            // Input and room are left: asking again would change nothing, for ever.
+            Ok(_) if consumed == 0 && produced == 0 && !input.is_empty() => Then::Fault,
+            Ok(_) => Then::GoesOn,
+            Err(_) => Then::Fault,
+        };
+        Step { consumed, produced, then }
     }
 }
 
