@@ -108,6 +108,7 @@
 //! | `frame/rules`, `decoder` | which frame may come next; frames out of bytes, below frame granularity |
 //! | `deflate` | compression (RFC 7692): settings and negotiation; DEFLATE streams, and those that the connections of a thread share |
 //! | `message`, `config` | messages that own their data, and all that can be sent; limits and times |
+//! | `connection/keys`, `claims` | masking keys; what a stream says that it has read or written |
 //! | `connection/event`, `inbox`, `assembly`, `output` | what is given out; bytes that have arrived; the message that is assembled; bytes to be written |
 //! | `connection/lifecycle`, `timers` | the one state; keepalive and close deadline |
 //! | `connection/sender` | messages to frames |
