@@ -82,8 +82,11 @@ impl Scanner {
     }
 
     /// The first line, as far as it has arrived. `None` if it was complete before. One empty line before it is ignored (RFC
-    /// 9112 section 2.2).
+    /// 9112 section 2.2), and a CR alone may still become that one.
     fn first_line<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        if bytes == b"\r" {
+            return None;
+        }
         let skipped = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
         if self.lines > usize::from(skipped > 0) {
             return None;

@@ -13,8 +13,7 @@ pub(super) fn may_begin_request(line: &[u8]) -> bool {
     }
     let bytes = line.get(..32).unwrap_or(line);
     let behind = bytes.get(token_len(bytes)..).unwrap_or_default();
-    // A CR may still become the empty line before the request.
-    matches!(bytes, [] | b"\r") || behind.len() < bytes.len() && matches!(behind, [] | [b' ', ..])
+    bytes.is_empty() || behind.len() < bytes.len() && matches!(behind, [] | [b' ', ..])
 }
 
 /// Whether a status line can begin with `line`: version, status, and a space or the line's end (RFC 9112 section 4).
@@ -26,7 +25,7 @@ pub(super) fn may_begin_response(line: &[u8]) -> bool {
         9..=11 => byte.is_ascii_digit(),
         _ => matches!(byte, b' ' | b'\r'),
     };
-    line == b"\r" || line.iter().take(13).enumerate().all(fits)
+    line.iter().take(13).enumerate().all(fits)
 }
 
 /// Whether the line of a response is no header but does no harm: it has no colon, or its name is not a token. Browsers ignore

@@ -86,6 +86,7 @@ const REQUEST_LINES: &[&str] = &[
     "SSH-2.0-OpenSSH_9.6",
     "\u{16}\u{3}\u{1}",
     "\r\nGET /a?b?c HTTP/1.1",
+    "\r\n",
     "GET  / HTTP/1.1",
     "GET /\u{e9} HTTP/1.1",
 ];
@@ -103,6 +104,7 @@ const STATUS_LINES: &[&str] = &[
     "HTTP/1.1 204 ",
     "HTTP/1.0 200 \u{e9}",
     "HTTP/2.0 101 No",
+    "\r\n",
     "HTTP/1.1 1011",
     "HTTP/1.1  101 ",
 ];
