@@ -125,17 +125,22 @@ fn without_takeover_each_message_has_a_window_of_its_own() {
     }
 }
 
+/// A block whose code lengths have no code. Its 259 lengths would have to come before that is a fault.
+const NO_CODES: &[u8] = b"\x0d\0\0\0\0\0\0\0\x48\xcd\xc9";
+
 /// Each row: what is wrong, the frames, the error and the close code.
 // req: 7692-6.1-d, 7692-6.1-f
 // attack: deflate-2, deflate-6
 #[test]
 fn faulty_compressed_messages_fail_the_connection() {
     use ProtocolError::{InvalidDeflate, InvalidUtf8, ReservedBits};
-    let rows: [(&str, Frames, ProtocolError); 13] = [
+    let rows: [(&str, Frames, ProtocolError); 15] = [
         ("block of type 3", &[(0xC1, b"\x07\x00")], InvalidDeflate),
         ("stored length and its complement differ", &[(0xC1, b"\x00\x05\x00\xfa\xfe\x48")], InvalidDeflate),
         ("cut in a block", &[(0xC1, b"\xf2\x48\xcd")], InvalidDeflate),
         ("cut in a stored block", &[(0xC1, b"\x00\x05\x00\xfa\xff\x48")], InvalidDeflate),
+        ("no code for the lengths of codes", &[(0xC1, NO_CODES)], InvalidDeflate),
+        ("the next frame is wrong before that can be known", &[(0x41, NO_CODES), (0xC9, b"")], ReservedBits),
         ("tail not removed", &[(0xC1, b"\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff")], InvalidDeflate),
         ("nothing behind BFINAL", &[(0xC1, b"\xf3\x48\xcd\xc9\xc9\x07\x00")], InvalidDeflate),
         ("refers to data before the first", &[(0xC1, b"\xf2\x00\x11\x00\x00")], InvalidDeflate),

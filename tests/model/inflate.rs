@@ -200,7 +200,12 @@ impl Stream<'_> {
         for at in &ORDER[..lens_of_lens] {
             lens[*at] = self.bits(3)? as u8;
         }
-        let codes = Codes::new(&lens, false).filter(|codes| !codes.symbols.is_empty()).ok_or(Stop::Broken)?;
+        let codes = Codes::new(&lens, false).ok_or(Stop::Broken)?;
+        if codes.symbols.is_empty() {
+            // No length can be coded. zlib takes a bit for each of them before it says so.
+            (0..literals + distances).try_for_each(|_| self.bits(1).map(drop))?;
+            return Err(Stop::Broken);
+        }
         let mut lens = Vec::new();
         while lens.len() < literals + distances {
             let (len, times) = match self.symbol(&codes)? {
