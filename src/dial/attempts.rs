@@ -1,5 +1,4 @@
-//! The way to a server, as steps without I/O: which of its addresses are tried, in which order and when (RFC 8305, "Happy
-//! Eyeballs").
+//! Which of a host's addresses are tried, in which order and when (RFC 8305, "Happy Eyeballs").
 
 use std::collections::VecDeque;
 use std::io;
