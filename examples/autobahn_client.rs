@@ -12,7 +12,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::TcpStream;
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -165,7 +164,7 @@ impl Suite {
     }
 }
 
-fn echo(mut socket: blocking::WebSocket<TcpStream>) -> Result<(), Error> {
+fn echo(mut socket: blocking::WebSocket<blocking::NetStream>) -> Result<(), Error> {
     while let Some(message) = socket.read()? {
         socket.feed(&message)?;
     }
@@ -173,7 +172,9 @@ fn echo(mut socket: blocking::WebSocket<TcpStream>) -> Result<(), Error> {
 }
 
 #[cfg(feature = "tokio")]
-async fn echo_tokio(mut socket: sansocket::tokio::WebSocket<tokio::net::TcpStream>) -> Result<(), Error> {
+async fn echo_tokio(
+    mut socket: sansocket::tokio::WebSocket<sansocket::tokio::NetStream>,
+) -> Result<(), Error> {
     while let Some(message) = socket.read().await? {
         socket.feed(&message).await?;
     }

@@ -32,9 +32,8 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use sansocket::handshake::client::Request;
-use sansocket::tokio::{WebSocket, connect_with};
+use sansocket::tokio::{NetStream, WebSocket, connect_with};
 use sansocket::{CloseCode, CloseInfo, Config, Error, Fault, HandshakeError, ProtocolError, State};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -56,7 +55,7 @@ struct Options {
     max_delay: u64,
 }
 
-type Socket = WebSocket<TcpStream>;
+type Socket = WebSocket<NetStream>;
 
 /// Why the client ends with exit status 1.
 type Failure = Box<dyn std::error::Error>;

@@ -187,6 +187,9 @@ pub enum HandshakeError {
     /// The server chose an extension that was not offered (section 4.1).
     #[error("the server chose an extension that was not offered")]
     ExtensionNotOffered,
+    /// The TLS handshake failed. The text says why: a certificate that is not accepted, or a fault of the peer's.
+    #[error("the TLS handshake failed: {0}")]
+    Tls(Box<str>),
     /// The server answered with a status other than 101.
     #[error("the server answered with status {}", .0.status)]
     Refused(Box<Refusal>),
@@ -203,9 +206,15 @@ pub enum HandshakeError {
     /// Not a `ws:` or `wss:` URL. The text names what is wrong with it.
     #[error("bad URL: {0}")]
     BadUrl(&'static str),
-    /// A `wss:` URL needs TLS, which this function does not do.
-    #[error("wss: needs a TLS stream")]
+    /// A `wss:` URL needs TLS, and no feature for it is enabled.
+    #[error("wss: needs TLS: enable the feature `tls`, or bring a TLS stream to `connect_over`")]
     TlsNeeded,
+    /// There is no configuration for TLS. The text says what is missing and what to do.
+    #[error("TLS cannot be configured: {0}")]
+    TlsUnavailable(Box<str>),
+    /// The [`Connector`](crate::Connector) has settings that exclude each other. The text names them.
+    #[error("unusable connector: {0}")]
+    BadConnector(&'static str),
     /// The header with this name cannot be sent: the name or the value has a forbidden character, or the handshake sets this
     /// header itself.
     #[error("the header {0:?} cannot be sent")]
@@ -250,6 +259,8 @@ impl HandshakeError {
             Self::UnexpectedEof | Self::TimedOut => Fault::Network,
             Self::BadUrl(_)
             | Self::TlsNeeded
+            | Self::TlsUnavailable(_)
+            | Self::BadConnector(_)
             | Self::BadHeader(_)
             | Self::BadSubprotocol(_)
             | Self::BadStatus(_)
@@ -321,4 +332,23 @@ pub enum Error {
     #[cfg(feature = "std")]
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+#[cfg(feature = "std")]
+impl Error {
+    /// A fault of TLS comes as an error of the stream. While a connection is opened, it is a fault of the handshake.
+    pub(crate) fn of_tls(self) -> Self {
+        #[cfg(feature = "rustls")]
+        if let Self::Io(error) = &self {
+            let fault = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+            if let Some(fault) = fault {
+                let hint = match fault {
+                    rustls::Error::InvalidMessage(_) => " (does the server speak TLS on this port?)",
+                    _ => "",
+                };
+                return HandshakeError::Tls(std::format!("{fault}{hint}").into()).into();
+            }
+        }
+        self
+    }
 }

@@ -158,6 +158,8 @@ pub mod smol;
 #[cfg(feature = "std")]
 mod sync;
 mod timestamp;
+#[cfg(feature = "rustls")]
+pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod utf8;
@@ -170,6 +172,8 @@ pub use connection::{
 };
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, Negotiated};
+#[cfg(feature = "std")]
+pub use dial::{Connector, Families};
 pub use error::{Error, Fault, HandshakeError, ProtocolError, Refusal, SendError};
 pub use frame::{CloseCode, CloseFrame, Limits};
 #[cfg(feature = "deflate")]

@@ -26,9 +26,10 @@ use async_io::Timer;
 use async_net::TcpStream;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::asynchronous::{self, Transport};
+use crate::asynchronous::{self, Socket, Transport};
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::dial::Connector;
 use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
 use crate::handshake::server::{HttpRequest, Request, Response};
@@ -115,5 +116,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for SmolTransport<S> {
                 Pin::new(timer).poll(cx).map(drop)
             }
         }
+    }
+}
+
+impl Socket for TcpStream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
+        AsyncRead::poll_read(Pin::new(self), cx, to)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(self).poll_write_vectored(cx, from)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self).poll_close(cx)
+    }
+}
+
+impl<T: Socket + Unpin> AsyncRead for asynchronous::NetStream<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_read(cx, to)
+    }
+}
+
+impl<T: Socket + Unpin> AsyncWrite for asynchronous::NetStream<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write(cx, &[IoSlice::new(from)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write(cx, from)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_shutdown(cx)
     }
 }

@@ -30,9 +30,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use crate::asynchronous::{self, Transport};
+use crate::asynchronous::{self, Socket, Transport};
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::dial::Connector;
 use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
 use crate::handshake::server::{HttpRequest, Request, Response};
@@ -111,5 +112,52 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for TokioTransport<S> {
             sleep.as_mut().reset(time);
         }
         sleep.as_mut().poll(cx)
+    }
+}
+
+impl Socket for TcpStream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut to = ReadBuf::new(to);
+        AsyncRead::poll_read(Pin::new(self), cx, &mut to).map_ok(|()| to.filled().len())
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(self).poll_write_vectored(cx, from)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_shutdown(Pin::new(self), cx)
+    }
+}
+
+impl<T: Socket + Unpin> AsyncRead for asynchronous::NetStream<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_read(cx, to.initialize_unfilled()).map_ok(|n| to.advance(n))
+    }
+}
+
+impl<T: Socket + Unpin> AsyncWrite for asynchronous::NetStream<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write(cx, &[IoSlice::new(from)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write(cx, from)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_shutdown(cx)
     }
 }

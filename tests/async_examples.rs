@@ -38,9 +38,8 @@ fn echo_smol_echoes() {
 
 #[cfg(feature = "tokio")]
 mod broadcast {
-    use std::net::TcpStream;
 
-    use sansocket::blocking::{self, TimedRead, WebSocket};
+    use sansocket::blocking::{self, NetStream, TimedRead, WebSocket};
     use sansocket::{CloseCode, Message};
 
     use super::Server;
@@ -48,7 +47,7 @@ mod broadcast {
     use super::example_server::PATIENCE;
 
     /// Connects. Gives the connection and its ID.
-    fn join(server: &Server) -> (WebSocket<TcpStream>, String) {
+    fn join(server: &Server) -> (WebSocket<NetStream>, String) {
         let mut socket = blocking::connect(&server.url("/")).unwrap();
         let greeting = next(&mut socket);
         let id = greeting.as_text().and_then(|text| text.strip_prefix("you are ")).unwrap().to_owned();

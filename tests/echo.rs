@@ -13,11 +13,11 @@ use example_server::{PATIENCE, Server};
 use sansocket::blocking::{self, TimedRead, WebSocket};
 use sansocket::{CloseCode, Event, Message};
 
-fn connect(server: &Server) -> WebSocket<std::net::TcpStream> {
+fn connect(server: &Server) -> WebSocket<blocking::NetStream> {
     blocking::connect(&server.url("/")).unwrap()
 }
 
-fn next(socket: &mut WebSocket<std::net::TcpStream>) -> Message {
+fn next(socket: &mut WebSocket<blocking::NetStream>) -> Message {
     match socket.read_timeout(PATIENCE).unwrap() {
         TimedRead::Message(message) => message,
         other => panic!("{other:?} instead of a message"),

@@ -39,7 +39,6 @@ mod input;
 mod output;
 mod session;
 
-use std::net::TcpStream;
 use std::num::NonZeroU64;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -49,7 +48,7 @@ use ending::Status;
 use output::Notes;
 #[cfg(feature = "deflate")]
 use sansocket::Deflate;
-use sansocket::blocking::{self, WebSocket};
+use sansocket::blocking::{self, NetStream, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::{Config, Error, Limits};
 
@@ -131,7 +130,7 @@ fn main() -> ExitCode {
     status.into()
 }
 
-fn open(options: &Options) -> Result<WebSocket<TcpStream>, Error> {
+fn open(options: &Options) -> Result<WebSocket<NetStream>, Error> {
     let request = options.subprotocol.iter().fold(options.url.clone(), Request::subprotocol);
     let request =
         options.header.iter().fold(request, |request, (name, value)| request.header(name, value.as_str()));

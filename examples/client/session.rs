@@ -4,14 +4,13 @@
 //! connection even if the input does not end.
 
 use std::io;
-use std::net::TcpStream;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use sansocket::blocking::{Reader, WebSocket, Writer};
+use sansocket::blocking::{NetStream, Reader, WebSocket, Writer};
 use sansocket::{CloseCode, Error, Event, SendError};
 
 use crate::Options;
@@ -21,7 +20,7 @@ use crate::output::{Notes, Screen};
 
 /// The sending half, and what the exit status depends on.
 struct Sending {
-    writer: Writer,
+    writer: Writer<NetStream>,
     notes: Notes,
     /// The first close code that this end chose; zero before.
     asked: AtomicU16,
@@ -31,7 +30,7 @@ struct Sending {
     unread: AtomicBool,
 }
 
-pub(crate) fn run(socket: WebSocket<TcpStream>, options: &Options, notes: Notes) -> Status {
+pub(crate) fn run(socket: WebSocket<NetStream>, options: &Options, notes: Notes) -> Status {
     let mut connected = format!("connected to {}:{}", options.url.host(), options.url.port());
     if let Some(subprotocol) = socket.subprotocol() {
         connected += &format!(", subprotocol {subprotocol}");
@@ -67,7 +66,12 @@ pub(crate) fn run(socket: WebSocket<TcpStream>, options: &Options, notes: Notes)
 }
 
 /// Prints what arrives until the connection has ended. `left`: how many messages to print, with `--count`.
-fn receive(reader: &mut Reader, sending: &Arc<Sending>, mut screen: Screen, mut left: Option<u64>) -> Status {
+fn receive(
+    reader: &mut Reader<NetStream>,
+    sending: &Arc<Sending>,
+    mut screen: Screen,
+    mut left: Option<u64>,
+) -> Status {
     let mut shown = Ok(());
     let outcome = loop {
         let event = match reader.read_event() {

@@ -24,40 +24,44 @@ macro_rules! bind {
             asynchronous::WebSocket::from_parts($transport::new(stream), connection)
         }
 
-        /// Connects to a `ws://` URL.
+        /// A TCP connection, with or without TLS on it.
+        pub type NetStream = asynchronous::NetStream<$tcp>;
+
+        /// Connects to a `ws://` or `wss://` URL. See [`blocking::connect`](crate::blocking::connect).
         ///
         /// # Errors
         ///
         /// As [`connect_with`].
-        pub async fn connect(url: &str) -> Result<WebSocket<$tcp>, Error> {
-            let (socket, _) = connect_with(&client::Request::new(url)?, Config::shared_default()).await?;
+        pub async fn connect(url: &str) -> Result<WebSocket<NetStream>, Error> {
+            let (socket, _) = connect_with(&client::Request::new(url)?, Connector::new()).await?;
             Ok(socket)
         }
 
-        /// Connects with the subprotocols and headers of the request and the limits of the [`Config`]. Gives the server's
-        /// response, too. See [`blocking::connect_with`](crate::blocking::connect_with).
+        /// Connects with the subprotocols and headers of the request, by way of the [`Connector`], or with a [`Config`]. Gives
+        /// the server's response, too. See [`blocking::connect_with`](crate::blocking::connect_with).
         ///
         /// # Errors
         ///
         /// As [`blocking::connect_with`](crate::blocking::connect_with).
         pub async fn connect_with(
             request: &client::Request,
-            config: impl Into<Arc<Config>>,
-        ) -> Result<(WebSocket<$tcp>, client::Response), Error> {
-            let config = config.into();
+            connector: impl Into<Connector>,
+        ) -> Result<(WebSocket<NetStream>, client::Response), Error> {
+            let connector = connector.into();
+            let config = Arc::clone(connector.shared_config());
             request.check()?;
-            if request.is_secure() {
-                return Err(HandshakeError::TlsNeeded.into());
-            }
+            let tls = connector.tls_for(request.is_secure())?;
             let begin = Instant::now();
             let reached = Box::pin(within(config.handshake_timeout, async {
                 let addresses = resolve(request.host(), request.port()).await?;
-                asynchronous::reach(addresses, <$tcp>::connect, sleep).await
+                asynchronous::reach(connector.admitted(addresses), <$tcp>::connect, sleep).await
             }));
-            let stream = reached.await.ok_or(HandshakeError::TimedOut)??;
-            prepare(&stream)?;
+            let tcp = reached.await.ok_or(HandshakeError::TimedOut)??;
+            prepare(&tcp)?;
+            let stream = NetStream::client(tcp, tls, request.host())?;
             let left = config.handshake_timeout.saturating_sub(begin.elapsed());
-            Box::pin(asynchronous::connect($transport::new(stream), request, config, left)).await
+            let opened = Box::pin(asynchronous::connect($transport::new(stream), request, config, left));
+            opened.await.map_err(Error::of_tls)
         }
 
         /// Connects over a stream that has reached the server. For `wss:`, its TLS handshake is done.
@@ -120,11 +124,12 @@ macro_rules! bind {
                 .await
         }
 
-        /// Turns Nagle's algorithm off if the stream is TCP: it would hold small messages back. Behind another type, such as
-        /// a TLS stream, that is the caller's to do.
+        /// Turns Nagle's algorithm off if the stream is TCP: it would hold small messages back. Behind a type of the caller's,
+        /// that is the caller's to do.
         fn prepare<S: 'static>(stream: &S) -> std::io::Result<()> {
-            match (stream as &dyn std::any::Any).downcast_ref::<$tcp>() {
-                Some(tcp) => tcp.set_nodelay(true),
+            let stream = stream as &dyn std::any::Any;
+            match stream.downcast_ref().or_else(|| stream.downcast_ref().map(NetStream::tcp)) {
+                Some::<&$tcp>(tcp) => tcp.set_nodelay(true),
                 None => Ok(()),
             }
         }

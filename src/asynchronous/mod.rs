@@ -20,11 +20,14 @@
 
 mod binding;
 mod driver;
+mod net;
 mod opening;
 mod reaching;
 mod split;
 mod storage;
 mod tasks;
+#[cfg(feature = "rustls")]
+mod tls;
 mod transport;
 
 use std::future::poll_fn;
@@ -33,6 +36,7 @@ use std::task::{Context, Poll, ready};
 
 pub(crate) use binding::bind;
 use driver::Driver;
+pub use net::{NetStream, Socket};
 pub(crate) use opening::{accept, accept_or_respond, connect};
 pub(crate) use reaching::reach;
 pub use split::{Reader, ReuniteError, Writer};

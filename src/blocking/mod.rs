@@ -20,15 +20,19 @@
 //! The shell applies the times of the [`Config`]: the deadlines of the opening and the closing handshake, the keepalive, and
 //! the write timeout. Protocol logic is in the core.
 
+mod net;
 mod opening;
 mod reaching;
 mod receiving;
 mod split;
 mod stream;
 mod timed;
+#[cfg(feature = "rustls")]
+mod tls;
 
 use std::time::Duration;
 
+pub use net::NetStream;
 pub use opening::{accept, accept_or_respond, accept_with, connect, connect_over, connect_with};
 pub use receiving::TimedRead;
 pub use split::{Reader, ReuniteError, Writer};

@@ -1,20 +1,20 @@
 //! The opening handshake over a blocking stream.
 
 use std::io;
-use std::net::TcpStream;
 use std::sync::Arc;
 
-use super::WebSocket;
 use super::reaching::reach;
 use super::stream::Stream;
 use super::timed::{Arrival, Patience, Timed, is_timeout, later};
+use super::{NetStream, WebSocket};
 use crate::config::Config;
+use crate::dial::Connector;
 use crate::error::{Error, HandshakeError};
 use crate::handshake::server::{self, HttpRequest, Request, Response};
 use crate::handshake::{Opening, Step, client};
 use crate::sync::Instant;
 
-/// Connects to a `ws://` URL.
+/// Connects to a `ws://` or `wss://` URL. `wss` needs the feature `tls`, or the parts of it that [`tls`](crate::tls) lists.
 ///
 /// ```no_run
 /// let mut socket = sansocket::blocking::connect("ws://127.0.0.1:9001/")?;
@@ -27,36 +27,39 @@ use crate::sync::Instant;
 /// # Errors
 ///
 /// As [`connect_with`].
-pub fn connect(url: &str) -> Result<WebSocket<TcpStream>, Error> {
-    let (socket, _) = connect_with(&client::Request::new(url)?, Config::shared_default())?;
+pub fn connect(url: &str) -> Result<WebSocket<NetStream>, Error> {
+    let (socket, _) = connect_with(&client::Request::new(url)?, Connector::new())?;
     Ok(socket)
 }
 
-/// Connects with the subprotocols and headers of the request and the limits of the [`Config`]. Gives the server's response,
-/// too. Every address of the host is tried, the families in turn, each with a head start of 250 ms on the next (RFC 8305). All
-/// of that, resolving the host name included, may take [`Config::handshake_timeout`]. Redirects are not followed.
+/// Connects with the subprotocols and headers of the request, by way of the [`Connector`], or with a [`Config`]. Gives the
+/// server's response, too. Every address of the host is tried, the families in turn, each with a head start of 250 ms on the
+/// next (RFC 8305). The whole way, from resolving the host name to the end of the opening handshake, may take
+/// [`Config::handshake_timeout`].
 ///
 /// "There MUST be no more than one connection in a CONNECTING state" to the same host (section 4.1). Connections do not know
 /// of each other: open several connections to one host one after the other.
 ///
 /// # Errors
 ///
-/// As [`connect_over`]. [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:`, which needs [`connect_over`].
+/// As [`connect_over`]. [`Error::Handshake`]: [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:` without a feature for it,
+/// [`TlsUnavailable`](HandshakeError::TlsUnavailable) if TLS cannot be configured, [`Tls`](HandshakeError::Tls) if its
+/// handshake failed, [`BadConnector`](HandshakeError::BadConnector).
 pub fn connect_with(
     request: &client::Request,
-    config: impl Into<Arc<Config>>,
-) -> Result<(WebSocket<TcpStream>, client::Response), Error> {
-    let config = config.into();
-    let deadline = later(config.handshake_timeout);
+    connector: impl Into<Connector>,
+) -> Result<(WebSocket<NetStream>, client::Response), Error> {
+    let connector = connector.into();
+    let deadline = later(connector.shared_config().handshake_timeout);
     request.check()?;
-    if request.is_secure() {
-        return Err(HandshakeError::TlsNeeded.into());
-    }
-    let stream = reach(request.host(), request.port(), deadline).map_err(|error| match error.kind() {
+    let tls = connector.tls_for(request.is_secure())?;
+    let tcp = reach(request.host(), request.port(), &connector, deadline);
+    let tcp = tcp.map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut => HandshakeError::TimedOut.into(),
         _ => Error::Io(error),
     })?;
-    open(stream, request, config, deadline)
+    let stream = NetStream::client(tcp, tls, request.host())?;
+    open(stream, request, Arc::clone(connector.shared_config()), deadline).map_err(Error::of_tls)
 }
 
 /// Connects over a stream that has reached the server. For `wss:`, its TLS handshake is done.

@@ -7,13 +7,18 @@ use std::thread;
 use std::time::Duration;
 
 use super::timed::SHORTEST;
-use crate::dial::{Attempt, Attempts};
+use crate::dial::{Attempt, Attempts, Connector};
 use crate::sync::Instant;
 use crate::timestamp::Timestamp;
 
 /// Resolves the host and connects, all before the deadline.
-pub(super) fn reach(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
-    let addresses = resolve(host, port, deadline)?;
+pub(super) fn reach(
+    host: &str,
+    port: u16,
+    connector: &Connector,
+    deadline: Instant,
+) -> io::Result<TcpStream> {
+    let addresses = connector.admitted(resolve(host, port, deadline)?);
     race(addresses, deadline, |address, left| TcpStream::connect_timeout(&address, left))
 }
 
@@ -78,7 +83,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         for host in ["127.0.0.1", "localhost"] {
-            assert_eq!(reach(host, port, soon()).unwrap().peer_addr().unwrap().port(), port);
+            assert_eq!(
+                reach(host, port, &Connector::new(), soon()).unwrap().peer_addr().unwrap().port(),
+                port
+            );
         }
     }
 

@@ -5,7 +5,7 @@
 //! write after a millisecond, and each write waits for about a millisecond at most.) One thread writes at a time; the
 //! others find their bytes written when it is their turn.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) fn split<S: Shareable>(timed: Timed<S::Handle>, connection: Connectio
     let patience = Patience::new(sender.config());
     let handle = timed.stream.clone();
     let origin = Instant::now();
-    let protocol = Mutex::new(Protocol { sender, writing: false, failed: None });
+    let protocol = Mutex::new(Protocol { sender, writing: false, unflushed: false, failed: None });
     let core = Arc::new(Core { handle, patience, origin, protocol, changed: Condvar::new() });
     let link = Half { core: Arc::clone(&core) };
     (Reader { receiving: Receiving::new(link, timed, receiver, origin) }, Writer { core })
@@ -52,6 +52,8 @@ struct Protocol {
     sender: Sender,
     /// A thread has taken output away and is writing it.
     writing: bool,
+    /// The stream has taken output that it has not passed on yet.
+    unflushed: bool,
     /// A write failed; how much of it has arrived is unknown.
     failed: Option<io::ErrorKind>,
 }
@@ -409,7 +411,7 @@ impl<S: Shareable> Link<S::Handle> for Half<S> {
         let mut protocol = self.core.lock();
         // Another thread may start the close deadline. The reader notices it within a tenth of it.
         let idle = (protocol.sender.config().close_timeout / 10).max(RETRY);
-        if protocol.sender.output().is_empty() {
+        if protocol.sender.output().is_empty() && !protocol.unflushed {
             return Ok(Some(idle));
         }
         if protocol.writing || protocol.failed.is_some() {
@@ -423,7 +425,9 @@ impl<S: Shareable> Link<S::Handle> for Half<S> {
                 result => break result,
             }
         };
+        let result = result.and_then(|_| stream.flush());
         stream.set_write_timeout(Some(self.core.patience.tick))?;
+        protocol.unflushed = result.is_err();
         match result {
             Ok(_) if protocol.sender.output().is_empty() => Ok(Some(idle)),
             // The stream takes more.

@@ -159,6 +159,7 @@ macro_rules! socket {
 }
 
 socket!(TcpStream, |stream| stream.set_nodelay(true));
+socket!(super::NetStream, |stream| stream.tcp().set_nodelay(true));
 #[cfg(unix)]
 socket!(std::os::unix::net::UnixStream, |_stream| Ok(()));
 

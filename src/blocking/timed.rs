@@ -190,6 +190,7 @@ impl Patience {
                     progress(n);
                     stalled_since = None;
                 }
+                Err(error) if Progress::is_in(&error) => stalled_since = None,
                 Err(error) if is_timeout(&error) => {
                     blocks.check(began.elapsed(), self.tick, error)?;
                     let since: Instant = *stalled_since.get_or_insert(began);
@@ -206,6 +207,30 @@ impl Patience {
         }
     }
 }
+
+/// A write that has waited for its time, but the stream took some of what it had accepted earlier: the peer is reading.
+#[derive(Debug)]
+pub(super) struct Progress;
+
+impl Progress {
+    pub(super) fn is_in(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|error| error.is::<Self>())
+    }
+}
+
+impl From<Progress> for io::Error {
+    fn from(progress: Progress) -> Self {
+        Self::new(io::ErrorKind::WouldBlock, progress)
+    }
+}
+
+impl std::fmt::Display for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the stream has taken a part")
+    }
+}
+
+impl std::error::Error for Progress {}
 
 /// The time that is `by` from now. More than a century counts as a century: clocks may not reach further.
 pub(super) fn later(by: Duration) -> Instant {

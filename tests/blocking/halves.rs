@@ -53,13 +53,13 @@ fn stream_gives_the_addresses_of_the_socket() {
         let (reader, writer) = socket.split();
         assert_eq!(reader.stream().local_addr().unwrap(), local);
         assert_eq!(writer.stream().local_addr().unwrap(), local);
-        (local, writer.stream().peer_addr().unwrap(), writer.stream().nodelay().unwrap())
+        (local, writer.stream().peer_addr().unwrap(), writer.stream().tcp().nodelay().unwrap())
     });
     let client = connect(&url);
     let addresses = (client.stream().peer_addr().unwrap(), client.stream().local_addr().unwrap());
     let (local, peer, nodelay) = server.join().unwrap();
     assert_eq!(addresses, (local, peer));
-    assert!(nodelay && client.stream().nodelay().unwrap(), "small messages are not held back");
+    assert!(nodelay && client.stream().tcp().nodelay().unwrap(), "small messages are not held back");
 }
 
 // req: 6455-5.5.3-c

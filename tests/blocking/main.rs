@@ -19,7 +19,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use sansocket::blocking::{self, TimedRead, WebSocket};
+use sansocket::blocking::{self, NetStream, TimedRead, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::{
     Chunk, CloseCode, Config, Error, Event, HandshakeError, Message, Outgoing, Prepared, ProtocolError,
@@ -30,7 +30,7 @@ const HANDSHAKE: &[u8] =
     b"GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-type Socket = WebSocket<TcpStream>;
+type Socket = WebSocket<NetStream>;
 
 /// A timeout that no test waits for.
 const LONG: Duration = Duration::from_secs(60);
@@ -51,7 +51,7 @@ fn serve<T: Send + 'static>(
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let task = move || {
         let (stream, _) = listener.accept().unwrap();
-        task(blocking::accept_with(stream, config, |request| request.accept()).unwrap())
+        task(blocking::accept_with(NetStream::from(stream), config, |request| request.accept()).unwrap())
     };
     (url, thread::spawn(task))
 }

@@ -18,6 +18,7 @@ fn messages_are_compressed_both_ways() {
     for takeover in [false, true] {
         let expected = text.clone();
         let (url, server) = listen(move |stream| {
+            let stream = blocking::NetStream::from(stream);
             let accepted = blocking::accept_with(stream, allowing(takeover), Request::accept);
             let mut peer = Counted::new(accepted.unwrap());
             assert_eq!(peer.negotiated().client_no_context_takeover, !takeover);

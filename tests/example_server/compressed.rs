@@ -1,15 +1,13 @@
 //! The client's end of a connection that has agreed on compression, which counts bytes.
 
-use std::net::TcpStream;
-
-use sansocket::blocking;
+use sansocket::blocking::{self, NetStream};
 use sansocket::handshake::client::Request;
 use sansocket::{CloseCode, Config, Connection, Deflate, Message, Negotiated};
 
 use super::example_server::PATIENCE;
 
 pub(crate) struct Counted {
-    stream: TcpStream,
+    stream: NetStream,
     connection: Connection,
 }
 
@@ -23,7 +21,7 @@ impl Counted {
         Self::new(socket)
     }
 
-    pub(crate) fn new(socket: blocking::WebSocket<TcpStream>) -> Self {
+    pub(crate) fn new(socket: blocking::WebSocket<NetStream>) -> Self {
         let (stream, connection) = socket.into_parts();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream, connection }

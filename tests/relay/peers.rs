@@ -4,11 +4,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
-use sansocket::blocking::{self, WebSocket};
+use sansocket::blocking::{self, NetStream, WebSocket};
 use sansocket::frame::{Decoder, FrameHeader, Limits, MaskKey, Opcode, apply_mask};
 use sansocket::handshake::extensions::parse;
 use sansocket::handshake::{client, server};
-use sansocket::{CloseCode, CloseFrame, Config, Role};
+use sansocket::{CloseCode, CloseFrame, Config, Connection, Role};
 
 use crate::example_server::{PATIENCE, Server};
 
@@ -33,10 +33,11 @@ impl Relay {
     }
 
     /// The two ends of a pair as connections, client first.
-    pub(crate) fn sockets(&self) -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
+    pub(crate) fn sockets(&self) -> (WebSocket<NetStream>, WebSocket<NetStream>) {
         let upstream = &self.upstream;
         thread::scope(|scope| {
-            let accept = scope.spawn(|| blocking::accept(upstream.accept().unwrap().0).unwrap());
+            let accept =
+                scope.spawn(|| blocking::accept(NetStream::from(upstream.accept().unwrap().0)).unwrap());
             (blocking::connect(&self.server.url("/")).unwrap(), accept.join().unwrap())
         })
     }
@@ -66,14 +67,14 @@ impl Relay {
             let answered = response.extensions().map(|chosen| chosen.to_string()).collect();
             (client, accept.join().unwrap(), answered)
         });
-        let client = Peer::new(client, Role::Client).allow_compressed();
-        (client, Peer::new(upstream, Role::Server).allow_compressed(), [offered, answered])
+        let client = Peer::of(client, Role::Client).allow_compressed();
+        (client, Peer::new(upstream.into_parts(), Role::Server).allow_compressed(), [offered, answered])
     }
 
     /// The two ends of a pair as frames, client first.
     pub(crate) fn pair(&self) -> (Peer, Peer) {
         let (client, upstream) = self.sockets();
-        (Peer::new(client, Role::Client), Peer::new(upstream, Role::Server))
+        (Peer::of(client, Role::Client), Peer::of(upstream, Role::Server))
     }
 
     /// Waits until both threads of the pair have ended.
@@ -101,8 +102,12 @@ pub(crate) struct Frame {
 }
 
 impl Peer {
-    fn new(socket: WebSocket<TcpStream>, role: Role) -> Self {
+    fn of(socket: WebSocket<NetStream>, role: Role) -> Self {
         let (stream, connection) = socket.into_parts();
+        Self::new((stream.into_tcp().unwrap(), connection), role)
+    }
+
+    fn new((stream, connection): (TcpStream, Connection), role: Role) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream, role, decoder: Decoder::new(role, unlimited()), unread: connection.unread().to_vec() }
     }

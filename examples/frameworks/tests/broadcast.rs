@@ -9,11 +9,11 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use example_server::{PATIENCE, Server};
-use sansocket::blocking::{self, TimedRead, WebSocket};
+use sansocket::blocking::{self, NetStream, TimedRead, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::{CloseCode, CloseInfo, Config, Error, HandshakeError, Message};
 
-type Socket = WebSocket<TcpStream>;
+type Socket = WebSocket<NetStream>;
 
 #[test]
 fn text_of_one_goes_to_all_others() {

@@ -1,10 +1,8 @@
 //! A client of the chat.
 
-use std::net::TcpStream;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sansocket::blocking::{self, TimedRead, WebSocket};
+use sansocket::blocking::{self, NetStream, TimedRead, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::{CloseCode, CloseInfo, Config, Error, HandshakeError, Message};
 use serde_json::{Value, json};
@@ -13,7 +11,7 @@ use crate::example_server::{PATIENCE, Server};
 
 /// An open window of the chat.
 pub(crate) struct Window {
-    pub(crate) socket: WebSocket<TcpStream>,
+    pub(crate) socket: WebSocket<NetStream>,
     /// The first message of the server.
     pub(crate) status: Value,
 }

@@ -3,13 +3,13 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use sansocket::blocking::{self, TimedRead, WebSocket};
+use sansocket::blocking::{self, NetStream, TimedRead, WebSocket};
 use sansocket::frame::{FrameHeader, MaskKey, Opcode};
 use sansocket::{CloseCode, Message};
 
 use super::example_server::{PATIENCE, Server};
 
-pub(crate) type Socket = WebSocket<TcpStream>;
+pub(crate) type Socket = WebSocket<NetStream>;
 
 /// The request of an opening handshake.
 pub(crate) const REQUEST: &[u8] =

@@ -1,13 +1,11 @@
 //! What the programs that use `sansocket::blocking` have in common.
 
-use std::net::TcpStream;
-
-use sansocket::blocking::WebSocket;
+use sansocket::blocking::{NetStream, WebSocket};
 use sansocket::{CloseCode, CloseInfo, Error, Event, ProtocolError};
 
 use crate::{PING, Result};
 
-pub type Socket = WebSocket<TcpStream>;
+pub type Socket = WebSocket<NetStream>;
 
 pub fn finish(mut socket: Socket) -> Result<String> {
     socket.close(CloseCode::NORMAL, "")?;
