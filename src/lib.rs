@@ -119,7 +119,7 @@
 //! | `handshake/extensions`, `url` | the grammar of one header, `ws:` URLs |
 //! | `handshake/request`, `checks`, `response` | what a client asks for, and whether section 4.2.1 allows it; a server's responses |
 //! | `handshake/refused` | a response that opens no connection, as a client receives it |
-//! | `handshake/client`, `server`, `step` | the two ends of the opening handshake, a type per state; their steps for a shell |
+//! | `handshake/client`, `client/request`, `server`, `step` | the two ends of the opening handshake, a type per state; what a client asks for; their steps for a shell |
 //! | `handshake/http` | handshakes in the types of the `http` crate |
 //! | `dial` | the addresses of a host, in which order and when they are tried |
 //! | `asynchronous/transport`, `tasks`, `storage` | what a runtime brings; the tasks that wait; memory that connections share |
