@@ -162,6 +162,23 @@ impl Request {
         self.fault.clone().map_or(Ok(()), Err)
     }
 
+    /// The request that follows a redirect to `location`, a URI reference. What the caller offers stays. To another origin,
+    /// headers do not: `Authorization` and `Cookie` are for the origin that the caller named, and any header may be as secret.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with `location`.
+    #[cfg(feature = "std")]
+    pub(crate) fn redirected(&self, location: &str) -> Result<Self, &'static str> {
+        let url = self.url.join(location)?;
+        if url.has_origin_of(&self.url) {
+            return Ok(Self { url, ..self.clone() });
+        }
+        let (subprotocols, extensions) = (self.subprotocols.clone(), self.extensions.clone());
+        let fault = self.fault.clone();
+        Ok(Self { url, host: None, subprotocols, extensions, headers: Vec::new(), fault })
+    }
+
     pub(super) fn write(&self, key: &str, config: &Config, head: &mut Writer) {
         head.line(&[b"GET ", self.url.resource.as_bytes(), b" HTTP/1.1"]);
         let authority = || self.url.authority();
