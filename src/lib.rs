@@ -122,6 +122,7 @@
 //! | `handshake/client`, `client/request`, `server`, `step` | the two ends of the opening handshake, a type per state; what a client asks for; their steps for a shell |
 //! | `handshake/http` | handshakes in the types of the `http` crate |
 //! | `dial/attempts`, `redirects` | the addresses of a host, in which order and when they are tried; redirects, and what they must not take along |
+//! | `dial/back_off`, `temporary`, `retry_after` | the pauses between attempts; after what there is another one; how long a server asks to wait |
 //! | `asynchronous/transport`, `tasks`, `storage` | what a runtime brings; the tasks that wait; memory that connections share |
 //! | `asynchronous/driver` | the polling of a connection |
 //! | `asynchronous/reaching`, `opening`, `split`, `binding` | connect and accept; one connection in several tasks; the functions of a binding |
@@ -170,6 +171,8 @@ pub use connection::{
 };
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, Negotiated};
+#[cfg(feature = "std")]
+pub use dial::{BackOff, Retries};
 pub use error::{Error, Fault, HandshakeError, ProtocolError, Refusal, SendError};
 pub use frame::{CloseCode, CloseFrame, Limits};
 #[cfg(feature = "deflate")]
