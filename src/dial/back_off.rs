@@ -146,7 +146,7 @@ impl Retries {
     /// | error | another attempt |
     /// |---|---|
     /// | [`Io`](Error::Io): no such host, connection refused or reset | yes: the network changes, and servers come back |
-    /// | [`Io`](Error::Io) of the kinds `InvalidInput`, `InvalidData`, `Unsupported` | no: a TLS stream that rejects the certificate reports `InvalidData`, the others are calls that cannot work |
+    /// | [`Io`](Error::Io) of the kinds `InvalidData` and `Unsupported` | no: a TLS stream reports `InvalidData` for a certificate that it does not accept, and what the system cannot do it cannot do later |
     /// | [`ConnectionLost`](crate::ProtocolError::ConnectionLost) | yes |
     /// | any other [`Protocol`](Error::Protocol) error | no: the server breaks the rules, or a limit is too low for it |
     /// | [`Send`](Error::Send) | no: the program's fault |

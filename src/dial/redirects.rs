@@ -13,11 +13,11 @@ use crate::handshake::client::Request;
 /// | from `wss:` to `ws:` or `http:` | [`BadRedirect`](HandshakeError::BadRedirect): what TLS protected would be sent in the clear |
 /// | one more than the limit, a loop for example | [`TooManyRedirects`](HandshakeError::TooManyRedirects) |
 /// | the same scheme, host and port | followed, with the caller's headers |
-/// | another origin | followed, without them, and without those of them that the URL's user and password became |
+/// | another origin | followed, without them. `Authorization` from the user and password of the URL is one of them |
 ///
 /// From `ws:` to `wss:` is another origin, as it is for the Fetch standard and for curl, although the host is the same. Headers
-/// that stayed behind do not come back if a later redirect leads to the first origin again. A followed redirect is always a
-/// GET, because the opening handshake is one.
+/// that stayed behind do not come back if a later redirect leads to the first origin again. Cookies that a redirect sets are
+/// not kept. A followed redirect is always a GET, because the opening handshake is one.
 #[derive(Clone, Debug)]
 pub(crate) struct Redirects {
     limit: u32,

@@ -8,14 +8,16 @@ use crate::frame::CloseCode;
 
 /// Whether another attempt may succeed after this error. [`Retries::failed`](super::Retries::failed) has the table.
 pub(super) fn may_succeed_after(error: &Error) -> bool {
-    use io::ErrorKind::{InvalidData, InvalidInput, Unsupported};
+    use io::ErrorKind::{InvalidData, Unsupported};
     match error {
         Error::Protocol(error) => is_lost(*error),
         Error::Send(_) => false,
         Error::Handshake(HandshakeError::Refused(refusal)) => is_temporary(refusal.status),
         // What the peer or the caller did wrong comes again, and so does a certificate that is not accepted.
         Error::Handshake(error) => error.fault() == Fault::Network,
-        Error::Io(error) => !matches!(error.kind(), InvalidData | InvalidInput | Unsupported),
+        // `InvalidData` is what TLS streams report for a certificate. `InvalidInput` is not the caller's fault alone: macOS
+        // gives it for the options of a socket that the peer has reset.
+        Error::Io(error) => !matches!(error.kind(), InvalidData | Unsupported),
     }
 }
 
@@ -70,7 +72,7 @@ mod tests {
             (io::Error::from(io::ErrorKind::TimedOut).into(), true),
             (io::Error::other("no such host").into(), true),
             (io::Error::from(io::ErrorKind::InvalidData).into(), false),
-            (io::Error::from(io::ErrorKind::InvalidInput).into(), false),
+            (io::Error::from(io::ErrorKind::InvalidInput).into(), true),
             (io::Error::from(io::ErrorKind::Unsupported).into(), false),
             (ProtocolError::InvalidUtf8.into(), false),
             (ProtocolError::FrameTooLong { len: 2, limit: 1 }.into(), false),
