@@ -193,6 +193,15 @@ pub enum HandshakeError {
     /// The server answered with a status other than 101.
     #[error("the server answered with status {}", .0.status)]
     Refused(Box<Refusal>),
+    /// The server redirects, and redirects are followed, but not to there. The text names what is wrong with its `Location`.
+    #[error("bad redirect: {0}")]
+    BadRedirect(&'static str),
+    /// One redirect more than are followed. A loop ends so, too.
+    #[error("more than {limit} redirects")]
+    TooManyRedirects {
+        /// The most redirects that are followed.
+        limit: u32,
+    },
 
     // Caused by the network, or by a peer that is gone.
     /// The stream ended before the handshake was complete.

@@ -48,21 +48,62 @@ macro_rules! bind {
             connector: impl Into<Connector>,
         ) -> Result<(WebSocket<NetStream>, client::Response), Error> {
             let connector = connector.into();
-            let config = Arc::clone(connector.shared_config());
+            let begin = Instant::now();
+            let mut redirects = connector.to_redirects();
+            let mut request = std::borrow::Cow::Borrowed(request);
+            loop {
+                match Box::pin(go(&request, &connector, begin)).await {
+                    Err(end) => request = std::borrow::Cow::Owned(redirects.follow(&request, end)?),
+                    opened => return opened,
+                }
+            }
+        }
+
+        /// Goes the whole way once.
+        async fn go(
+            request: &client::Request,
+            connector: &Connector,
+            begin: Instant,
+        ) -> Result<(WebSocket<NetStream>, client::Response), Error> {
             request.check()?;
             let tls = connector.tls_for(request.is_secure())?;
-            let begin = Instant::now();
-            let reached = Box::pin(within(config.handshake_timeout, async {
+            let config = Arc::clone(connector.shared_config());
+            let left = || config.handshake_timeout.saturating_sub(begin.elapsed());
+            let reached = within(left(), async {
                 let addresses = resolve(request.host(), request.port()).await?;
                 asynchronous::reach(connector.admitted(addresses), <$tcp>::connect, sleep).await
-            }));
+            });
             let tcp = reached.await.ok_or(HandshakeError::TimedOut)??;
             prepare(&tcp)?;
-            let stream = NetStream::client(tcp, tls, request.host())?;
-            let left = config.handshake_timeout.saturating_sub(begin.elapsed());
-            let opened = Box::pin(asynchronous::connect($transport::new(stream), request, config, left));
-            opened.await.map_err(Error::of_tls)
+            let stream = $transport::new(NetStream::client(tcp, tls, request.host())?);
+            let opened = asynchronous::connect(stream, request, Arc::clone(&config), left()).await;
+            opened.map_err(Error::of_tls)
         }
+
+        /// Connects and waits with this runtime.
+        #[derive(Debug)]
+        pub enum Dialer {}
+
+        impl asynchronous::Dial for Dialer {
+            type Transport = $transport<NetStream>;
+
+            fn connect(
+                request: client::Request,
+                connector: Connector,
+            ) -> Pin<Box<dyn Future<Output = Result<(WebSocket<NetStream>, client::Response), Error>> + Send>>
+            {
+                Box::pin(async move { connect_with(&request, connector).await })
+            }
+
+            fn sleep(duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+                Box::pin(async move {
+                    sleep(duration).await;
+                })
+            }
+        }
+
+        /// A client's connection that comes back.
+        pub type Reconnecting = asynchronous::Reconnecting<Dialer>;
 
         /// Connects over a stream that has reached the server. For `wss:`, its TLS handshake is done.
         ///

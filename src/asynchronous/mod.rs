@@ -23,6 +23,7 @@ mod driver;
 mod net;
 mod opening;
 mod reaching;
+mod reconnecting;
 mod split;
 mod storage;
 mod tasks;
@@ -39,6 +40,7 @@ use driver::Driver;
 pub use net::{NetStream, Socket};
 pub(crate) use opening::{accept, accept_or_respond, connect};
 pub(crate) use reaching::reach;
+pub use reconnecting::{Dial, Reconnecting};
 pub use split::{Reader, ReuniteError, Writer};
 pub use transport::Transport;
 

@@ -24,6 +24,7 @@ mod net;
 mod opening;
 mod reaching;
 mod receiving;
+mod reconnecting;
 mod split;
 mod stream;
 mod timed;
@@ -35,6 +36,7 @@ use std::time::Duration;
 pub use net::NetStream;
 pub use opening::{accept, accept_or_respond, accept_with, connect, connect_over, connect_with};
 pub use receiving::TimedRead;
+pub use reconnecting::Reconnecting;
 pub use split::{Reader, ReuniteError, Writer};
 pub use stream::{Shareable, Shared, Stream, WithoutTimeouts};
 

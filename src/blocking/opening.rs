@@ -1,5 +1,6 @@
 //! The opening handshake over a blocking stream.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -51,9 +52,25 @@ pub fn connect_with(
 ) -> Result<(WebSocket<NetStream>, client::Response), Error> {
     let connector = connector.into();
     let deadline = later(connector.shared_config().handshake_timeout);
+    let mut redirects = connector.to_redirects();
+    let mut request = Cow::Borrowed(request);
+    loop {
+        match go(&request, &connector, deadline) {
+            Err(end) => request = Cow::Owned(redirects.follow(&request, end)?),
+            opened => return opened,
+        }
+    }
+}
+
+/// Goes the whole way once.
+fn go(
+    request: &client::Request,
+    connector: &Connector,
+    deadline: Instant,
+) -> Result<(WebSocket<NetStream>, client::Response), Error> {
     request.check()?;
     let tls = connector.tls_for(request.is_secure())?;
-    let tcp = reach(request.host(), request.port(), &connector, deadline);
+    let tcp = reach(request.host(), request.port(), connector, deadline);
     let tcp = tcp.map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut => HandshakeError::TimedOut.into(),
         _ => Error::Io(error),

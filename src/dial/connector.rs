@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::redirects::Redirects;
 use crate::config::Config;
 use crate::error::HandshakeError;
 
@@ -24,6 +25,7 @@ use crate::error::HandshakeError;
 pub struct Connector {
     config: Arc<Config>,
     families: Families,
+    redirects: u32,
     #[cfg(feature = "rustls")]
     tls: Option<Arc<rustls::ClientConfig>>,
 }
@@ -62,6 +64,16 @@ impl Connector {
         self
     }
 
+    /// Sets how many redirects (301, 302, 303, 307, 308) are followed before the connection is open. Default: 0.
+    ///
+    /// A redirect from `wss:` to `ws:` is an error. To another origin (scheme, host or port) go neither the headers of the
+    /// request nor its credentials.
+    #[must_use]
+    pub fn redirects(mut self, limit: u32) -> Self {
+        self.redirects = limit;
+        self
+    }
+
     /// Sets the configuration of TLS for `wss:`. Its ALPN protocols must be none, or `http/1.1`: otherwise a server may choose
     /// HTTP/2, which does not know the opening handshake. Share one configuration among all connections, so that sessions are
     /// resumed. Default: [`tls::config`](crate::tls::config).
@@ -74,6 +86,11 @@ impl Connector {
 
     pub(crate) fn shared_config(&self) -> &Arc<Config> {
         &self.config
+    }
+
+    /// What happens to redirects.
+    pub(crate) fn to_redirects(&self) -> Redirects {
+        Redirects::new(self.redirects)
     }
 
     /// The addresses that are tried.
@@ -126,6 +143,7 @@ impl From<Arc<Config>> for Connector {
         Self {
             config,
             families: Families::default(),
+            redirects: 0,
             #[cfg(feature = "rustls")]
             tls: None,
         }

@@ -1,7 +1,8 @@
 //! The client's side of the opening handshake (RFC 6455 section 4.1).
 
+mod request;
+
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -13,8 +14,7 @@ use super::extensions::{self, Extension};
 use super::head::{Headers, Scanner, StatusLine, Writer};
 use super::lines::may_begin_response;
 use super::refused::{Body, refusal};
-use super::url::{self, Url};
-use super::{ACCEPT_LEN, accept_key, elements, is_free_header, is_token, lists_token};
+use super::{ACCEPT_LEN, accept_key, elements, lists_token};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection, Inbox, Keys, Output};
 #[cfg(feature = "deflate")]
@@ -23,176 +23,10 @@ use crate::error::{HandshakeError, Refusal};
 use crate::frame::MaskKeySource;
 use crate::role::Role;
 
+pub use request::Request;
+
 /// How many 1xx responses may come before the final one.
 const MAX_INTERIM: u8 = 8;
-
-/// The request of an opening handshake: the URL, and what to add to it.
-///
-/// ```
-/// use sansocket::handshake::client::Request;
-///
-/// let request = Request::new("ws://user:secret@example.com/chat?room=rust")?
-///     .subprotocol("chat")
-///     .origin("https://example.com")
-///     .header("Cookie", "session=42");
-/// assert_eq!((request.host(), request.port(), request.is_secure()), ("example.com", 80, false));
-/// # Ok::<(), sansocket::HandshakeError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Request {
-    url: Url,
-    /// The caller's `Host`, in place of the URL's.
-    host: Option<String>,
-    subprotocols: Vec<String>,
-    /// The list of extensions that the caller offers.
-    extensions: String,
-    headers: Vec<(String, Vec<u8>)>,
-    /// The first thing in it that cannot be sent.
-    fault: Option<HandshakeError>,
-}
-
-impl Request {
-    /// A request for a `ws://` or `wss://` URL (section 3). `user:password@` in it is sent as basic authentication.
-    ///
-    /// # Errors
-    ///
-    /// [`BadUrl`](HandshakeError::BadUrl) for another scheme, no host, a bad port, a fragment ("MUST NOT be used on these
-    /// URIs"), and a character that must be percent-encoded or is not ASCII. Nothing is encoded for the caller. Path and query
-    /// are sent as they are; `[ ] { } | ^` and a `%` that encodes nothing are accepted there, as browsers leave them.
-    pub fn new(url: &str) -> Result<Self, HandshakeError> {
-        let url = Url::parse(url).map_err(HandshakeError::BadUrl)?;
-        let mut request = Self {
-            host: None,
-            subprotocols: Vec::new(),
-            extensions: String::new(),
-            headers: Vec::new(),
-            fault: None,
-            url,
-        };
-        if let Some(credentials) = request.url.credentials.take() {
-            let value = format!("Basic {}", BASE64_STANDARD.encode(credentials));
-            request.headers.push(("Authorization".into(), value.into()));
-        }
-        Ok(request)
-    }
-
-    /// Sets the request target in place of the URL's path and query. The target is sent byte for byte, for a proxy that passes
-    /// on what it received. It must begin with `/` and be visible ASCII without `#`; any other is an error in
-    /// [`Handshake::new`].
-    #[must_use]
-    pub fn target(mut self, target: impl Into<String>) -> Self {
-        let target = target.into();
-        if !target.starts_with('/') || !url::is_target(target.as_bytes()) {
-            self.fault.get_or_insert(HandshakeError::BadUrl("the request target cannot be sent"));
-        }
-        self.url.resource = target;
-        self
-    }
-
-    /// Offers a subprotocol, in order of preference. One that is not a token, or is offered twice, is an error in
-    /// [`Handshake::new`].
-    #[must_use]
-    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
-        let name = name.into();
-        if !is_token(name.as_bytes()) || self.subprotocols.contains(&name) {
-            self.fault.get_or_insert_with(|| HandshakeError::BadSubprotocol(name.as_str().into()));
-        }
-        self.subprotocols.push(name);
-        self
-    }
-
-    /// Offers an extension that the caller implements, or passes on as a proxy does, in order of preference. The connection
-    /// knows nothing of it: receive with a [`Decoder`](crate::frame::Decoder). With such offers,
-    /// [`Response::extensions`] says what the server chose, whose parameters the caller checks, and what the [`Config`] says
-    /// about compression is not offered. One that does not match the grammar is an error in [`Handshake::new`].
-    #[must_use]
-    pub fn extension(mut self, extension: &Extension<'_>) -> Self {
-        let added = extensions::add(&mut self.extensions, extension);
-        self.fault = self.fault.or(added.err());
-        self
-    }
-
-    /// Sets the origin, as a browser does for the page that asks: "the ASCII serialization of origin" (section 4.1, RFC 6454).
-    /// Anything but visible ASCII is an error in [`Handshake::new`].
-    #[must_use]
-    pub fn origin(self, origin: impl Into<String>) -> Self {
-        self.header("Origin", origin.into())
-    }
-
-    /// Adds a header. An `Origin` or an `Authorization` replaces an earlier one. A `Host` replaces that of the URL in the
-    /// request; [`host`](Self::host) and [`port`](Self::port), where the connection goes, stay those of the URL.
-    ///
-    /// These are errors in [`Handshake::new`]: any other header that the handshake sets itself, a name that is not a token, a
-    /// value with a control character, a `Host` that is not a host name or address with an optional port. A value need not be
-    /// UTF-8: a proxy passes it on as it came.
-    #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
-        let (name, value) = (name.into(), value.into());
-        if name.eq_ignore_ascii_case("Host") {
-            if let Some(host) = core::str::from_utf8(&value).ok().filter(|host| url::is_authority(host)) {
-                self.host = Some(host.into());
-                return self;
-            }
-        }
-        let is_origin = |value: &[u8]| !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
-        if !is_free_header(&name, &value) || (name.eq_ignore_ascii_case("Origin") && !is_origin(&value)) {
-            self.fault.get_or_insert_with(|| HandshakeError::BadHeader(name.as_str().into()));
-        }
-        // "The user agent MUST NOT include more than one Origin header field in any HTTP request" (RFC 6454 section 7.3). Two
-        // `Authorization` headers have no meaning either, so the caller's replaces that of the URL.
-        if ["Authorization", "Origin"].iter().any(|sole| name.eq_ignore_ascii_case(sole)) {
-            self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
-        }
-        self.headers.push((name, value));
-        self
-    }
-
-    /// The host, without the brackets of an IPv6 address.
-    pub fn host(&self) -> &str {
-        self.url.host.trim_start_matches('[').trim_end_matches(']')
-    }
-
-    /// The port. Without one in the URL, 80 for `ws:` and 443 for `wss:`.
-    pub fn port(&self) -> u16 {
-        self.url.port
-    }
-
-    /// Whether the URL is `wss:`, which needs TLS.
-    pub fn is_secure(&self) -> bool {
-        self.url.secure
-    }
-
-    /// Whether this request can be sent. [`Handshake::new`] checks it, too; a program may want to know before it connects.
-    ///
-    /// # Errors
-    ///
-    /// The first thing that cannot be: [`BadHeader`](HandshakeError::BadHeader),
-    /// [`BadSubprotocol`](HandshakeError::BadSubprotocol), or for the target [`BadUrl`](HandshakeError::BadUrl).
-    pub fn check(&self) -> Result<(), HandshakeError> {
-        self.fault.clone().map_or(Ok(()), Err)
-    }
-
-    fn write(&self, key: &str, config: &Config, head: &mut Writer) {
-        head.line(&[b"GET ", self.url.resource.as_bytes(), b" HTTP/1.1"]);
-        let authority = || self.url.authority();
-        head.header("Host", self.host.clone().unwrap_or_else(authority).as_bytes());
-        head.header("Upgrade", b"websocket");
-        head.header("Connection", b"Upgrade");
-        head.header("Sec-WebSocket-Key", key.as_bytes());
-        head.header("Sec-WebSocket-Version", b"13");
-        if !self.subprotocols.is_empty() {
-            head.header("Sec-WebSocket-Protocol", self.subprotocols.join(", ").as_bytes());
-        }
-        match self.extensions.as_str() {
-            "" => extensions::write_offer(config, head),
-            list => head.header(extensions::HEADER, list.as_bytes()),
-        }
-        for (name, value) in &self.headers {
-            head.header(name, value);
-        }
-        head.line(&[]);
-    }
-}
 
 /// An opening handshake from the client's side.
 ///

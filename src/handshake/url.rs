@@ -1,5 +1,8 @@
 //! WebSocket URIs (RFC 6455 section 3).
 
+#[cfg(feature = "std")]
+mod reference;
+
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -23,9 +26,7 @@ pub(super) struct Url {
 impl Url {
     /// Parses `"ws:" "//" host [ ":" port ] path [ "?" query ]`, the scheme without regard to case.
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
-        if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(if has_ascii_host(url) { NOT_ENCODED } else { NOT_PUNYCODE });
-        }
+        check_characters(url)?;
         if url.contains('#') {
             return Err("a fragment");
         }
@@ -35,32 +36,37 @@ impl Url {
             _ if scheme.eq_ignore_ascii_case("wss") => true,
             _ => return Err("the scheme is neither ws nor wss"),
         };
-        let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (authority, resource) = split_authority(rest);
         let (credentials, authority) = match authority.rsplit_once('@') {
             // No user and no password are no credentials.
             Some(("" | ":", authority)) => (None, authority),
             Some((credentials, authority)) => (Some(basic_credentials(credentials)?), authority),
             None => (None, authority),
         };
+        let (path, query) = split_query(resource);
+        Ok(Self { credentials, ..Self::of_parts(secure, authority, path, query)? })
+    }
+
+    /// A URL without credentials, of visible ASCII. The path is empty or begins with a slash.
+    fn of_parts(
+        secure: bool,
+        authority: &str,
+        path: &str,
+        query: Option<&str>,
+    ) -> Result<Self, &'static str> {
         let (host, port) = split_port(authority)?;
         let port = port.unwrap_or(if secure { 443 } else { 80 });
-        let slash = if resource.starts_with('/') { "" } else { "/" };
-        let resource = match resource.split_once('?') {
-            Some((path, "")) => path,
-            _ => resource,
+        let path = if path.is_empty() { "/" } else { path };
+        let resource = match query {
+            None | Some("") => path.into(),
+            Some(query) => format!("{path}?{query}"),
         };
         // WHATWG URLs leave `[ ] { } | ^` and a `%` that encodes nothing as they are. For some parsers a `\` ends the host. A
         // quote, `<`, `>` or backtick would end the URL in the text around it.
         if resource.bytes().any(|byte| b"\"<>\\`".contains(&byte)) {
             return Err(NOT_ENCODED);
         }
-        Ok(Self {
-            secure,
-            host: host.to_ascii_lowercase(),
-            port,
-            resource: format!("{slash}{resource}"),
-            credentials,
-        })
+        Ok(Self { secure, host: host.to_ascii_lowercase(), port, resource, credentials: None })
     }
 
     /// The value of the `Host` header: "optionally followed by a ':' followed by /port/ (when not using the default
@@ -79,6 +85,25 @@ impl core::fmt::Debug for Url {
         let scheme = if self.secure { "wss" } else { "ws" };
         write!(f, "{scheme}://{}{}", self.authority(), self.resource)
     }
+}
+
+/// A URI consists of visible ASCII (RFC 3986 section 2). Nothing is encoded for the caller.
+fn check_characters(url: &str) -> Result<(), &'static str> {
+    match url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(()),
+        false if has_ascii_host(url) => Err(NOT_ENCODED),
+        false => Err(NOT_PUNYCODE),
+    }
+}
+
+/// The authority, and what follows it.
+fn split_authority(rest: &str) -> (&str, &str) {
+    rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()))
+}
+
+/// The path, and the query without its question mark.
+fn split_query(resource: &str) -> (&str, Option<&str>) {
+    resource.split_once('?').map_or((resource, None), |(path, query)| (path, Some(query)))
 }
 
 /// Whether the host of a URL is ASCII, as far as there is one.

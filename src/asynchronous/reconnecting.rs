@@ -1,0 +1,180 @@
+//! A client's connection that comes back.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures_core::Stream;
+
+use super::{Transport, WebSocket};
+use crate::dial::{BackOff, Connector, Ending, Retries, Update, after};
+use crate::error::{Error, ProtocolError};
+use crate::frame::CloseCode;
+use crate::handshake::client::{Request, Response};
+
+/// A future of a runtime, boxed.
+type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A connection, and the response that opened it.
+type Opened<T> = Result<(WebSocket<T>, Response), Error>;
+
+/// How a runtime connects and waits. The features `tokio` and `smol` bring one implementation each.
+pub trait Dial {
+    /// The stream of a connection.
+    type Transport: Transport + Unpin;
+
+    /// Connects, as `connect_with`.
+    fn connect(request: Request, connector: Connector) -> Pending<Opened<Self::Transport>>;
+
+    /// Waits.
+    fn sleep(duration: Duration) -> Pending<()>;
+}
+
+/// A client's connection that comes back after it was lost, with the pauses of a [`BackOff`]. It is also a
+/// [`Stream`] of [`Update`]s, which ends behind an error.
+///
+/// ```no_run
+/// # #[cfg(feature = "tokio")]
+/// async fn follow(url: &str) -> Result<(), sansocket::Error> {
+///     use sansocket::handshake::client::Request;
+///     use sansocket::tokio::Reconnecting;
+///     use sansocket::{BackOff, Connector, Update};
+///
+///     let mut feed = Reconnecting::new(Request::new(url)?, Connector::new(), BackOff::default());
+///     while let Some(update) = feed.next_update().await? {
+///         match update {
+///             // The server remembers no earlier connection.
+///             Update::Opened(_) => if let Some(socket) = feed.socket() { socket.send("subscribe").await? },
+///             Update::Message(message) => println!("{message:?}"),
+///             Update::Pausing { why, pause } => eprintln!("{why}; again in {pause:?}"),
+///             _ => {}
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// [`Retries`] has the tables of what ends the attempts: errors that come again (a bad URL, a certificate, 404), and close codes
+/// that say that this was all, or that the server does not want this client.
+///
+/// All futures are [cancel safe](super#cancel-safety): an attempt or a pause that has begun goes on with the next call.
+pub struct Reconnecting<D: Dial> {
+    request: Request,
+    connector: Connector,
+    retries: Retries,
+    stage: Stage<D>,
+}
+
+enum Stage<D: Dial> {
+    Attempt(Pending<Opened<D::Transport>>),
+    Open { socket: WebSocket<D::Transport>, since: Instant },
+    Pause(Pending<()>),
+    Ended,
+}
+
+impl<D: Dial> Reconnecting<D> {
+    /// Nothing happens before the first [`next_update`](Self::next_update).
+    pub fn new(request: Request, connector: impl Into<Connector>, back_off: BackOff) -> Self {
+        let connector = connector.into();
+        let stage = Stage::Attempt(D::connect(request.clone(), connector.clone()));
+        Self { request, connector, retries: Retries::new(back_off), stage }
+    }
+
+    /// Waits for what happens next: an attempt that succeeds or fails, a message. `None`: the server or
+    /// [`close`](Self::close) has ended it.
+    ///
+    /// # Errors
+    ///
+    /// One that does not go away by itself. After it there is nothing more: the next call gives `None`.
+    pub async fn next_update(&mut self) -> Result<Option<Update>, Error> {
+        poll_fn(|cx| self.poll_update(cx)).await
+    }
+
+    /// The connection, to send on it, while it is open.
+    pub fn socket(&mut self) -> Option<&mut WebSocket<D::Transport>> {
+        match &mut self.stage {
+            Stage::Open { socket, .. } => Some(socket),
+            Stage::Attempt(_) | Stage::Pause(_) | Stage::Ended => None,
+        }
+    }
+
+    /// Closes the connection, if it is open, and ends the attempts. Call it again if it was dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::close`].
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        let closed = match &mut self.stage {
+            Stage::Open { socket, .. } => socket.close(code, reason).await,
+            Stage::Attempt(_) | Stage::Pause(_) | Stage::Ended => Ok(()),
+        };
+        self.stage = Stage::Ended;
+        closed
+    }
+
+    fn poll_update(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Update>, Error>> {
+        loop {
+            match &mut self.stage {
+                Stage::Ended => return Poll::Ready(Ok(None)),
+                Stage::Pause(pause) => {
+                    ready!(pause.as_mut().poll(cx));
+                    self.stage = Stage::Attempt(D::connect(self.request.clone(), self.connector.clone()));
+                }
+                Stage::Attempt(attempt) => {
+                    return Poll::Ready(match ready!(attempt.as_mut().poll(cx)) {
+                        Ok((socket, response)) => {
+                            self.stage = Stage::Open { socket, since: Instant::now() };
+                            Ok(Some(Update::Opened(response)))
+                        }
+                        Err(error) => self.pause(Ending::Failed(error)),
+                    });
+                }
+                Stage::Open { socket, since } => {
+                    let why = match ready!(Pin::new(&mut *socket).poll_next(cx)) {
+                        Some(Ok(message)) => return Poll::Ready(Ok(Some(Update::Message(message)))),
+                        Some(Err(error)) => Ending::Failed(error),
+                        None => match socket.close_info() {
+                            Some(info) => Ending::Closed(info),
+                            None => Ending::Failed(ProtocolError::ConnectionLost.into()),
+                        },
+                    };
+                    self.retries.opened(since.elapsed());
+                    return Poll::Ready(self.pause(why));
+                }
+            }
+        }
+    }
+
+    fn pause(&mut self, why: Ending) -> Result<Option<Update>, Error> {
+        self.stage = Stage::Ended;
+        let update = after(&mut self.retries, why)?;
+        if let Some(Update::Pausing { pause, .. }) = &update {
+            self.stage = Stage::Pause(D::sleep(*pause));
+        }
+        Ok(update)
+    }
+}
+
+impl<D: Dial> Stream for Reconnecting<D> {
+    type Item = Result<Update, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_update(cx).map(Result::transpose)
+    }
+}
+
+// Nothing in it is pinned in place.
+impl<D: Dial> Unpin for Reconnecting<D> {}
+
+impl<D: Dial> std::fmt::Debug for Reconnecting<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let stage = match &self.stage {
+            Stage::Attempt(_) => "Attempt",
+            Stage::Open { .. } => "Open",
+            Stage::Pause(_) => "Pause",
+            Stage::Ended => "Ended",
+        };
+        f.debug_struct("Reconnecting").field("stage", &stage).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+//! A client's connection that comes back.
+
+use std::thread;
+use std::time::Duration;
+
+use super::timed::later;
+use super::{NetStream, TimedRead, WebSocket, connect_with};
+use crate::dial::{BackOff, Connector, Ending, Retries, Update, after};
+use crate::error::{Error, ProtocolError};
+use crate::frame::CloseCode;
+use crate::handshake::client::Request;
+use crate::sync::Instant;
+
+/// A client's connection that comes back after it was lost, with the pauses of a [`BackOff`].
+///
+/// ```no_run
+/// use sansocket::blocking::Reconnecting;
+/// use sansocket::handshake::client::Request;
+/// use sansocket::{BackOff, Connector, Error, Update};
+///
+/// fn follow(url: &str) -> Result<(), Error> {
+///     let mut feed = Reconnecting::new(Request::new(url)?, Connector::new(), BackOff::default());
+///     while let Some(update) = feed.next_update()? {
+///         match update {
+///             // The server remembers no earlier connection.
+///             Update::Opened(_) => feed.socket().map_or(Ok(()), |socket| socket.send("subscribe"))?,
+///             Update::Message(message) => println!("{message:?}"),
+///             Update::Pausing { why, pause } => eprintln!("{why}; again in {pause:?}"),
+///             _ => {}
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// [`Retries`] has the tables of what ends the attempts: errors that come again (a bad URL, a certificate, 404), and close codes
+/// that say that this was all, or that the server does not want this client.
+#[derive(Debug)]
+pub struct Reconnecting {
+    request: Request,
+    connector: Connector,
+    retries: Retries,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The next attempt, not before this time.
+    Attempt(Option<Instant>),
+    Open {
+        socket: Box<WebSocket<NetStream>>,
+        since: Instant,
+    },
+    Ended,
+}
+
+impl Reconnecting {
+    /// Nothing happens before the first [`next_update`](Self::next_update).
+    pub fn new(request: Request, connector: impl Into<Connector>, back_off: BackOff) -> Self {
+        let retries = Retries::new(back_off);
+        Self { request, connector: connector.into(), retries, stage: Stage::Attempt(None) }
+    }
+
+    /// Waits for what happens next: a pause that is over, an attempt that succeeds or fails, a message. `None`: the server or
+    /// [`close`](Self::close) has ended it.
+    ///
+    /// # Errors
+    ///
+    /// One that does not go away by itself. After it there is nothing more: the next call gives `None`.
+    pub fn next_update(&mut self) -> Result<Option<Update>, Error> {
+        self.update_until(None)
+    }
+
+    /// [`next_update`](Self::next_update) that waits no longer than `timeout`, or [`Update::TimedOut`]. An attempt to connect is
+    /// not cut short; it has [`Config::handshake_timeout`](crate::Config::handshake_timeout).
+    ///
+    /// # Errors
+    ///
+    /// As [`next_update`](Self::next_update).
+    pub fn next_update_timeout(&mut self, timeout: Duration) -> Result<Option<Update>, Error> {
+        self.update_until(Some(later(timeout)))
+    }
+
+    /// The connection, to send on it, while it is open.
+    pub fn socket(&mut self) -> Option<&mut WebSocket<NetStream>> {
+        match &mut self.stage {
+            Stage::Open { socket, .. } => Some(socket),
+            Stage::Attempt(_) | Stage::Ended => None,
+        }
+    }
+
+    /// Closes the connection, if it is open, and ends the attempts.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::close`].
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Open { mut socket, .. } => socket.close(code, reason),
+            Stage::Attempt(_) | Stage::Ended => Ok(()),
+        }
+    }
+
+    fn update_until(&mut self, deadline: Option<Instant>) -> Result<Option<Update>, Error> {
+        match &mut self.stage {
+            Stage::Ended => Ok(None),
+            Stage::Attempt(start) => {
+                let wait = |until: Instant| thread::sleep(until.saturating_duration_since(Instant::now()));
+                match (*start, deadline) {
+                    (Some(start), Some(deadline)) if start > deadline => {
+                        wait(deadline);
+                        return Ok(Some(Update::TimedOut));
+                    }
+                    (start, _) => start.map_or((), wait),
+                }
+                match connect_with(&self.request, &self.connector) {
+                    Ok((socket, response)) => {
+                        self.stage = Stage::Open { socket: Box::new(socket), since: Instant::now() };
+                        Ok(Some(Update::Opened(response)))
+                    }
+                    Err(error) => self.pause(Ending::Failed(error)),
+                }
+            }
+            Stage::Open { socket, since } => {
+                let read = match deadline {
+                    Some(deadline) => socket.read_timeout(deadline.saturating_duration_since(Instant::now())),
+                    None => socket.read().map(|read| read.map_or(TimedRead::Closed, TimedRead::Message)),
+                };
+                let why = match read {
+                    Ok(TimedRead::Message(message)) => return Ok(Some(Update::Message(message))),
+                    Ok(TimedRead::TimedOut) => return Ok(Some(Update::TimedOut)),
+                    Ok(TimedRead::Closed) => match socket.close_info() {
+                        Some(info) => Ending::Closed(info),
+                        None => Ending::Failed(ProtocolError::ConnectionLost.into()),
+                    },
+                    Err(error) => Ending::Failed(error),
+                };
+                self.retries.opened(since.elapsed());
+                self.pause(why)
+            }
+        }
+    }
+
+    fn pause(&mut self, why: Ending) -> Result<Option<Update>, Error> {
+        self.stage = Stage::Ended;
+        let update = after(&mut self.retries, why)?;
+        if let Some(Update::Pausing { pause, .. }) = &update {
+            self.stage = Stage::Attempt(Some(later(*pause)));
+        }
+        Ok(update)
+    }
+}
