@@ -36,6 +36,7 @@
 mod checks;
 mod chunked;
 pub mod client;
+mod credentials;
 pub mod extensions;
 mod head;
 #[cfg(feature = "http")]
