@@ -116,12 +116,13 @@
 //! | `connection/inflation`, `deflation`, `compressing` | compressed messages to the assembly; which messages are compressed; their way to the output |
 //! | `connection/fast_path` | whole small messages, in either direction |
 //! | `handshake/head`, `lines`, `chunked` | HTTP/1.1 heads, lines that are judged before the parser, bodies in chunks |
-//! | `handshake/extensions`, `url` | the grammar of one header, `ws:` URLs |
+//! | `handshake/extensions`, `url`, `credentials` | the grammar of one header, `ws:` URLs, user names and passwords in URLs |
 //! | `handshake/request`, `checks`, `response` | what a client asks for, and whether section 4.2.1 allows it; a server's responses |
 //! | `handshake/refused` | a response that opens no connection, as a client receives it |
+//! | `handshake/proxy` | a connection through a proxy: HTTP `CONNECT`, SOCKS 5 |
 //! | `handshake/client`, `server`, `step` | the two ends of the opening handshake, a type per state; their steps for a shell |
 //! | `handshake/http` | handshakes in the types of the `http` crate |
-//! | `dial` | the addresses of a host, in which order and when they are tried |
+//! | `dial` | the addresses of a host, in which order and when they are tried; which proxy is asked |
 //! | `asynchronous/transport`, `tasks`, `storage` | what a runtime brings; the tasks that wait; memory that connections share |
 //! | `asynchronous/driver` | the polling of a connection |
 //! | `asynchronous/reaching`, `opening`, `split`, `binding` | connect and accept; one connection in several tasks; the functions of a binding |
@@ -170,6 +171,8 @@ pub use connection::{
 };
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, Negotiated};
+#[cfg(feature = "std")]
+pub use dial::Proxy;
 pub use error::{Error, Fault, HandshakeError, ProtocolError, Refusal, SendError};
 pub use frame::{CloseCode, CloseFrame, Limits};
 #[cfg(feature = "deflate")]

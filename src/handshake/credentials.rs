@@ -73,15 +73,16 @@ mod tests {
 
     #[test]
     fn credentials_are_decoded_and_not_shown_by_debug() {
-        let rows: [(&str, Result<Option<(&[u8], &[u8])>, &str>); 13] = [
-            ("", Ok(None)),
-            (":", Ok(None)),
-            ("user:p%40ss", Ok(Some((b"user", b"p@ss")))),
-            ("token", Ok(Some((b"token", b"")))),
-            ("user:", Ok(Some((b"user", b"")))),
-            (":word", Ok(Some((b"", b"word")))),
-            ("a:b:c", Ok(Some((b"a", b"b:c")))),
-            ("%00%ff%0A", Ok(Some((b"\0\xff\n", b"")))),
+        // User and password with a line between them.
+        let rows: [(&str, Result<&str, &str>); 13] = [
+            ("", Ok("none")),
+            (":", Ok("none")),
+            ("user:p%40ss", Ok("user|p@ss")),
+            ("token", Ok("token|")),
+            ("user:", Ok("user|")),
+            (":word", Ok("|word")),
+            ("a:b:c", Ok("a|b:c")),
+            ("%00%ff%0A", Ok(r"\x00\xff\n|")),
             ("us%er", Err("a % that encodes nothing")),
             ("user%4", Err("a % that encodes nothing")),
             ("user%+1", Err("a % that encodes nothing")),
@@ -91,10 +92,11 @@ mod tests {
         for (userinfo, expected) in rows {
             let parsed = Credentials::parse(userinfo);
             assert!(parsed.iter().flatten().all(|known| format!("{known:?}") == "Credentials"), "{userinfo}");
-            let parsed = parsed
-                .as_ref()
-                .map(|known| known.as_ref().map(|known| (&known.user[..], &known.password[..])));
-            assert_eq!(parsed.map_err(|error| *error), expected, "{userinfo}");
+            let text = |Credentials { user, password }: &Credentials| {
+                format!("{}|{}", user.escape_ascii(), password.escape_ascii())
+            };
+            let parsed = parsed.map(|parsed| parsed.as_ref().map_or("none".into(), text));
+            assert_eq!(parsed.as_deref().map_err(|error| *error), expected, "{userinfo}");
         }
     }
 

@@ -31,7 +31,7 @@
 //! accepted: `docs/leniency.md` in the repository lists both.
 //!
 //! [`Opening`] is either handshake as steps: write, read, respond, shut down. A program that drives sockets itself needs no
-//! other handshake logic.
+//! other handshake logic. A [`proxy`] in front of the server is asked for a connection in the same steps.
 
 mod checks;
 mod chunked;
@@ -42,6 +42,7 @@ mod head;
 #[cfg(feature = "http")]
 pub mod http;
 mod lines;
+pub mod proxy;
 mod refused;
 mod request;
 mod response;

@@ -6,7 +6,7 @@ use alloc::string::String;
 use super::credentials::Credentials;
 
 pub(super) const NOT_ENCODED: &str = "a character that must be percent-encoded";
-const NOT_PUNYCODE: &str = "a host that is not ASCII: write it in punycode, as xn--...";
+pub(super) const NOT_PUNYCODE: &str = "a host that is not ASCII: write it in punycode, as xn--...";
 pub(super) const NO_HOST: &str = "no valid host";
 pub(super) const NO_PORT: &str = "no valid port";
 
