@@ -67,9 +67,14 @@ impl Proxy {
     /// Hosts are compared as the URL has them: no name is resolved, and `localhost` is a name as any other. ASCII case and a
     /// dot at the end do not matter. Entries have no ports; one that has matches nothing.
     ///
-    /// ```
+    /// ```no_run
+    /// # let request = sansocket::handshake::client::Request::new("ws://example.com/")?;
     /// let proxy = sansocket::Proxy::from_env();
-    /// # drop(proxy);
+    /// match proxy.server_for(&request)? {
+    ///     Some(server) => println!("ask {server:?} for {}", request.host()),
+    ///     None => println!("connect to {}", request.host()),
+    /// }
+    /// # Ok::<(), sansocket::HandshakeError>(())
     /// ```
     pub fn from_env() -> Self {
         // No proxy has a URL that is not UTF-8: what stands in for it is refused.
