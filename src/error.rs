@@ -202,6 +202,28 @@ pub enum HandshakeError {
         /// The most redirects that are followed.
         limit: u32,
     },
+    /// The proxy in front of the server answered `CONNECT` with a status other than 2xx (RFC 9110 section 9.3.6). A redirect
+    /// counts as any other status, and so does 407, which asks for other credentials.
+    #[error("the proxy answered with status {}", .0.status)]
+    ProxyRefused(Box<Refusal>),
+    /// What the proxy in front of the server sent is neither HTTP/1.x nor SOCKS 5, whichever it was spoken to in.
+    #[error("the proxy sent a malformed answer")]
+    MalformedProxy,
+    /// The SOCKS proxy in front of the server accepts no authentication method that could be offered (RFC 1928 section 3).
+    /// Without credentials, that is "none"; with credentials, also user name and password.
+    #[error("the SOCKS proxy accepts none of the authentication methods")]
+    SocksMethodRefused,
+    /// The SOCKS proxy in front of the server refused user name and password (RFC 1929).
+    #[error("the SOCKS proxy refused user name and password")]
+    SocksCredentialsRefused,
+    /// The SOCKS proxy in front of the server opened no connection to the server. The number is its reply (RFC 1928 section
+    /// 6): 1 failure of the proxy, 2 not allowed, 3 network unreachable, 4 host unreachable, 5 connection refused, 6 TTL
+    /// expired, 7 command not supported, 8 address type not supported; the others have no meaning.
+    ///
+    /// For 3 to 6 the [`fault`](Self::fault) is the network's, between the proxy and the server. Otherwise it is the
+    /// proxy's.
+    #[error("the SOCKS proxy refused: {} (reply {_0})", socks_reply(*_0))]
+    SocksRefused(u8),
 
     // Caused by the network, or by a peer that is gone.
     /// The stream ended before the handshake was complete.
@@ -224,6 +246,9 @@ pub enum HandshakeError {
     /// The [`Connector`](crate::Connector) has settings that exclude each other. The text names them.
     #[error("unusable connector: {0}")]
     BadConnector(&'static str),
+    /// The URL of a proxy cannot be used. The text names what is wrong with it.
+    #[error("bad proxy: {0}")]
+    BadProxy(&'static str),
     /// The header with this name cannot be sent: the name or the value has a forbidden character, or the handshake sets this
     /// header itself.
     #[error("the header {0:?} cannot be sent")]
@@ -253,7 +278,8 @@ pub enum HandshakeError {
 #[non_exhaustive]
 pub enum Fault {
     /// The peer sent something unacceptable, or refused. The same attempt is likely to fail again, unless it was
-    /// [`Refused`](HandshakeError::Refused) with a status that may be temporary: 408, 429, 5xx.
+    /// [`Refused`](HandshakeError::Refused) or [`ProxyRefused`](HandshakeError::ProxyRefused) with a status that may be
+    /// temporary: 408, 429, 5xx. A proxy in front of the server counts as the peer.
     Peer,
     /// The caller: what it asked for cannot be sent, it rejected the request, or it used a finished handshake.
     Caller,
@@ -265,11 +291,12 @@ impl HandshakeError {
     /// Who caused this error.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::UnexpectedEof | Self::TimedOut => Fault::Network,
+            Self::UnexpectedEof | Self::TimedOut | Self::SocksRefused(3..=6) => Fault::Network,
             Self::BadUrl(_)
             | Self::TlsNeeded
             | Self::TlsUnavailable(_)
             | Self::BadConnector(_)
+            | Self::BadProxy(_)
             | Self::BadHeader(_)
             | Self::BadSubprotocol(_)
             | Self::BadStatus(_)
@@ -282,8 +309,23 @@ impl HandshakeError {
     }
 }
 
+/// RFC 1928 section 6.
+fn socks_reply(code: u8) -> &'static str {
+    match code {
+        1 => "general SOCKS server failure",
+        2 => "connection not allowed by ruleset",
+        3 => "network unreachable",
+        4 => "host unreachable",
+        5 => "connection refused",
+        6 => "TTL expired",
+        7 => "command not supported",
+        8 => "address type not supported",
+        _ => "unassigned",
+    }
+}
+
 /// A server's response with a status other than 101: "If the status code received from the server is not 101, the client
-/// handles the response per HTTP procedures" (section 4.1).
+/// handles the response per HTTP procedures" (section 4.1). Or a proxy's, with a status other than 2xx.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {

@@ -117,11 +117,14 @@
 //! | `connection/fast_path` | whole small messages, in either direction |
 //! | `handshake/head`, `lines`, `chunked` | HTTP/1.1 heads, lines that are judged before the parser, bodies in chunks |
 //! | `handshake/extensions`, `url`, `url/reference` | the grammar of one header, `ws:` URLs, and what a `Location` means beside one |
+//! | `handshake/credentials` | user names and passwords in URLs |
 //! | `handshake/request`, `checks`, `response` | what a client asks for, and whether section 4.2.1 allows it; a server's responses |
 //! | `handshake/refused` | a response that opens no connection, as a client receives it |
 //! | `handshake/client`, `client/request`, `server`, `step` | the two ends of the opening handshake, a type per state; what a client asks for; their steps for a shell |
+//! | `handshake/proxy` | a connection through a proxy: HTTP `CONNECT`, SOCKS 5 |
 //! | `handshake/http` | handshakes in the types of the `http` crate |
 //! | `dial/attempts`, `redirects` | the addresses of a host, in which order and when they are tried; redirects, and what they must not take along |
+//! | `dial/proxy`, `bypass` | which proxy is asked, and for which hosts none is |
 //! | `dial/back_off`, `temporary`, `retry_after` | the pauses between attempts; after what there is another one; how long a server asks to wait |
 //! | `asynchronous/transport`, `tasks`, `storage` | what a runtime brings; the tasks that wait; memory that connections share |
 //! | `asynchronous/driver` | the polling of a connection |
@@ -174,7 +177,7 @@ pub use connection::{
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, Negotiated};
 #[cfg(feature = "std")]
-pub use dial::{BackOff, Connector, Ending, Families, Retries, Update};
+pub use dial::{BackOff, Connector, Ending, Families, Proxy, Retries, Update};
 pub use error::{Error, Fault, HandshakeError, ProtocolError, Refusal, SendError};
 pub use frame::{CloseCode, CloseFrame, Limits};
 #[cfg(feature = "deflate")]

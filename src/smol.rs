@@ -16,7 +16,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -29,7 +29,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use crate::asynchronous::{self, Socket, Transport};
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::dial::Connector;
+use crate::dial::{Connector, Way};
 use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
 use crate::handshake::server::{HttpRequest, Request, Response};
@@ -43,6 +43,28 @@ async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 
 fn sleep(duration: Duration) -> Timer {
     Timer::after(duration)
+}
+
+/// Connects to an address, from the address of this end if there is one.
+#[cfg_attr(not(feature = "local-address"), expect(unused_variables, reason = "there is no local address"))]
+async fn reach(remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream> {
+    match local {
+        #[cfg(feature = "local-address")]
+        Some(local) => {
+            let socket = crate::dial::bound(local, remote)?;
+            socket.set_nonblocking(true)?;
+            // "In progress" is no error: the socket tells when it is connected.
+            let begun = socket.connect(&remote.into());
+            let connecting = async_io::Async::new_nonblocking(std::net::TcpStream::from(socket))?;
+            if let Err(error) = begun {
+                connecting.writable().await?;
+                connecting.get_ref().take_error()?.map_or(Ok(()), Err)?;
+                connecting.get_ref().peer_addr().map_err(|_| error)?;
+            }
+            Ok(connecting.into())
+        }
+        _ => TcpStream::connect(remote).await,
+    }
 }
 
 /// The result of a future, if it is ready in time.

@@ -20,7 +20,7 @@
 //! ```
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -33,7 +33,7 @@ use tokio::time::{Instant, Sleep};
 use crate::asynchronous::{self, Socket, Transport};
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::dial::Connector;
+use crate::dial::{Connector, Way};
 use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
 use crate::handshake::server::{HttpRequest, Request, Response};
@@ -47,6 +47,20 @@ async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 
 fn sleep(duration: Duration) -> Sleep {
     tokio::time::sleep(duration)
+}
+
+/// Connects to an address, from the address of this end if there is one.
+#[cfg_attr(not(feature = "local-address"), expect(unused_variables, reason = "there is no local address"))]
+async fn reach(remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream> {
+    match local {
+        #[cfg(feature = "local-address")]
+        Some(local) => {
+            let socket = crate::dial::bound(local, remote)?;
+            socket.set_nonblocking(true)?;
+            tokio::net::TcpSocket::from_std_stream(socket.into()).connect(remote).await
+        }
+        _ => TcpStream::connect(remote).await,
+    }
 }
 
 /// The result of a future, if it is ready in time.

@@ -1,4 +1,4 @@
-//! Any head, in any reads, for either role, and heads that are built from any strings.
+//! Any head, in any reads, for either role, and heads that are built from any strings. Any answer of a proxy.
 
 use sansocket::Config;
 use sansocket::handshake::client;
@@ -10,6 +10,7 @@ use crate::model::opening::{ACCEPT, NONCE, check_client, check_server};
 use crate::model::paths::written;
 use crate::model::request::{Asked, judge_request};
 use crate::model::response::{Answered, judge_response};
+use crate::model::tunnel::{check_connect, check_socks};
 use crate::model::wire::SameKey;
 
 /// The input is lines from which a head is built.
@@ -48,6 +49,17 @@ pub fn client_handshake(case: &Traffic<'_>) {
     }
     check_client(&case.config(), &OFFERED, &[case.data]);
     check_client(&case.config(), &OFFERED, &case.reads(case.data));
+}
+
+/// A tunnel makes of a proxy's answer what the model does.
+pub fn proxy(case: &Traffic<'_>) {
+    for reads in [vec![case.data], case.reads(case.data)] {
+        match (case.is_socks(), case.has_login()) {
+            (true, false) => check_socks("socks5://proxy", &reads),
+            (true, true) => check_socks("socks5://user:word@proxy", &reads),
+            (false, _) => check_connect(&case.config(), &reads),
+        }
+    }
 }
 
 /// Builds a request from a URL and lines: headers, and subprotocols for lines without a colon. The server finds exactly

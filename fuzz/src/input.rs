@@ -34,8 +34,19 @@ const LONG: u8 = 0x80;
 const TAKEOVER: u8 = 0x10;
 const SMALL_WINDOW: u8 = 0x20;
 const IS_TEXT: u8 = 0x40;
+/// For a proxy: it is spoken to in SOCKS, with credentials.
+const SOCKS: u8 = 0x01;
+const LOGIN: u8 = 0x04;
 
 impl Traffic<'_> {
+    pub(crate) fn is_socks(&self) -> bool {
+        self.flags & SOCKS != 0
+    }
+
+    pub(crate) fn has_login(&self) -> bool {
+        self.flags & LOGIN != 0
+    }
+
     pub(crate) fn is_tight(&self) -> bool {
         self.flags & TIGHT != 0
     }

@@ -16,6 +16,6 @@ mod session;
 pub use codecs::{Masking, close, extensions, frame_header, mask};
 pub use connection::{connection, decoder};
 pub use deflate::{DeflateSession, Negotiation, deflate_session, inflate, negotiation};
-pub use handshake::{client_handshake, server_handshake};
+pub use handshake::{client_handshake, proxy, server_handshake};
 pub use input::Traffic;
 pub use session::{Session, session};

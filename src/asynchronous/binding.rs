@@ -59,25 +59,59 @@ macro_rules! bind {
             }
         }
 
+        /// [`connect_with`] from a TCP connection that has reached the server, or the proxy if the [`Connector`] has one. See
+        /// [`blocking::connect_from`](crate::blocking::connect_from).
+        ///
+        /// # Errors
+        ///
+        /// As [`blocking::connect_with`](crate::blocking::connect_with).
+        pub async fn connect_from(
+            tcp: $tcp,
+            request: &client::Request,
+            connector: impl Into<Connector>,
+        ) -> Result<(WebSocket<NetStream>, client::Response), Error> {
+            let connector = connector.into();
+            let way = connector.way(request)?;
+            Box::pin(go_from(tcp, way, request, connector.shared_config(), Instant::now())).await
+        }
+
         /// Goes the whole way once.
         async fn go(
             request: &client::Request,
             connector: &Connector,
             begin: Instant,
         ) -> Result<(WebSocket<NetStream>, client::Response), Error> {
-            request.check()?;
-            let tls = connector.tls_for(request.is_secure())?;
-            let config = Arc::clone(connector.shared_config());
-            let left = || config.handshake_timeout.saturating_sub(begin.elapsed());
-            let reached = within(left(), async {
-                let addresses = resolve(request.host(), request.port()).await?;
-                asynchronous::reach(connector.admitted(addresses), <$tcp>::connect, sleep).await
+            let (way, config) = (connector.way(request)?, connector.shared_config());
+            let left = config.handshake_timeout.saturating_sub(begin.elapsed());
+            let local = connector.local();
+            let reached = within(left, async {
+                let addresses = connector.admitted(resolve(way.host, way.port).await?)?;
+                asynchronous::reach(addresses, |address| reach(address, local), sleep).await
             });
             let tcp = reached.await.ok_or(HandshakeError::TimedOut)??;
+            go_from(tcp, way, request, config, begin).await
+        }
+
+        /// Goes the way behind the first connection: through the proxy, TLS, the opening handshake.
+        async fn go_from(
+            tcp: $tcp,
+            way: Way<'_>,
+            request: &client::Request,
+            config: &Arc<Config>,
+            begin: Instant,
+        ) -> Result<(WebSocket<NetStream>, client::Response), Error> {
             prepare(&tcp)?;
-            let stream = $transport::new(NetStream::client(tcp, tls, request.host())?);
-            let opened = asynchronous::connect(stream, request, Arc::clone(&config), left()).await;
-            opened.map_err(Error::of_tls)
+            let left = || config.handshake_timeout.saturating_sub(begin.elapsed());
+            let (mut tcp, mut arrived) = (tcp, Vec::new());
+            if let Some(proxy) = way.proxy {
+                let mut transport = $transport::new(tcp);
+                arrived = asynchronous::pass(&mut transport, proxy, request, config, left()).await?;
+                tcp = transport.into_stream();
+            }
+            let (stream, arrived) = NetStream::client(tcp, way.tls, request.host(), arrived)?;
+            let transport = $transport::new(stream);
+            let opened = asynchronous::connect(transport, &arrived, request, Arc::clone(config), left());
+            opened.await.map_err(Error::of_tls)
         }
 
         /// Connects and waits with this runtime.
@@ -118,7 +152,7 @@ macro_rules! bind {
             let config = config.into();
             let timeout = config.handshake_timeout;
             prepare(&stream)?;
-            Box::pin(asynchronous::connect($transport::new(stream), request, config, timeout)).await
+            Box::pin(asynchronous::connect($transport::new(stream), &[], request, config, timeout)).await
         }
 
         /// Accepts any WebSocket connection, without a subprotocol. See

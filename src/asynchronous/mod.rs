@@ -38,7 +38,7 @@ use std::task::{Context, Poll, ready};
 pub(crate) use binding::bind;
 use driver::Driver;
 pub use net::{NetStream, Socket};
-pub(crate) use opening::{accept, accept_or_respond, connect};
+pub(crate) use opening::{accept, accept_or_respond, connect, pass};
 pub(crate) use reaching::reach;
 pub use reconnecting::{Dial, Reconnecting};
 pub use split::{Reader, ReuniteError, Writer};

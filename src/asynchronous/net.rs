@@ -51,16 +51,26 @@ impl<T> From<T> for NetStream<T> {
 }
 
 impl<T> NetStream<T> {
-    /// The client's end, with TLS if there is a configuration for it.
+    /// The client's end, with TLS if there is a configuration for it. Of the bytes that have arrived before, gives those that
+    /// TLS does not take.
     #[cfg_attr(
         not(feature = "rustls"),
         expect(unused_variables, reason = "only TLS checks the name of the host")
     )]
-    pub(crate) fn client(tcp: T, tls: Option<TlsConfig>, host: &str) -> io::Result<Self> {
+    pub(crate) fn client(
+        tcp: T,
+        tls: Option<TlsConfig>,
+        host: &str,
+        arrived: Vec<u8>,
+    ) -> io::Result<(Self, Vec<u8>)> {
         match tls {
             #[cfg(feature = "rustls")]
-            Some(config) => Self::tls_client(tcp, config, host),
-            _ => Ok(tcp.into()),
+            Some(config) => {
+                let mut session = Session::client(config, host)?;
+                session.receive(&arrived)?;
+                Ok((Self { tcp, tls: Some(Box::new(session)) }, Vec::new()))
+            }
+            _ => Ok((tcp.into(), arrived)),
         }
     }
 

@@ -10,19 +10,38 @@ use super::WebSocket;
 use super::transport::{Transport, poll_discard, poll_read, poll_write_all};
 use crate::config::Config;
 use crate::error::{Error, HandshakeError};
+use crate::handshake::proxy::{Server, Tunnel};
 use crate::handshake::server::{self, HttpRequest, Request, Response};
 use crate::handshake::{Opening, Step, client};
 use crate::timestamp::Timestamp;
 
-/// Opens a connection over a stream that has reached the server. For `wss:`, its TLS handshake is done.
+/// Asks the proxy that was reached for a connection to the server. Gives the bytes that arrived behind its answer.
+pub(crate) async fn pass<T: Transport>(
+    transport: &mut T,
+    proxy: &Server,
+    request: &client::Request,
+    config: &Arc<Config>,
+    timeout: Duration,
+) -> Result<Vec<u8>, Error> {
+    let deadline = transport.now() + timeout;
+    let tunnel = Tunnel::new(proxy, request.host(), request.port(), Arc::clone(config))?;
+    let mut opening = Opening::from(tunnel);
+    let driven = drive(transport, &mut opening, config, deadline).await;
+    Opening::conclude_with(opening.finish_tunnel(), driven)
+}
+
+/// Opens a connection over a stream that has reached the server. `arrived` has come from the server before.
 pub(crate) async fn connect<T: Transport>(
     mut transport: T,
+    arrived: &[u8],
     request: &client::Request,
     config: Arc<Config>,
     timeout: Duration,
 ) -> Result<(WebSocket<T>, client::Response), Error> {
     let deadline = transport.now() + timeout;
-    let mut opening = Opening::from(client::Handshake::new(request, Arc::clone(&config))?);
+    let mut handshake = client::Handshake::new(request, Arc::clone(&config))?;
+    handshake.receive(arrived);
+    let mut opening = Opening::from(handshake);
     let driven = drive(&mut transport, &mut opening, &config, deadline).await;
     let (connection, response) = opening.conclude(driven)?;
     Ok((WebSocket::from_parts(transport, connection), response.ok_or(HandshakeError::Finished)?))

@@ -20,6 +20,7 @@
 //! The shell applies the times of the [`Config`]: the deadlines of the opening and the closing handshake, the keepalive, and
 //! the write timeout. Protocol logic is in the core.
 
+mod connecting;
 mod net;
 mod opening;
 mod reaching;
@@ -33,8 +34,9 @@ mod tls;
 
 use std::time::Duration;
 
+pub use connecting::{connect, connect_from, connect_with};
 pub use net::NetStream;
-pub use opening::{accept, accept_or_respond, accept_with, connect, connect_over, connect_with};
+pub use opening::{accept, accept_or_respond, accept_with, connect_over};
 pub use receiving::TimedRead;
 pub use reconnecting::Reconnecting;
 pub use split::{Reader, ReuniteError, Writer};

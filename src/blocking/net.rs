@@ -31,16 +31,26 @@ impl From<TcpStream> for NetStream {
 }
 
 impl NetStream {
-    /// The client's end, with TLS if there is a configuration for it.
+    /// The client's end, with TLS if there is a configuration for it. Of the bytes that have arrived before, gives those that
+    /// TLS does not take.
     #[cfg_attr(
         not(feature = "rustls"),
         expect(unused_variables, reason = "only TLS checks the name of the host")
     )]
-    pub(super) fn client(tcp: TcpStream, tls: Option<TlsConfig>, host: &str) -> io::Result<Self> {
+    pub(super) fn client(
+        tcp: TcpStream,
+        tls: Option<TlsConfig>,
+        host: &str,
+        arrived: Vec<u8>,
+    ) -> io::Result<(Self, Vec<u8>)> {
         match tls {
             #[cfg(feature = "rustls")]
-            Some(config) => Self::tls_client(tcp, config, host),
-            _ => Ok(tcp.into()),
+            Some(config) => {
+                let mut session = crate::tls::Session::client(config, host)?;
+                session.receive(&arrived)?;
+                Ok((Self { tcp, tls: Some(Box::new(Tls::new(session))) }, Vec::new()))
+            }
+            _ => Ok((tcp.into(), arrived)),
         }
     }
 

@@ -1,83 +1,16 @@
 //! The opening handshake over a blocking stream.
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
-use super::reaching::reach;
+use super::WebSocket;
 use super::stream::Stream;
 use super::timed::{Arrival, Patience, Timed, is_timeout, later};
-use super::{NetStream, WebSocket};
 use crate::config::Config;
-use crate::dial::Connector;
 use crate::error::{Error, HandshakeError};
 use crate::handshake::server::{self, HttpRequest, Request, Response};
 use crate::handshake::{Opening, Step, client};
 use crate::sync::Instant;
-
-/// Connects to a `ws://` or `wss://` URL. `wss` needs the feature `tls`, or the parts of it that [`tls`](crate::tls) lists.
-///
-/// ```no_run
-/// let mut socket = sansocket::blocking::connect("ws://127.0.0.1:9001/")?;
-/// socket.send("Hello")?;
-/// println!("{:?}", socket.read()?);
-/// socket.close(sansocket::CloseCode::NORMAL, "")?;
-/// # Ok::<(), sansocket::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// As [`connect_with`].
-pub fn connect(url: &str) -> Result<WebSocket<NetStream>, Error> {
-    let (socket, _) = connect_with(&client::Request::new(url)?, Connector::new())?;
-    Ok(socket)
-}
-
-/// Connects with the subprotocols and headers of the request, by way of the [`Connector`], or with a [`Config`]. Gives the
-/// server's response, too. Every address of the host is tried, the families in turn, each with a head start of 250 ms on the
-/// next (RFC 8305). The whole way, from resolving the host name to the end of the opening handshake, may take
-/// [`Config::handshake_timeout`].
-///
-/// "There MUST be no more than one connection in a CONNECTING state" to the same host (section 4.1). Connections do not know
-/// of each other: open several connections to one host one after the other.
-///
-/// # Errors
-///
-/// As [`connect_over`]. [`Error::Handshake`]: [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:` without a feature for it,
-/// [`TlsUnavailable`](HandshakeError::TlsUnavailable) if TLS cannot be configured, [`Tls`](HandshakeError::Tls) if its
-/// handshake failed, [`BadConnector`](HandshakeError::BadConnector).
-pub fn connect_with(
-    request: &client::Request,
-    connector: impl Into<Connector>,
-) -> Result<(WebSocket<NetStream>, client::Response), Error> {
-    let connector = connector.into();
-    let deadline = later(connector.shared_config().handshake_timeout);
-    let mut redirects = connector.to_redirects();
-    let mut request = Cow::Borrowed(request);
-    loop {
-        match go(&request, &connector, deadline) {
-            Err(end) => request = Cow::Owned(redirects.follow(&request, end)?),
-            opened => return opened,
-        }
-    }
-}
-
-/// Goes the whole way once.
-fn go(
-    request: &client::Request,
-    connector: &Connector,
-    deadline: Instant,
-) -> Result<(WebSocket<NetStream>, client::Response), Error> {
-    request.check()?;
-    let tls = connector.tls_for(request.is_secure())?;
-    let tcp = reach(request.host(), request.port(), connector, deadline);
-    let tcp = tcp.map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => HandshakeError::TimedOut.into(),
-        _ => Error::Io(error),
-    })?;
-    let stream = NetStream::client(tcp, tls, request.host())?;
-    open(stream, request, Arc::clone(connector.shared_config()), deadline).map_err(Error::of_tls)
-}
 
 /// Connects over a stream that has reached the server. For `wss:`, its TLS handshake is done.
 ///
@@ -92,16 +25,19 @@ pub fn connect_over<S: Stream>(
 ) -> Result<(WebSocket<S>, client::Response), Error> {
     let config = config.into();
     let deadline = later(config.handshake_timeout);
-    open(stream, request, config, deadline)
+    open(stream, &[], request, config, deadline)
 }
 
-fn open<S: Stream>(
+/// Takes the opening handshake. `arrived` has come from the server before.
+pub(super) fn open<S: Stream>(
     stream: S,
+    arrived: &[u8],
     request: &client::Request,
     config: Arc<Config>,
     deadline: Instant,
 ) -> Result<(WebSocket<S>, client::Response), Error> {
-    let handshake = client::Handshake::new(request, Arc::clone(&config))?;
+    let mut handshake = client::Handshake::new(request, Arc::clone(&config))?;
+    handshake.receive(arrived);
     let (mut timed, mut opening) = (Timed::new(stream, &config)?, Opening::from(handshake));
     let driven = drive(&mut timed, &mut opening, &config, deadline);
     let (connection, response) = opening.conclude(driven)?;
@@ -185,7 +121,7 @@ pub fn accept_or_respond<S: Stream>(
 }
 
 /// Takes the steps of `opening`, up to a request that waits for its response, or to the end.
-fn drive<S: Stream>(
+pub(super) fn drive<S: Stream>(
     timed: &mut Timed<S>,
     opening: &mut Opening,
     config: &Config,

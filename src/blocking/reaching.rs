@@ -1,7 +1,7 @@
 //! A TCP connection to the first address of a host that answers.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -18,8 +18,22 @@ pub(super) fn reach(
     connector: &Connector,
     deadline: Instant,
 ) -> io::Result<TcpStream> {
-    let addresses = connector.admitted(resolve(host, port, deadline)?);
-    race(addresses, deadline, |address, left| TcpStream::connect_timeout(&address, left))
+    let addresses = connector.admitted(resolve(host, port, deadline)?)?;
+    let local = connector.local();
+    race(addresses, deadline, move |address, left| connect(address, local, left))
+}
+
+#[cfg_attr(not(feature = "local-address"), expect(unused_variables, reason = "there is no local address"))]
+fn connect(remote: SocketAddr, local: Option<IpAddr>, timeout: Duration) -> io::Result<TcpStream> {
+    match local {
+        #[cfg(feature = "local-address")]
+        Some(local) => {
+            let socket = crate::dial::bound(local, remote)?;
+            socket.connect_timeout(&remote.into(), timeout)?;
+            Ok(socket.into())
+        }
+        _ => TcpStream::connect_timeout(&remote, timeout),
+    }
 }
 
 /// Connects to the first of the addresses that answers. An attempt has a thread, since the system can only connect

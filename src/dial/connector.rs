@@ -1,11 +1,15 @@
 //! How a client gets to a server: the settings that all shells share.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use super::proxy::Proxy;
 use super::redirects::Redirects;
 use crate::config::Config;
 use crate::error::HandshakeError;
+use crate::handshake::client::Request;
+use crate::handshake::proxy::Server;
 
 /// How a client gets to a server. Each shell's `connect_with` takes one, or a [`Config`] for a connector that changes nothing
 /// else.
@@ -25,9 +29,24 @@ use crate::error::HandshakeError;
 pub struct Connector {
     config: Arc<Config>,
     families: Families,
+    proxy: Option<Proxy>,
     redirects: u32,
+    #[cfg(feature = "local-address")]
+    local_address: Option<IpAddr>,
     #[cfg(feature = "rustls")]
     tls: Option<Arc<rustls::ClientConfig>>,
+    /// What is wrong with the settings.
+    fault: Option<&'static str>,
+}
+
+/// The way of one request, as far as it is known before a socket is opened.
+pub(crate) struct Way<'a> {
+    /// Where the first connection goes: to the server, or to the proxy.
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+    /// The proxy, if there is one.
+    pub(crate) proxy: Option<&'a Server>,
+    pub(crate) tls: Option<TlsConfig>,
 }
 
 /// Which addresses of a host are tried.
@@ -64,6 +83,27 @@ impl Connector {
         self
     }
 
+    /// Sets the proxy. The time to reach it, and to reach the server through it, is part of
+    /// [`Config::handshake_timeout`]. Default: none. [`Proxy::from_env`] takes those of the environment.
+    ///
+    /// A second call is an error when connecting: a proxy in front of another is not supported.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        if self.proxy.replace(proxy).is_some() {
+            self.fault = Some("two proxies, one in front of the other");
+        }
+        self
+    }
+
+    /// Sets the address of this end, for hosts that have several. Only addresses of the same family are tried. Default: the
+    /// operating system chooses.
+    #[cfg(feature = "local-address")]
+    #[must_use]
+    pub fn local_address(mut self, address: IpAddr) -> Self {
+        self.local_address = Some(address);
+        self
+    }
+
     /// Sets how many redirects (301, 302, 303, 307, 308) are followed before the connection is open. Default: 0.
     ///
     /// A redirect from `wss:` to `ws:` is an error. To another origin (scheme, host or port) go neither the headers of the
@@ -93,19 +133,58 @@ impl Connector {
         Redirects::new(self.redirects)
     }
 
+    /// The way of a request.
+    ///
+    /// # Errors
+    ///
+    /// What can be known to fail before a socket is opened.
+    pub(crate) fn way<'a>(&'a self, request: &'a Request) -> Result<Way<'a>, HandshakeError> {
+        request.check()?;
+        self.fault.map_or(Ok(()), |fault| Err(HandshakeError::BadConnector(fault)))?;
+        let proxy = self.proxy.as_ref().map_or(Ok(None), |proxy| proxy.server_for(request))?;
+        let (host, port) =
+            proxy.map_or_else(|| (request.host(), request.port()), |server| (server.host(), server.port()));
+        Ok(Way { host, port, proxy, tls: self.tls_for(request.is_secure())? })
+    }
+
     /// The addresses that are tried.
-    pub(crate) fn admitted(&self, resolved: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-        let is_admitted = |address: &SocketAddr| match self.families {
-            Families::Any => true,
-            Families::Ipv4 => address.is_ipv4(),
-            Families::Ipv6 => address.is_ipv6(),
+    ///
+    /// # Errors
+    ///
+    /// `AddrNotAvailable` if the host has addresses, but none that may be tried.
+    pub(crate) fn admitted(&self, resolved: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+        let is_admitted = |address: &SocketAddr| {
+            let of_family = match self.families {
+                Families::Any => true,
+                Families::Ipv4 => address.is_ipv4(),
+                Families::Ipv6 => address.is_ipv6(),
+            };
+            of_family && self.local().is_none_or(|local| local.is_ipv4() == address.is_ipv4())
         };
-        resolved.into_iter().filter(is_admitted).collect()
+        let admitted: Vec<_> = resolved.iter().copied().filter(is_admitted).collect();
+        if admitted.is_empty() && !resolved.is_empty() {
+            let none = "the host has no address of the family that is asked for";
+            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, none));
+        }
+        Ok(admitted)
+    }
+
+    /// The address of this end.
+    #[cfg(feature = "local-address")]
+    pub(crate) fn local(&self) -> Option<IpAddr> {
+        self.local_address
+    }
+
+    /// The operating system chooses.
+    #[cfg(not(feature = "local-address"))]
+    #[expect(clippy::unused_self, reason = "a feature needs it")]
+    pub(crate) fn local(&self) -> Option<IpAddr> {
+        None
     }
 
     /// The configuration of TLS, if the server is reached with TLS.
     #[cfg(feature = "rustls")]
-    pub(crate) fn tls_for(&self, is_secure: bool) -> Result<Option<TlsConfig>, HandshakeError> {
+    fn tls_for(&self, is_secure: bool) -> Result<Option<TlsConfig>, HandshakeError> {
         if !is_secure {
             return Ok(None);
         }
@@ -119,7 +198,7 @@ impl Connector {
     /// No feature for TLS is enabled.
     #[cfg(not(feature = "rustls"))]
     #[expect(clippy::unused_self, reason = "a feature needs it")]
-    pub(crate) fn tls_for(&self, is_secure: bool) -> Result<Option<TlsConfig>, HandshakeError> {
+    fn tls_for(&self, is_secure: bool) -> Result<Option<TlsConfig>, HandshakeError> {
         if is_secure { Err(HandshakeError::TlsNeeded) } else { Ok(None) }
     }
 }
@@ -143,7 +222,11 @@ impl From<Arc<Config>> for Connector {
         Self {
             config,
             families: Families::default(),
+            proxy: None,
             redirects: 0,
+            #[cfg(feature = "local-address")]
+            local_address: None,
+            fault: None,
             #[cfg(feature = "rustls")]
             tls: None,
         }

@@ -2,15 +2,22 @@
 
 mod attempts;
 mod back_off;
+mod bypass;
 mod connector;
+mod proxy;
 mod redirects;
 mod retry_after;
+#[cfg(feature = "local-address")]
+mod socket;
 mod temporary;
 mod update;
 
 pub(crate) use attempts::{Attempt, Attempts};
 pub use back_off::{BackOff, Retries};
-pub(crate) use connector::TlsConfig;
 pub use connector::{Connector, Families};
+pub(crate) use connector::{TlsConfig, Way};
+pub use proxy::Proxy;
+#[cfg(feature = "local-address")]
+pub(crate) use socket::bound;
 pub(crate) use update::after;
 pub use update::{Ending, Update};

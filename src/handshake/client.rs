@@ -11,22 +11,18 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::extensions::{self, Extension};
-use super::head::{Headers, Scanner, StatusLine, Writer};
-use super::lines::may_begin_response;
-use super::refused::{Body, refusal};
+use super::head::{Headers, StatusLine, Writer};
+use super::refused::{Refused, Responses};
 use super::{ACCEPT_LEN, accept_key, elements, lists_token};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection, Inbox, Keys, Output};
 #[cfg(feature = "deflate")]
 use crate::deflate::Negotiated;
-use crate::error::{HandshakeError, Refusal};
+use crate::error::HandshakeError;
 use crate::frame::MaskKeySource;
 use crate::role::Role;
 
 pub use request::Request;
-
-/// How many 1xx responses may come before the final one.
-const MAX_INTERIM: u8 = 8;
 
 /// An opening handshake from the client's side.
 ///
@@ -35,9 +31,7 @@ const MAX_INTERIM: u8 = 8;
 /// [`next_response`](Self::next_response).
 pub struct Handshake {
     config: Arc<Config>,
-    scanner: Scanner,
-    /// How many 1xx responses came before the final one.
-    interim: u8,
+    responses: Responses,
     inbox: Option<Box<Inbox>>,
     output: Output,
     accept: [u8; ACCEPT_LEN],
@@ -58,7 +52,7 @@ struct Chosen {
 enum Outcome {
     Pending,
     /// The response is not 101, and its body is arriving.
-    Refused(Refusal, Body),
+    Refused(Refused),
     /// Every further call gives this error: `Finished` after the connection was handed out.
     Ended(HandshakeError),
 }
@@ -124,8 +118,7 @@ impl Handshake {
         output.append_vec(Writer::to_vec(|head| request.write(&key, &config, head)));
         Ok(Self {
             config,
-            scanner: Scanner::default(),
-            interim: 0,
+            responses: Responses::default(),
             inbox: None,
             output,
             accept: accept_key(key.as_bytes()),
@@ -171,10 +164,9 @@ impl Handshake {
                 self.inbox.iter_mut().for_each(|inbox| inbox.clear());
                 Err(error.clone())
             }
-            Outcome::Refused(refusal, body) => {
-                let arrived = self.inbox.as_ref().map_or(&[][..], |inbox| inbox.unread());
-                let is_complete = body.receive(arrived, &mut refusal.body, self.config.max_head_len);
-                self.inbox.iter_mut().for_each(|inbox| inbox.clear());
+            Outcome::Refused(refused) => {
+                let inbox = self.inbox.get_or_insert_default();
+                let is_complete = refused.receive(inbox, self.config.max_head_len);
                 if is_complete { Err(self.end_of_stream()) } else { Ok(None) }
             }
         }
@@ -203,7 +195,7 @@ impl Handshake {
         }
         let error = match core::mem::replace(&mut self.outcome, Outcome::Pending) {
             Outcome::Pending => error,
-            Outcome::Refused(refusal, _) => HandshakeError::Refused(Box::new(refusal)),
+            Outcome::Refused(refused) => HandshakeError::Refused(refused.into_refusal()),
             Outcome::Ended(error) => error,
         };
         self.outcome = Outcome::Ended(error.clone());
@@ -234,22 +226,10 @@ impl Handshake {
     /// The headers of a response that opens the connection, and what it chooses.
     fn response(&mut self) -> Result<Option<(Headers, Chosen)>, HandshakeError> {
         let Some(inbox) = &mut self.inbox else { return Ok(None) };
-        let (headers, StatusLine { status, minor_version }) = loop {
-            let head = self.scanner.take(inbox, &self.config, may_begin_response, Headers::of_response)?;
-            let Some((headers, line)) = head else { return Ok(None) };
-            if !matches!(line.status, 100 | 102..=199) {
-                break (headers, line);
-            }
-            // "A client MUST be able to parse one or more 1xx responses received prior to a final response" (RFC 9110
-            // section 15.2). The limit is ours: a server must not keep a client busy with them.
-            self.interim += 1;
-            if self.interim > MAX_INTERIM {
-                return Err(HandshakeError::MalformedHead);
-            }
-            self.scanner = Scanner::default();
-        };
+        let head = self.responses.next_final(inbox, &self.config)?;
+        let Some((headers, StatusLine { status, minor_version })) = head else { return Ok(None) };
         if status != 101 {
-            self.outcome = Outcome::Refused(refusal(status, &headers), Body::of(status, &headers));
+            self.outcome = Outcome::Refused(Refused::new(status, &headers));
             return Ok(None);
         }
         if minor_version != 1 {

@@ -75,7 +75,7 @@ mod tests {
     fn only_the_beginning_of_a_head_may_begin_one() {
         let rows: [(&[u8], bool, bool); 23] = [
             (b"", true, true),
-            (b"\r", false, false),
+            (b"\r", false, false), // alone it may begin the empty line before a head, which the scanner knows
             (b"HT", true, true),
             (b"HTTP/1.1 ", false, true),
             (b"HTTP/1.0 404\r", false, true),

@@ -31,16 +31,18 @@
 //! accepted: `docs/leniency.md` in the repository lists both.
 //!
 //! [`Opening`] is either handshake as steps: write, read, respond, shut down. A program that drives sockets itself needs no
-//! other handshake logic.
+//! other handshake logic. A [`proxy`] in front of the server is asked for a connection in the same steps.
 
 mod checks;
 mod chunked;
 pub mod client;
+mod credentials;
 pub mod extensions;
 mod head;
 #[cfg(feature = "http")]
 pub mod http;
 mod lines;
+pub mod proxy;
 mod refused;
 mod request;
 mod response;

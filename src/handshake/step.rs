@@ -1,9 +1,11 @@
 //! The opening handshake as steps, for a program that drives the stream.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::mem;
 
 use super::client::{self, Response};
+use super::proxy::Tunnel;
 use super::server::{self, Answer, Exchange, Incoming};
 use crate::connection::{Connection, Inbox, Output};
 use crate::error::HandshakeError;
@@ -25,12 +27,13 @@ pub enum Step {
     /// Read until the peer ends the stream, then call [`end_of_stream`](Opening::end_of_stream). What is read is discarded.
     /// A socket that is closed with unread bytes is reset, and a reset destroys what the peer has not read yet.
     Discard,
-    /// Call [`finish`](Opening::finish).
+    /// Call [`finish`](Opening::finish), or for a tunnel [`finish_tunnel`](Opening::finish_tunnel).
     Done,
 }
 
 /// The opening handshake of either role, with the order of its steps. Made from a [`client::Handshake`] or a
-/// [`server::Handshake`].
+/// [`server::Handshake`]. Or a [`Tunnel`] through a proxy, which a client's handshake follows; it ends with
+/// [`finish_tunnel`](Self::finish_tunnel).
 ///
 /// Ask for the next [`step`](Self::step), take it, and ask again. Asking again before a step is complete gives the same
 /// step, so a step may be taken in parts. The caller keeps the time: [`Config::handshake_timeout`](crate::Config::handshake_timeout) from
@@ -87,6 +90,7 @@ pub struct Opening {
 
 #[derive(Debug)]
 enum Stage {
+    Tunnel(Tunnel),
     Client(client::Handshake),
     Server(server::Handshake),
     Deciding(Exchange),
@@ -99,6 +103,12 @@ enum Stage {
         error: HandshakeError,
     },
     Ended(HandshakeError),
+}
+
+impl From<Tunnel> for Opening {
+    fn from(tunnel: Tunnel) -> Self {
+        Self::new(Stage::Tunnel(tunnel))
+    }
 }
 
 impl From<client::Handshake> for Opening {
@@ -125,7 +135,8 @@ impl Opening {
             return Step::Write;
         }
         match &self.stage {
-            Stage::Client(_) | Stage::Server(_) => Step::Read,
+            Stage::Tunnel(tunnel) if !tunnel.is_pending() => Step::Done,
+            Stage::Tunnel(_) | Stage::Client(_) | Stage::Server(_) => Step::Read,
             Stage::Deciding(_) => Step::Respond,
             Stage::Refused { is_shut_down: false, .. } => Step::ShutdownWrite,
             Stage::Refused { .. } => Step::Discard,
@@ -136,6 +147,7 @@ impl Opening {
     /// Looks at what has been received.
     fn advance(&mut self) {
         self.stage = match &mut self.stage {
+            Stage::Tunnel(tunnel) => return tunnel.look_if_written(),
             // The response counts once the whole request is written.
             Stage::Client(handshake) if handshake.has_output() => return,
             Stage::Client(handshake) => match handshake.next_response() {
@@ -159,9 +171,10 @@ impl Opening {
         Stage::Refused { output, is_shut_down: false, error }
     }
 
-    /// The bytes to write: a client's request, or a server's response. Empty where nothing is to be written.
+    /// The bytes to write: a client's request to the server or to a proxy, or a server's response. Empty where nothing is to be written.
     pub fn output(&mut self) -> &mut Output {
         match &mut self.stage {
+            Stage::Tunnel(tunnel) => tunnel.output(),
             Stage::Client(handshake) => handshake.output(),
             Stage::Opened(connection, _) => connection.output(),
             Stage::Refused { output, .. } => output,
@@ -215,6 +228,7 @@ impl Opening {
     pub fn end_of_stream(&mut self) {
         self.advance();
         match &mut self.stage {
+            Stage::Tunnel(tunnel) => tunnel.end_of_stream(),
             Stage::Client(handshake) => self.stage = Stage::Ended(handshake.end_of_stream()),
             Stage::Server(_) => self.stage = Stage::Ended(HandshakeError::UnexpectedEof),
             Stage::Refused { error, .. } => self.stage = Stage::Ended(error.clone()),
@@ -227,6 +241,7 @@ impl Opening {
     pub fn time_out(&mut self) {
         self.advance();
         match &mut self.stage {
+            Stage::Tunnel(tunnel) => tunnel.time_out(),
             Stage::Client(handshake) => self.stage = Stage::Ended(handshake.time_out()),
             Stage::Opened(connection, _) if connection.buffered_amount() == 0 => {}
             Stage::Server(_) | Stage::Deciding(_) | Stage::Opened(..) => {
@@ -243,12 +258,28 @@ impl Opening {
     ///
     /// The reason why there is no connection. On a server, [`Rejected`](HandshakeError::Rejected) if the response rejected
     /// the request, [`NotAnUpgrade`](HandshakeError::NotAnUpgrade) if an ordinary HTTP request was answered.
-    /// [`UnexpectedEof`](HandshakeError::UnexpectedEof) before [`Step::Done`].
+    /// [`UnexpectedEof`](HandshakeError::UnexpectedEof) before [`Step::Done`], and for a [`Tunnel`] that is open, which gives
+    /// no connection.
     pub fn finish(self) -> Result<(Connection, Option<Response>), HandshakeError> {
         match self.stage {
             Stage::Opened(connection, response) => Ok((connection, response)),
             Stage::Ended(error) | Stage::Refused { error, .. } => Err(error),
+            Stage::Tunnel(tunnel) => Err(tunnel.finish().err().unwrap_or(HandshakeError::UnexpectedEof)),
             Stage::Client(_) | Stage::Server(_) | Stage::Deciding(_) => Err(HandshakeError::UnexpectedEof),
+        }
+    }
+
+    /// The bytes of the tunnel that arrived behind the proxy's answer, as [`Tunnel::finish`] gives them.
+    ///
+    /// # Errors
+    ///
+    /// The reason why there is no tunnel. [`UnexpectedEof`](HandshakeError::UnexpectedEof) before [`Step::Done`]. For an
+    /// opening that is no tunnel, as [`finish`](Self::finish); [`Finished`](HandshakeError::Finished) if it has opened a
+    /// connection.
+    pub fn finish_tunnel(self) -> Result<Vec<u8>, HandshakeError> {
+        match self.stage {
+            Stage::Tunnel(tunnel) => tunnel.finish(),
+            _ => Err(self.finish().err().unwrap_or(HandshakeError::Finished)),
         }
     }
 
@@ -258,7 +289,16 @@ impl Opening {
         self,
         driven: std::io::Result<()>,
     ) -> Result<(Connection, Option<Response>), Error> {
-        match self.finish() {
+        Self::conclude_with(self.finish(), driven)
+    }
+
+    /// What a shell gives if the steps ended with `finished`, and the stream with `driven`.
+    #[cfg(feature = "std")]
+    pub(crate) fn conclude_with<T>(
+        finished: Result<T, HandshakeError>,
+        driven: std::io::Result<()>,
+    ) -> Result<T, Error> {
+        match finished {
             // The peer's fault is the reason, even if the response to it could not be written.
             Err(error) if error.fault() == Fault::Peer && error != HandshakeError::NotAnUpgrade => {
                 Err(error.into())
@@ -272,6 +312,7 @@ impl Opening {
 
     pub(crate) fn inbox(&mut self) -> &mut Option<Box<Inbox>> {
         match &mut self.stage {
+            Stage::Tunnel(tunnel) => tunnel.inbox(),
             Stage::Client(handshake) => handshake.inbox(),
             Stage::Server(handshake) => handshake.inbox(),
             Stage::Deciding(exchange) => exchange.inbox(),

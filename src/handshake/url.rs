@@ -1,14 +1,17 @@
-//! WebSocket URIs (RFC 6455 section 3).
+//! WebSocket URIs (RFC 6455 section 3), and what they have in common with the URL of a proxy.
 
 #[cfg(feature = "std")]
 mod reference;
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
-const NOT_ENCODED: &str = "a character that must be percent-encoded";
-const NOT_PUNYCODE: &str = "a host that is not ASCII: write it in punycode, as xn--...";
+use super::credentials::Credentials;
+
+pub(super) const NOT_ENCODED: &str = "a character that must be percent-encoded";
+pub(super) const NOT_PUNYCODE: &str = "a host that is not ASCII: write it in punycode, as xn--...";
+pub(super) const NO_HOST: &str = "no valid host";
+pub(super) const NO_PORT: &str = "no valid port";
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Url {
@@ -19,42 +22,31 @@ pub(super) struct Url {
     /// "'/' if the path component is empty, the path component, '?' if the query component is non-empty, the query
     /// component" (section 3).
     pub(super) resource: String,
-    /// `user:password`, percent-decoded. The colon is always there.
-    pub(super) credentials: Option<Vec<u8>>,
+    pub(super) credentials: Option<Credentials>,
 }
 
 impl Url {
     /// Parses `"ws:" "//" host [ ":" port ] path [ "?" query ]`, the scheme without regard to case.
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
-        check_characters(url)?;
-        if url.contains('#') {
-            return Err("a fragment");
-        }
-        let (scheme, rest) = url.split_once("://").ok_or("no scheme")?;
+        let (scheme, authority, resource) = split(url)?;
         let secure = match scheme {
             _ if scheme.eq_ignore_ascii_case("ws") => false,
             _ if scheme.eq_ignore_ascii_case("wss") => true,
             _ => return Err("the scheme is neither ws nor wss"),
         };
-        let (authority, resource) = split_authority(rest);
-        let (credentials, authority) = match authority.rsplit_once('@') {
-            // No user and no password are no credentials.
-            Some(("" | ":", authority)) => (None, authority),
-            Some((credentials, authority)) => (Some(basic_credentials(credentials)?), authority),
-            None => (None, authority),
-        };
+        let authority = Authority::parse(authority)?;
+        authority.credentials.as_ref().map_or(Ok(()), Credentials::check_basic)?;
         let (path, query) = split_query(resource);
-        Ok(Self { credentials, ..Self::of_parts(secure, authority, path, query)? })
+        Self::of_parts(secure, authority, path, query)
     }
 
-    /// A URL without credentials, of visible ASCII. The path is empty or begins with a slash.
+    /// A URL of visible ASCII. The path is empty or begins with a slash.
     fn of_parts(
         secure: bool,
-        authority: &str,
+        Authority { credentials, host, port }: Authority,
         path: &str,
         query: Option<&str>,
     ) -> Result<Self, &'static str> {
-        let (host, port) = split_port(authority)?;
         let port = port.unwrap_or(if secure { 443 } else { 80 });
         let path = if path.is_empty() { "/" } else { path };
         let resource = match query {
@@ -66,7 +58,7 @@ impl Url {
         if resource.bytes().any(|byte| b"\"<>\\`".contains(&byte)) {
             return Err(NOT_ENCODED);
         }
-        Ok(Self { secure, host: host.to_ascii_lowercase(), port, resource, credentials: None })
+        Ok(Self { secure, host, port, resource, credentials })
     }
 
     /// The value of the `Host` header: "optionally followed by a ':' followed by /port/ (when not using the default
@@ -106,6 +98,37 @@ fn split_query(resource: &str) -> (&str, Option<&str>) {
     resource.split_once('?').map_or((resource, None), |(path, query)| (path, Some(query)))
 }
 
+/// The scheme, the authority, and the rest of a URL.
+pub(super) fn split(url: &str) -> Result<(&str, &str, &str), &'static str> {
+    check_characters(url)?;
+    if url.contains('#') {
+        return Err("a fragment");
+    }
+    let (scheme, rest) = url.split_once("://").ok_or("no scheme")?;
+    let (authority, rest) = split_authority(rest);
+    Ok((scheme, authority, rest))
+}
+
+/// The part of a URL that says where it leads.
+pub(super) struct Authority {
+    pub(super) credentials: Option<Credentials>,
+    /// In lower case. An IPv6 address has its brackets.
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+}
+
+impl Authority {
+    /// Parses `[ userinfo "@" ] host [ ":" port ]` (RFC 3986 section 3.2).
+    pub(super) fn parse(authority: &str) -> Result<Self, &'static str> {
+        let (credentials, authority) = match authority.rsplit_once('@') {
+            Some((userinfo, authority)) => (Credentials::parse(userinfo)?, authority),
+            None => (None, authority),
+        };
+        let (host, port) = split_port(authority)?;
+        Ok(Self { credentials, host: host.to_ascii_lowercase(), port })
+    }
+}
+
 /// Whether the host of a URL is ASCII, as far as there is one.
 fn has_ascii_host(url: &str) -> bool {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
@@ -135,55 +158,21 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
     };
     let valid = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
-        None => {
-            !host.is_empty()
-                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-        }
+        None => is_name(host),
     };
     if !valid {
-        return Err("no valid host");
+        return Err(NO_HOST);
     }
     let port = port.map(|port| if port.starts_with('+') { None } else { port.parse().ok() });
     match port {
-        Some(None | Some(0)) => Err("no valid port"),
+        Some(None | Some(0)) => Err(NO_PORT),
         port => Ok((host, port.flatten())),
     }
 }
 
-/// `user ":" password` for `Authorization: Basic`. The colon stays if there is no password. "A user-id containing a colon
-/// character is invalid" (RFC 7617 section 2).
-fn basic_credentials(userinfo: &str) -> Result<Vec<u8>, &'static str> {
-    if !is_encoded(userinfo) || userinfo.contains('@') {
-        return Err(NOT_ENCODED);
-    }
-    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    let user = percent_decode(user)?;
-    if user.contains(&b':') {
-        return Err("a colon in the user name");
-    }
-    Ok([user, b":".to_vec(), percent_decode(password)?].concat())
-}
-
-/// Whether this ASCII text has no character that must be percent-encoded in front of a host (RFC 3986 appendix A). URL parsers
-/// disagree on such characters: for some, a `\` ends the host.
-fn is_encoded(text: &str) -> bool {
-    !text.bytes().any(|byte| b"\"<>[\\]^`{|}".contains(&byte))
-}
-
-fn percent_decode(text: &str) -> Result<Vec<u8>, &'static str> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::new();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
-                let value = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-                value.ok_or("a % that encodes nothing")?
-            }
-            byte => byte,
-        });
-    }
-    Ok(decoded)
+/// Whether this is a host name or an IPv4 address.
+pub(super) fn is_name(host: &str) -> bool {
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
 #[cfg(test)]
@@ -245,20 +234,12 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_decoded_and_not_shown_by_debug() {
+    fn credentials_are_kept_and_not_shown_by_debug() {
         let url = Url::parse("ws://user:p%40ss@example.com/").unwrap();
-        assert_eq!(url.credentials.as_deref(), Some(&b"user:p@ss"[..]));
+        assert_eq!(url.credentials, Credentials::parse("user:p%40ss").unwrap());
         assert_eq!(format!("{url:?}"), "ws://example.com/");
-        let url = Url::parse("ws://token@example.com/").unwrap();
-        assert_eq!(url.credentials.as_deref(), Some(&b"token:"[..]));
-        for (url, credentials) in [
-            ("ws://example.com/", None),
-            ("ws://@example.com/", None),
-            ("ws://:@example.com/", None),
-            ("ws://:word@example.com/", Some(&b":word"[..])),
-            ("ws://user:@example.com/", Some(b"user:")),
-        ] {
-            assert_eq!(Url::parse(url).unwrap().credentials.as_deref(), credentials, "{url}");
+        for url in ["ws://example.com/", "ws://@example.com/", "ws://:@example.com/"] {
+            assert_eq!(Url::parse(url).unwrap().credentials, None, "{url}");
         }
     }
 }

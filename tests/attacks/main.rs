@@ -36,6 +36,7 @@ mod growth;
 mod instructions;
 mod opening;
 mod output;
+mod proxy;
 mod shells;
 mod utf8;
 

@@ -1,6 +1,7 @@
 //! Heads that are expensive or ambiguous.
 
 use sansocket::handshake::client::{self, Request};
+use sansocket::handshake::proxy::{Server, Tunnel};
 use sansocket::handshake::{extensions, server};
 use sansocket::{Config, HandshakeError};
 
@@ -46,7 +47,7 @@ fn dribble(head: &[u8], mut read: impl FnMut(&mut ByteByByte<'_>) -> (usize, boo
     (moved, asked_for)
 }
 
-// attack: server-1, client-1
+// attack: server-1, client-1, way-2
 #[test]
 fn long_head_byte_by_byte_costs_linear_work() {
     const LEN: usize = 256 << 10;
@@ -68,7 +69,16 @@ fn long_head_byte_by_byte_costs_linear_work() {
             (room, handshake.next_response().unwrap().is_some())
         })
     };
-    for cost in [&server as &dyn Fn(usize) -> (usize, usize), &client] {
+    let proxy = |len| {
+        let mut tunnel = Tunnel::new(&Server::new("proxy").unwrap(), "a", 80, config()).unwrap();
+        written(tunnel.output());
+        dribble(&padded(b"HTTP/1.1 200 OK\r\n\r\n", len), |stream| {
+            let room = tunnel.unfilled().as_ptr() as usize;
+            assert_eq!(tunnel.read_from(stream).unwrap(), 1, "the head ended and was not seen");
+            (room, tunnel.has_opened().unwrap())
+        })
+    };
+    for cost in [&server as &dyn Fn(usize) -> (usize, usize), &client, &proxy] {
         let ((moved, asked_for), (moved_twice, asked_for_twice)) = (cost(LEN), cost(2 * LEN));
         assert!(moved <= 2 * LEN && moved_twice <= 4 * LEN, "{moved}, {moved_twice} bytes moved");
         assert!(asked_for <= 8 * LEN && asked_for_twice <= 16 * LEN, "{asked_for}, {asked_for_twice} bytes");

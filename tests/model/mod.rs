@@ -14,6 +14,7 @@
 //! | `mix` | random mixes of the ways to receive, compared with them, too |
 //! | `head`, `request`, `response`, `extensions` | HTTP/1.1 heads, and the rules of sections 4.2.1, 4.1 and 9.1 |
 //! | `opening` | the crate's two handshakes, compared with those |
+//! | `tunnel` | the crate's tunnels through proxies, compared with `response` and a model of SOCKS |
 
 #[cfg(feature = "deflate")]
 pub(crate) mod agreed;
@@ -31,4 +32,5 @@ pub(crate) mod reads;
 pub(crate) mod receiver;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod tunnel;
 pub(crate) mod wire;

@@ -17,4 +17,5 @@ mod closing;
 mod deadline;
 mod echo;
 mod peers;
+mod proxied;
 mod session;

@@ -1,11 +1,7 @@
 //! What a client asks for.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 
 use crate::config::Config;
 use crate::error::HandshakeError;
@@ -58,8 +54,7 @@ impl Request {
             url,
         };
         if let Some(credentials) = request.url.credentials.take() {
-            let value = format!("Basic {}", BASE64_STANDARD.encode(credentials));
-            request.headers.push(("Authorization".into(), value.into()));
+            request.headers.push(("Authorization".into(), credentials.to_basic().into()));
         }
         Ok(request)
     }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Url, check_characters, split_authority, split_query};
+use super::{Authority, Url, check_characters, split_authority, split_query};
 
 impl Url {
     /// What `reference` means beside this URL (RFC 3986 section 5.2.2), without its fragment. `http:` stands for `ws:`, and
@@ -22,6 +22,7 @@ impl Url {
                 return Err("user info");
             }
             let (path, query) = split_query(resource);
+            let authority = Authority::parse(authority)?;
             return Self::of_parts(secure, authority, &without_dots(path), query);
         }
         if scheme.is_some() {
@@ -33,7 +34,7 @@ impl Url {
             (path, query) if path.starts_with('/') => (without_dots(path), query),
             (path, query) => (without_dots(&merged(own_path, path)), query),
         };
-        Self::of_parts(secure, &self.authority(), &path, query)
+        Self::of_parts(secure, Authority::parse(&self.authority())?, &path, query)
     }
 
     /// "If the two origins are scheme/host/port triples", they are the same if those are equal (RFC 6454 section 5).

@@ -4,6 +4,7 @@ mod client;
 mod extensions;
 mod leniency;
 mod properties;
+mod proxy;
 mod refusals;
 mod responses;
 mod server;

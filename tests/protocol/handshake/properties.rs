@@ -7,6 +7,7 @@ use sansocket::Config;
 use super::*;
 use crate::model::opening::{check_client, check_server};
 use crate::model::reads::reads;
+use crate::model::tunnel::{check_connect, check_socks};
 
 /// Valid and invalid lines of requests and responses.
 fn line() -> impl Strategy<Value = String> {
@@ -109,6 +110,47 @@ const STATUS_LINES: &[&str] = &[
     "HTTP/1.1  101 ",
 ];
 
+const PROXY_LINES: [&str; 2] = ["HTTP/1.1 200 Connection established", "Proxy-Agent: x"];
+
+const PROXY_STATUS_LINES: &[&str] = &[
+    "HTTP/1.0 200 OK",
+    "HTTP/1.1 299",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content",
+    "HTTP/1.1 407 No\r\nTransfer-Encoding: chunked",
+    "HTTP/1.1 302 Found\r\nLocation: /",
+    "HTTP/1.1 101 Switching Protocols",
+    "\r\nHTTP/1.1 200 OK",
+    "HTTP/2.0 200 OK",
+    "\u{5}\0",
+];
+
+/// Answers of a SOCKS proxy, cut short and with some bytes changed.
+fn socks_answers() -> impl Strategy<Value = Vec<u8>> {
+    let method =
+        prop::sample::select(vec![&b"\x05\0"[..], b"\x05\x02\x01\0", b"\x05\xff", b"\x05\x02", b"HTTP"]);
+    let address = prop_oneof![
+        Just([&[1][..], &[0; 6]].concat()),
+        Just([&[4][..], &[0; 18]].concat()),
+        prop::sample::select(vec![0u8, 1, 255]).prop_map(|len| [
+            &[3, len][..],
+            &vec![b'd'; usize::from(len) + 2]
+        ]
+        .concat()),
+    ];
+    let change = prop::option::of((any::<Index>(), any::<u8>()));
+    (method, address, change, prop_oneof![3 => Just(None), 1 => any::<Index>().prop_map(Some)]).prop_map(
+        |(method, address, change, cut)| {
+            let mut bytes = [method, &[5, 0, 0], &address, b"behind"].concat();
+            if let Some((at, byte)) = change {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            bytes.truncate(cut.map_or(bytes.len(), |cut| cut.index(bytes.len())));
+            bytes
+        },
+    )
+}
+
 fn config() -> impl Strategy<Value = Config> {
     prop_oneof![3 => Just(Config::default()), 1 => (0usize..400, 0usize..12).prop_map(|(max_head_len, max_headers)| {
         Config::default().max_head_len(max_head_len).max_headers(max_headers)
@@ -137,6 +179,25 @@ proptest! {
     ) {
         for len in [0, 1, len] {
             check_client(&config, &["chat", "superchat"], &reads(&bytes, &[len]));
+        }
+    }
+
+    // attack: way-2
+    #[test]
+    fn any_answer_to_connect_in_any_reads_matches_the_model(
+        bytes in heads(&PROXY_LINES, PROXY_STATUS_LINES), config in config(), len in 1usize..100,
+    ) {
+        for len in [0, 1, len] {
+            check_connect(&config, &reads(&bytes, &[len]));
+        }
+    }
+
+    // attack: way-2
+    #[test]
+    fn any_answer_in_socks_in_any_reads_matches_the_model(bytes in socks_answers(), len in 1usize..20) {
+        for len in [0, 1, len] {
+            check_socks("socks5://proxy", &reads(&bytes, &[len]));
+            check_socks("socks5://user:word@proxy", &reads(&bytes, &[len]));
         }
     }
 

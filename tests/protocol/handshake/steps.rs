@@ -21,7 +21,7 @@ fn client_handshake(request: &client::Request) -> client::Handshake {
 }
 
 /// Asks for the step twice, which must change nothing, and writes what there is to write.
-fn step(opening: &mut Opening) -> (Step, Vec<u8>) {
+pub(super) fn step(opening: &mut Opening) -> (Step, Vec<u8>) {
     let step = opening.step();
     assert_eq!(opening.step(), step);
     assert_eq!(step == Step::Write, !opening.output().is_empty());

@@ -1,0 +1,212 @@
+//! The way through a proxy, in every shell, with TLS and without.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use sansocket::{Config, Connector, Error, HandshakeError, Proxy, blocking};
+
+use crate::peers::{connect_everywhere, echo, listen, on_tokio, serve};
+use crate::throwaway::Ca;
+
+/// Passes bytes on in both directions.
+fn join(near: TcpStream, far: TcpStream) {
+    let pass = |mut from: TcpStream, mut to: TcpStream| {
+        io::copy(&mut from, &mut to).ok();
+        to.shutdown(Shutdown::Write).ok();
+    };
+    let (from, to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+    let back = thread::spawn(move || pass(far, near));
+    pass(from, to);
+    back.join().unwrap();
+}
+
+fn read<const N: usize>(mut stream: &TcpStream) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    stream.read_exact(&mut bytes).map(|()| bytes)
+}
+
+fn read_head(stream: &TcpStream) -> io::Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(read::<1>(stream)?[0]);
+    }
+    Ok(String::from_utf8(head).unwrap())
+}
+
+/// `CONNECT`, for `user:secret`.
+fn http(mut client: TcpStream) -> io::Result<()> {
+    let head = read_head(&client)?;
+    if !head.contains("Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=\r\n") {
+        let refusal = "HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic\r\nTransfer-Encoding: chunked\r\n\r\n";
+        client.write_all(refusal.as_bytes())?;
+        return client.write_all(b"4\r\nWho?\r\n0\r\n\r\n");
+    }
+    let target = head.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next()).unwrap();
+    let server = TcpStream::connect(target)?;
+    // In pieces, and with a length that does not count.
+    for piece in ["HTTP/1.1 200 O", "K\r\nContent-Length: 9\r", "\n\r\n"] {
+        client.write_all(piece.as_bytes())?;
+        thread::sleep(Duration::from_millis(1));
+    }
+    join(client, server);
+    Ok(())
+}
+
+/// SOCKS 5, for `user:secret` if one offers it, and for everybody else.
+fn socks(mut client: TcpStream) -> io::Result<()> {
+    let [5, count] = read(&client)? else { panic!("not SOCKS 5") };
+    let mut methods = vec![0; count.into()];
+    client.read_exact(&mut methods)?;
+    let asks = methods.contains(&2);
+    client.write_all(&[5, if asks { 2 } else { 0 }])?;
+    if asks {
+        let right = read::<13>(&client)? == *b"\x01\x04user\x06secret";
+        client.write_all(&[1, u8::from(!right)])?;
+        if !right {
+            return Ok(());
+        }
+    }
+    let host = match read(&client)? {
+        [5, 1, 0, 1] => std::net::Ipv4Addr::from(read::<4>(&client)?).to_string(),
+        [5, 1, 0, 3] => {
+            let mut name = vec![0; read::<1>(&client)?[0].into()];
+            client.read_exact(&mut name)?;
+            String::from_utf8(name).unwrap()
+        }
+        request => panic!("{request:?}"),
+    };
+    let Ok(server) = TcpStream::connect((host, u16::from_be_bytes(read(&client)?))) else {
+        return client.write_all(&[5, 5, 0, 1, 0, 0, 0, 0, 0, 0]);
+    };
+    client.write_all(&[5, 0, 0, 3, 1, b'x', 0, 0])?;
+    join(client, server);
+    Ok(())
+}
+
+fn through(url: &str) -> Connector {
+    Connector::new().proxy(Proxy::new(url).unwrap())
+}
+
+// attack: way-2
+#[test]
+fn servers_are_reached_through_http_and_socks_with_and_without_tls() {
+    let ca = Ca::new();
+    let secure = serve(ca.server(), echo);
+    let plain = listen(|tcp| drop(blocking::accept(blocking::NetStream::from(tcp)).and_then(echo)));
+    let http = listen(|client| drop(http(client)));
+    let socks = listen(|client| drop(socks(client)));
+    for proxy in [
+        format!("http://user:secret@127.0.0.1:{http}"),
+        format!("socks5://user:secret@localhost:{socks}"),
+        format!("socks5h://127.0.0.1:{socks}"),
+    ] {
+        let connector = through(&proxy).tls(ca.client());
+        for url in [
+            format!("ws://127.0.0.1:{plain}/"),
+            format!("ws://localhost:{plain}/"),
+            format!("wss://localhost:{secure}/"),
+        ] {
+            for outcome in connect_everywhere(&url, &connector) {
+                outcome.unwrap_or_else(|error| panic!("{url} through {proxy}: {error}"));
+            }
+        }
+    }
+}
+
+// attack: way-2
+#[test]
+fn refusals_of_a_proxy_say_what_it_refused() {
+    use HandshakeError::{MalformedProxy, ProxyRefused, SocksCredentialsRefused, SocksRefused, TimedOut};
+
+    let http = listen(|client| drop(http(client)));
+    let socks = listen(|client| drop(socks(client)));
+    let silent = listen(|mut client| drop(client.read_to_end(&mut Vec::new())));
+    let gone = listen(drop);
+    let rows: [(String, fn(&HandshakeError) -> bool); 7] = [
+        (format!("http://127.0.0.1:{http}"), |error| {
+            let ProxyRefused(refusal) = error else { return false };
+            (refusal.status, refusal.header("Proxy-Authenticate")) == (407, Some("Basic"))
+                && refusal.body == b"Who?"
+        }),
+        (format!("socks5://user:wrong1@127.0.0.1:{socks}"), |error| *error == SocksCredentialsRefused),
+        (format!("socks5://127.0.0.1:{socks}"), |error| *error == SocksRefused(5)),
+        (format!("socks5://127.0.0.1:{http}"), |error| matches!(error, TimedOut | MalformedProxy)),
+        (format!("http://127.0.0.1:{silent}"), |error| *error == TimedOut),
+        (format!("socks5://127.0.0.1:{silent}"), |error| *error == TimedOut),
+        (format!("http://127.0.0.1:{gone}"), |error| error.fault() == sansocket::Fault::Network),
+    ];
+    for (proxy, is_expected) in rows {
+        let connector = through(&proxy).config(Config::default().handshake_timeout(Duration::from_secs(1)));
+        // Nobody listens on port 1.
+        for outcome in connect_everywhere("ws://127.0.0.1:1/", &connector) {
+            match outcome {
+                Err(Error::Handshake(error)) if is_expected(&error) => {}
+                // A proxy that resets the connection.
+                Err(Error::Io(_)) if proxy.contains(&gone.to_string()) => {}
+                outcome => panic!("{proxy}: {outcome:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn proxy_in_front_of_another_is_an_error_that_says_so() {
+    let proxy = || Proxy::new("http://localhost:1").unwrap();
+    let connector = Connector::new().proxy(proxy()).proxy(proxy());
+    for outcome in connect_everywhere("ws://localhost:1/", &connector) {
+        let error = outcome.unwrap_err().to_string();
+        assert_eq!(error, "unusable connector: two proxies, one in front of the other");
+    }
+}
+
+/// A server that tells where its clients come from.
+fn tells() -> (u16, mpsc::Receiver<SocketAddr>) {
+    let (sender, from) = mpsc::channel();
+    let port = listen(move |tcp| {
+        sender.send(tcp.peer_addr().unwrap()).unwrap();
+        blocking::accept(blocking::NetStream::from(tcp)).and_then(echo).ok();
+    });
+    (port, from)
+}
+
+#[test]
+#[cfg(all(feature = "local-address", target_os = "linux"))]
+fn connection_comes_from_the_local_address() {
+    let (port, from) = tells();
+    let connector = Connector::new().local_address([127, 0, 0, 9].into());
+    for outcome in connect_everywhere(&format!("ws://localhost:{port}/"), &connector) {
+        outcome.unwrap();
+        assert_eq!(from.recv().unwrap().ip().to_string(), "127.0.0.9");
+    }
+    let error = connect_everywhere(&format!("ws://[::1]:{port}/"), &connector).map(Result::unwrap_err);
+    for error in error {
+        assert_eq!(error.to_string(), "the host has no address of the family that is asked for");
+    }
+}
+
+#[test]
+fn connection_starts_from_a_socket_of_the_callers() {
+    use sansocket::handshake::client::Request;
+
+    let (ca, (port, from)) = (Ca::new(), tells());
+    let secure = serve(ca.server(), echo);
+    let connector = Connector::new().tls(ca.client());
+    for url in [format!("ws://localhost:{port}/"), format!("wss://localhost:{secure}/")] {
+        let request = Request::new(&url).unwrap();
+        let address = ("127.0.0.1", request.port());
+        let tcp = TcpStream::connect(address).unwrap();
+        let (mut socket, _) = blocking::connect_from(tcp, &request, &connector).unwrap();
+        socket.send("Hello").unwrap();
+        assert_eq!(socket.read().unwrap(), Some("Hello".into()));
+        on_tokio(async {
+            let tcp = tokio::net::TcpStream::connect(address).await.unwrap();
+            let (mut socket, _) = sansocket::tokio::connect_from(tcp, &request, &connector).await.unwrap();
+            socket.send("Hello").await.unwrap();
+            assert_eq!(socket.read().await.unwrap(), Some("Hello".into()));
+        });
+    }
+    assert_eq!(from.iter().take(2).count(), 2);
+}
