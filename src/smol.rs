@@ -46,7 +46,6 @@ fn sleep(duration: Duration) -> Timer {
 }
 
 /// Connects to an address, from the address of this end if there is one.
-#[cfg_attr(not(feature = "local-address"), expect(unused_variables, reason = "there is no local address"))]
 async fn reach(remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream> {
     match local {
         #[cfg(feature = "local-address")]

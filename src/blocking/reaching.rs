@@ -23,7 +23,6 @@ pub(super) fn reach(
     race(addresses, deadline, move |address, left| connect(address, local, left))
 }
 
-#[cfg_attr(not(feature = "local-address"), expect(unused_variables, reason = "there is no local address"))]
 fn connect(remote: SocketAddr, local: Option<IpAddr>, timeout: Duration) -> io::Result<TcpStream> {
     match local {
         #[cfg(feature = "local-address")]

@@ -120,3 +120,32 @@ fn with_alpn(mut config: ClientConfig) -> Arc<ClientConfig> {
 fn unavailable(error: impl std::fmt::Display) -> HandshakeError {
     HandshakeError::TlsUnavailable(error.to_string().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text of the error, if the configuration cannot be made.
+    fn missing() -> Option<String> {
+        config().err().map(|error| error.to_string())
+    }
+
+    // attack: way-1
+    #[test]
+    fn configuration_is_shared_or_its_error_names_the_features() {
+        let has_provider = cfg!(any(feature = "tls-ring", feature = "tls-aws-lc-rs"));
+        let has_roots =
+            cfg!(any(feature = "tls-platform", feature = "tls-native-certs", feature = "tls-webpki-roots"));
+        let named = match (has_provider, has_roots) {
+            (false, _) => "`tls-ring` or `tls-aws-lc-rs`",
+            (true, false) => "`tls-platform`, `tls-native-certs` or `tls-webpki-roots`",
+            (true, true) => {
+                let (first, second) = (config().unwrap(), config().unwrap());
+                assert!(Arc::ptr_eq(&first, &second), "sessions could not be resumed");
+                return assert_eq!(first.alpn_protocols, [ALPN]);
+            }
+        };
+        let text = missing().unwrap();
+        assert!(text.starts_with("TLS cannot be configured: ") && text.contains(named), "{text}");
+    }
+}

@@ -116,6 +116,41 @@ fn servers_are_reached_through_http_and_socks_with_and_without_tls() {
     }
 }
 
+/// The proxies in an environment variable.
+fn proxies(name: &str) -> Vec<String> {
+    std::env::var(name).expect("tests/proxies/forward sets it").split_whitespace().map(String::from).collect()
+}
+
+#[test]
+#[ignore = "tests/proxies/forward starts the proxies"]
+fn real_proxies_reach_servers_or_refuse() {
+    let ca = Ca::new();
+    let plain = listen(|tcp| drop(blocking::accept(blocking::NetStream::from(tcp)).and_then(echo)));
+    let urls = [format!("ws://127.0.0.1:{plain}/"), format!("wss://localhost:{}/", serve(ca.server(), echo))];
+    for proxy in proxies("SANSOCKET_PROXIES") {
+        for url in &urls {
+            for outcome in connect_everywhere(url, &through(&proxy).tls(ca.client())) {
+                outcome.unwrap_or_else(|error| panic!("{url} through {proxy}: {error}"));
+            }
+            println!("{url} through {proxy}");
+        }
+    }
+    for proxy in proxies("SANSOCKET_REFUSING") {
+        for outcome in connect_everywhere(&urls[0], &through(&proxy)) {
+            match outcome {
+                Err(Error::Handshake(HandshakeError::ProxyRefused(refusal))) => {
+                    assert_eq!(refusal.status, 407)
+                }
+                Err(Error::Handshake(
+                    HandshakeError::SocksMethodRefused | HandshakeError::SocksCredentialsRefused,
+                )) => {}
+                outcome => panic!("{proxy}: {outcome:?}"),
+            }
+        }
+        println!("refused by {proxy}");
+    }
+}
+
 // attack: way-2
 #[test]
 fn refusals_of_a_proxy_say_what_it_refused() {
