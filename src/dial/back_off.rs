@@ -105,7 +105,7 @@ impl BackOff {
 /// }
 ///
 /// /// Prints messages until the connection is closed.
-/// fn print(socket: &mut blocking::WebSocket<std::net::TcpStream>) -> Result<(), Error> {
+/// fn print(socket: &mut blocking::WebSocket<blocking::NetStream>) -> Result<(), Error> {
 ///     while let Some(message) = socket.read()? {
 ///         println!("{message:?}");
 ///     }
