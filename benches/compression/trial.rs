@@ -76,7 +76,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Counts in a new thread, which has no memory for compressed bytes yet.
+    /// Counts in a new thread, which has hardly any memory for compressed bytes yet.
     pub(crate) fn of(deflate: &Deflate, messages: &[String]) -> Self {
         let count = || {
             // Connections in the middle of a message hold all streams that the process shares, so those that are counted are new.
