@@ -106,7 +106,7 @@
 //! | `frame/mod`, `mask`, `xor`, `close` | one frame: its header, its masking and the arithmetic of it, the payload of a Close frame |
 //! | `frame/fast_path` | the header of most frames, read and written inline |
 //! | `frame/rules`, `decoder` | which frame may come next; frames out of bytes, below frame granularity |
-//! | `deflate` | compression (RFC 7692): settings and negotiation; DEFLATE streams, and those that the connections of a thread share |
+//! | `deflate` | compression (RFC 7692): settings and negotiation; DEFLATE streams, and those that the connections of a process share |
 //! | `message`, `config` | messages that own their data, and all that can be sent; limits and times |
 //! | `connection/keys`, `claims` | masking keys; what a stream says that it has read or written |
 //! | `connection/event`, `inbox`, `assembly`, `output` | what is given out; bytes that have arrived; the message that is assembled; bytes to be written |

@@ -77,7 +77,7 @@ fn main() -> io::Result<()> {
     }
     println!(
         "\nRatio: bytes on the wire, with headers, to bytes of the messages; all messages once. Times: for each message, the\n\
-         10th percentile of {} rounds. Bytes: with takeover of each connection, without takeover of each thread.",
+         10th percentile of {} rounds. Bytes: with takeover of each connection, without takeover of each message under way.",
         options.rounds
     );
     Ok(())

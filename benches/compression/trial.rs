@@ -5,9 +5,12 @@ use std::thread;
 use std::time::Instant;
 
 use sansocket::handshake::{client, server};
-use sansocket::{Config, Connection, Deflate, Event, Storage};
+use sansocket::{Config, Connection, Deflate, Event, Outgoing, Storage};
 
 use crate::counting::bytes_in_use;
+
+/// How many streams of each direction the connections of a process share (`docs/compression.md`).
+const SHARED: usize = 32;
 
 /// Two ends of a connection, and how long each round took.
 pub(crate) struct Trial {
@@ -60,27 +63,30 @@ impl Trial {
 
     fn compress(&mut self, messages: &[String]) -> Vec<u8> {
         let mut sent = Vec::new();
-        messages.iter().for_each(|message| send(&mut self.server, message, &mut sent));
+        messages.iter().for_each(|message| send(&mut self.server, &message[..], &mut sent));
         sent
     }
 }
 
-/// What is held between messages, in bytes: with takeover by each connection, else by each thread.
+/// What is held between messages, in bytes: with takeover by each connection, else by the process, once for every message that
+/// is under way at the same time.
 pub(crate) struct Memory {
     pub(crate) compressor: usize,
     pub(crate) inflater: usize,
 }
 
 impl Memory {
-    /// Counts in a new thread, which shares nothing yet.
+    /// Counts in a new thread, which has hardly any memory for compressed bytes yet.
     pub(crate) fn of(deflate: &Deflate, messages: &[String]) -> Self {
         let count = || {
+            // Connections in the middle of a message hold all streams that the process shares, so those that are counted are new.
+            let _in_messages: Vec<_> = (0..SHARED).map(|_| in_message(deflate)).collect();
             let (mut client, mut server) = connections(deflate);
             let mut sent = Vec::with_capacity(messages.iter().map(|message| 2 * message.len() + 100).sum());
             // Memory that is not of compression.
             let mut storage = Storage::new();
             let ((), _, compressor) = bytes_in_use(|| {
-                messages.iter().for_each(|message| send(&mut server, message, &mut sent));
+                messages.iter().for_each(|message| send(&mut server, &message[..], &mut sent));
                 server.reclaim(&mut storage);
                 storage = Storage::new();
             });
@@ -95,7 +101,16 @@ impl Memory {
     }
 }
 
-fn send(server: &mut Connection, message: &str, to: &mut Vec<u8>) {
+/// A connection that has begun a message: it holds a compressor and an inflater.
+fn in_message(deflate: &Deflate) -> (Connection, Connection) {
+    let (mut client, mut server) = connections(deflate);
+    let mut sent = Vec::new();
+    send(&mut server, Outgoing::text_fragment("first", false), &mut sent);
+    receive(&mut client, &sent, |_| ());
+    (client, server)
+}
+
+fn send<'a>(server: &mut Connection, message: impl Into<Outgoing<'a>>, to: &mut Vec<u8>) {
     server.send(message).expect("a message that is not too long");
     let output = server.output();
     output.chunks().for_each(|chunk| to.extend_from_slice(chunk));

@@ -6,7 +6,7 @@
 //! | `negotiation.rs` | offers and responses in the opening handshake (section 7.1) |
 //! | `inflater.rs`, `deflater.rs` | DEFLATE streams over `zlib-rs`, message by message (section 7.2) |
 //! | `window.rs` | what was inflated last, for a stream that begins again behind a block with BFINAL |
-//! | `pool.rs` | the streams and the memory that the connections of a thread share |
+//! | `pool.rs` | the streams that the connections of a process share, and the memory that those of a thread share |
 
 mod deflater;
 mod inflater;

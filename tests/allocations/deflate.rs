@@ -1,6 +1,8 @@
 //! The memory of compression: idle connections, and bombs.
 
 use std::fmt::Write;
+use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use sansocket::frame::{FrameHeader, Opcode};
 use sansocket::handshake::client::{Handshake, Request};
@@ -8,6 +10,15 @@ use sansocket::{Config, Connection, Deflate, Limits, Outgoing, ProtocolError, St
 
 use crate::counting::bytes_in_use;
 use crate::{opened, receive};
+
+/// The tests of this file count streams. All connections of the process share them, so one test runs at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many streams of each direction the process keeps, as `docs/compression.md` says.
+const KEPT: usize = 32;
 
 /// The two ends of a connection with these settings.
 fn pair(settings: Option<Deflate>, limits: Limits) -> (Connection, Connection) {
@@ -30,7 +41,11 @@ fn talk(client: &mut Connection, server: &mut Connection, storage: &mut Storage,
         ends[from].reclaim(storage);
         ends[to].reuse(storage);
         ends[to].receive(&bytes);
-        assert!(ends[to].next_event().unwrap().is_some());
+        if to == 0 {
+            assert!(ends[to].next_event().unwrap().is_some());
+        } else {
+            while !ends[to].next_chunk().unwrap().unwrap().fin() {}
+        }
         assert!(ends[to].next_event().unwrap().is_none());
         ends[to].reclaim(storage);
     }
@@ -49,8 +64,8 @@ fn idle(settings: Option<&Deflate>, connections: usize) -> usize {
         server.reclaim(&mut storage);
         (client, server)
     };
-    // What the connections of this thread share is not part of it.
-    let _first = open(0);
+    // What the connections of the process share is not part of it: it is made before, and with takeover taken before.
+    let _first: Vec<_> = (0..KEPT).map(|_| open(0)).collect();
     let mut all = Vec::with_capacity(connections);
     let (_, _, kept) = bytes_in_use(|| all.extend((1..=connections).map(&mut open)));
     kept / connections
@@ -59,15 +74,20 @@ fn idle(settings: Option<&Deflate>, connections: usize) -> usize {
 // attack: deflate-5
 #[test]
 fn idle_connection_without_takeover_holds_200_bytes_more_at_most() {
+    let _alone = alone();
     let without = idle(None, 1000);
     let with = idle(Some(&Deflate::default()), 1000);
     // Both ends were counted.
     assert!(with - without <= 2 * 200, "{without} bytes without, {with} with compression");
 }
 
+/// A compressor and an inflater of the default settings, without what was inflated last, in bytes.
+const STREAMS: usize = 430_000;
+
 /// The figures of `docs/compression.md`: a compressor, an inflater, and what was inflated last, up to a window.
 #[test]
 fn idle_connection_with_takeover_holds_what_the_documentation_says() {
+    let _alone = alone();
     const DEFAULT: usize = 462_000;
     const FEED: usize = 218_200;
     let all = Deflate::default().takeover(true).peer_takeover(true);
@@ -75,6 +95,66 @@ fn idle_connection_with_takeover_holds_what_the_documentation_says() {
         let each = idle(Some(&settings), 20) / 2;
         assert!((documented * 9 / 10..=documented).contains(&each), "{settings:?}: {each} bytes");
     }
+}
+
+/// A server with a thread for each connection: what one thread gave back serves the next one.
+// attack: deflate-5
+#[test]
+fn idle_threads_hold_no_stream() {
+    const THREADS: usize = 50;
+    /// Two ends, the thread's memory for compressed bytes, and some room.
+    const LITTLE: usize = 20 << 10;
+    let _alone = alone();
+    let all_have_talked = Barrier::new(THREADS);
+    let one_at_a_time = Mutex::new(());
+    let connection = |number| {
+        let turn = one_at_a_time.lock().unwrap();
+        let (_idle, _, kept) = bytes_in_use(|| {
+            let (mut client, mut server) = pair(Some(Deflate::default()), Limits::default());
+            talk(&mut client, &mut server, &mut Storage::new(), number);
+            (client, server)
+        });
+        drop(turn);
+        all_have_talked.wait();
+        kept
+    };
+    let kept: Vec<usize> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|number| scope.spawn(move || connection(number))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let holding: Vec<_> = kept.iter().filter(|bytes| **bytes > LITTLE).collect();
+    assert!(holding.len() <= 1, "threads that made streams: {holding:?} bytes");
+}
+
+/// Many messages at once need many streams. When they have ended, the process keeps as many as the documentation says.
+// attack: deflate-5
+#[test]
+fn streams_of_many_messages_at_once_are_not_all_kept() {
+    const MESSAGES: usize = 100;
+    /// Two ends and some room.
+    const LITTLE: usize = 4 << 10;
+    let _alone = alone();
+    let mut storage = Storage::new();
+    let mut fragment = |client: &mut Connection, server: &mut Connection, fin| {
+        client.send(Outgoing::binary_fragment(&[0; 1000], fin)).unwrap();
+        let bytes: Vec<u8> = client.output().chunks().flatten().copied().collect();
+        client.output().advance(bytes.len());
+        client.reclaim(&mut storage);
+        server.receive(&bytes);
+        assert_eq!(server.next_chunk().unwrap().unwrap().fin(), fin);
+        assert!(server.next_chunk().unwrap().is_none());
+        server.reclaim(&mut storage);
+    };
+    let (_idle, peak, kept) = bytes_in_use(|| {
+        let mut all: Vec<_> =
+            (0..MESSAGES).map(|_| pair(Some(Deflate::default()), Limits::default())).collect();
+        for fin in [false, true] {
+            all.iter_mut().for_each(|(client, server)| fragment(client, server, fin));
+        }
+        all
+    });
+    assert!(peak > (MESSAGES - KEPT) * STREAMS * 9 / 10, "{peak} bytes at once");
+    assert!(kept <= KEPT * STREAMS + MESSAGES * LITTLE, "{kept} bytes kept");
 }
 
 /// The compressed zeros of a gibibyte, about a mebibyte, without a frame; and the frames of a message of zeros before it, to
@@ -122,6 +202,7 @@ fn read(connection: &mut Connection, wire: &[u8]) -> Option<ProtocolError> {
 // attack: deflate-1
 #[test]
 fn bomb_of_a_gibibyte_costs_the_limit_and_a_mebibyte() {
+    let _alone = alone();
     let (zeros, _) = gibibyte_of_zeros(0);
     let (refers_back, before) = gibibyte_of_zeros(60_000);
     assert!((1 << 19..3 << 19).contains(&zeros.len()), "{} bytes", zeros.len());

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use sansocket::Role;
 
+use crate::compressed;
+use crate::compressed::faults::ROWS;
 use crate::offers::{OFFERS, OTHERS, Offer};
 use crate::peers::ALL;
 use crate::table::heads::{Row, Verdict, rows};
@@ -28,6 +30,23 @@ What servers answer that allow everything: the parameters of the response to an 
 decline an extension negotiation offer\" with a parameter that is unknown, repeated or has an invalid value (section 7); it goes
 on without the extension, or with the next offer. The first crates are run by the tests; `tests/differential/offers` has the
 scripts for the others.
+
+";
+
+const COMPRESSED_HEADING: &str = "
+## Compressed messages
+
+Messages that this crate compresses are read by these four, and theirs by this crate, byte for byte: empty, of one byte, text, noise
+and repetitions up to 1 MiB, whole and in fragments, with takeover and without, with windows of 9 to 15 bits. The tests run the crates in
+both roles. `tests/differential/compressed/run` runs ws and websockets as clients that read and as servers that send, and compares their
+columns of the table. There is one exception: with takeover yawc does not return from sending an empty message behind another one.
+
+The table has what becomes of compressed data that is unusual or has a fault: the messages that are given out, and whether the
+endpoint then fails the connection, with the code of its Close frame if it writes one. Without more words, no takeover was agreed on
+and the window is 32 KiB. The compressed bytes are in `tests/differential/src/compressed/faults.rs`. sockudo-ws is its protocol without
+a stream, which writes no Close frame after an error. The others give out what was inflated when the data ends in the middle of a block,
+and all but sockudo-ws ignore what follows a block with BFINAL: so a message can arrive as other than it was sent. This crate fails the
+connection where a block is not complete, and goes on behind BFINAL. Its verdict is the same wherever a read ends.
 
 ";
 
@@ -69,7 +88,28 @@ pub fn text() -> String {
     let mut head = vec!["offer", "this crate"];
     head.extend(OTHERS);
     table(&mut text, &head, OFFERS.iter().map(answers));
+    text.push_str(COMPRESSED_HEADING);
+    let mut head = vec!["a message with", "this crate"];
+    head.extend(OTHERS);
+    head.extend(["clause", "supports"]);
+    table(&mut text, &head, ROWS.iter().map(verdicts));
     text
+}
+
+fn verdicts(row: &compressed::faults::Row) -> Vec<String> {
+    let mut cells = vec![row.with.to_owned(), without_hashes(row.ours)];
+    let others = row.others();
+    cells.extend(
+        others.map(|verdict| if verdict == row.ours { "same".into() } else { without_hashes(verdict) }),
+    );
+    let differ = others.iter().any(|verdict| *verdict != row.ours);
+    cells.extend([row.clause.into(), if differ { supports(row.right) } else { "all".into() }]);
+    cells
+}
+
+/// "1000 bytes 0123abcd" is "1000 bytes" on the page.
+fn without_hashes(verdict: &str) -> String {
+    verdict.split_once(" bytes ").map_or(verdict.into(), |(len, _)| format!("{len} bytes"))
 }
 
 fn answers(row: &Offer) -> Vec<String> {

@@ -10,9 +10,11 @@
 //! | `heads` | the heads of opening handshakes |
 //! | `table` | every known difference |
 //! | `offers` | offers of compression, and what servers answer |
+//! | `compressed` | compressed messages, valid and faulty, through those that have compression |
 //! | `document` | the same as Markdown: `docs/differential.md` |
 //! | `survey` | the differences that the table does not contain |
 
+pub mod compressed;
 pub mod conversation;
 pub mod document;
 pub mod heads;

@@ -92,14 +92,7 @@ impl Case {
 
     /// The frames. The last one may be truncated.
     pub fn arrived(&self) -> Vec<Arrived> {
-        let mut frames = Vec::new();
-        let mut rest = &self.bytes[..];
-        while let Some((mut frame, behind)) = Arrived::read(rest) {
-            frame.end = self.bytes.len() - behind.len();
-            frames.push(frame);
-            rest = behind;
-        }
-        frames
+        Arrived::all(&self.bytes)
     }
 }
 
@@ -118,6 +111,18 @@ pub struct Arrived {
 }
 
 impl Arrived {
+    /// The frames in these bytes. The last one may be truncated.
+    pub fn all(bytes: &[u8]) -> Vec<Self> {
+        let mut frames = Vec::new();
+        let mut rest = bytes;
+        while let Some((mut frame, behind)) = Self::read(rest) {
+            frame.end = bytes.len() - behind.len();
+            frames.push(frame);
+            rest = behind;
+        }
+        frames
+    }
+
     fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let first = *bytes.first()?;
         let mut frame = Self {

@@ -12,6 +12,8 @@ mod cut;
 mod echo;
 #[path = "../../../../tests/example_server/mod.rs"]
 mod example_server;
+#[cfg(target_os = "linux")]
+mod idle;
 mod peer;
 #[cfg(target_os = "linux")]
 mod pressure;
