@@ -63,7 +63,7 @@ fn invalid_options_give_status_2() {
         (&[], "required arguments were not provided"),
     ];
     for (options, expected) in rows {
-        let mut command = std::process::Command::new(super::example_server::path("client"));
+        let mut command = std::process::Command::new(super::CLIENT);
         let mut client = Client::run(command.args(*options));
         let note = client.notes();
         assert!(note.contains(expected), "{options:?}: {note}");
@@ -185,7 +185,7 @@ fn closed_standard_output_quietly_sends_1001_and_gives_status_7() {
         socket.send("anybody?").unwrap();
         echo(socket)
     });
-    let mut command = std::process::Command::new(super::example_server::path("client"));
+    let mut command = std::process::Command::new(super::CLIENT);
     let mut child = command
         .arg(&url)
         .stdin(std::process::Stdio::piped())
@@ -203,7 +203,8 @@ fn closed_standard_output_quietly_sends_1001_and_gives_status_7() {
     let notes: Vec<_> = notes.lines().collect();
     let [connected, closed] = notes[..] else { panic!("{notes:?}") };
     assert!(
-        connected.starts_with("client: connected to ") && closed.starts_with("client: closed: code 1001")
+        connected.starts_with("sansocket: connected to ")
+            && closed.starts_with("sansocket: closed: code 1001")
     );
 }
 
@@ -216,7 +217,7 @@ fn full_standard_output_is_reported_and_gives_status_7() {
         echo(socket)
     });
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let mut command = std::process::Command::new(super::example_server::path("client"));
+    let mut command = std::process::Command::new(super::CLIENT);
     let mut child = command
         .arg(&url)
         .stdin(std::process::Stdio::piped())
@@ -228,14 +229,14 @@ fn full_standard_output_is_reported_and_gives_status_7() {
     let status = super::example_server::eventually("the client ends", || child.try_wait().unwrap());
     assert_eq!(status.code(), Some(INPUT_OR_OUTPUT));
     let notes = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
-    assert!(notes.contains("client: the output cannot be written: "), "{notes}");
+    assert!(notes.contains("sansocket: the output cannot be written: "), "{notes}");
 }
 
 #[cfg(unix)]
 #[test]
 fn unreadable_input_closes_and_gives_status_7() {
     let (url, server) = serve(echo);
-    let mut command = std::process::Command::new(super::example_server::path("client"));
+    let mut command = std::process::Command::new(super::CLIENT);
     let mut client = Client::run(command.arg(&url).stdin(std::fs::File::open(".").unwrap()));
     let note = client.notes_once_connected();
     assert!(note.starts_with("the input cannot be read: "), "{note}");
@@ -284,11 +285,11 @@ fn second_ctrl_c_ends_at_once_with_status_130() {
 
 #[test]
 fn help_and_docs_list_every_status() {
-    let mut command = std::process::Command::new(super::example_server::path("client"));
+    let mut command = std::process::Command::new(super::CLIENT);
     let mut client = Client::run(command.arg("--help"));
     assert_eq!(client.status(), STATUS_OK);
     let help = client.rest();
-    let source = include_str!("../../examples/client/main.rs");
+    let source = include_str!("../../src/main.rs");
     for status in STATUS_OK..=TOO_FEW {
         assert!(help.iter().any(|line| line.starts_with(&format!("  {status}  "))), "{status}");
         assert!(source.contains(&format!("//! | {status} | ")), "{status}");

@@ -2,13 +2,11 @@
 //! lines.
 //!
 //! ```text
-//! cargo run --release --example client -- ws://127.0.0.1:9001/
-//! cargo install --locked --path . --example client     # to keep it
-//! client ws://127.0.0.1:9001/ < in > out
-//! cargo run --release --features deflate --example client -- --deflate ws://127.0.0.1:9001/
+//! cargo install --path examples/client
+//! sansocket ws://127.0.0.1:9001/ < in > out
 //! ```
 //!
-//! Messages go to the standard output, notes about the connection to the standard error. `client --help` lists the
+//! Messages go to the standard output, notes about the connection to the standard error. `sansocket --help` lists the
 //! options and the commands, such as `/ping` and `/close 4000 reason`. The client closes the connection at the end of
 //! the input (after `--wait`; with `--count`, after that many messages instead). Ctrl-C closes it with code 1001. A
 //! second Ctrl-C ends the program at once.
@@ -47,11 +45,9 @@ use std::time::Duration;
 use clap::Parser;
 use ending::Status;
 use output::Notes;
-#[cfg(feature = "deflate")]
-use sansocket::Deflate;
 use sansocket::blocking::{self, WebSocket};
 use sansocket::handshake::client::Request;
-use sansocket::{Config, Error, Limits};
+use sansocket::{Config, Deflate, Error, Limits};
 
 const AFTER_HELP: &str = "\
 Lines of the input:
@@ -109,7 +105,6 @@ struct Options {
     #[arg(long)]
     json: bool,
     /// Offer compression (permessage-deflate); the first note says whether the server agreed
-    #[cfg(feature = "deflate")]
     #[arg(long)]
     deflate: bool,
     /// Print no notes about the connection, except errors
@@ -142,7 +137,6 @@ fn open(options: &Options) -> Result<WebSocket<TcpStream>, Error> {
         .handshake_timeout(options.connect_timeout)
         .close_timeout(options.close_timeout);
     // Takeover costs memory for each connection, and this is the only one.
-    #[cfg(feature = "deflate")]
     let config = config
         .deflate(options.deflate.then(|| Deflate::default().takeover(true).peer_takeover(true).min_len(32)));
     let (socket, _response) = blocking::connect_with(&request, config)?;

@@ -11,7 +11,8 @@ use sansocket::blocking::{self, WebSocket};
 use sansocket::handshake::server::{Request, Response};
 use sansocket::{CloseInfo, Config};
 
-use super::example_server::{PATIENCE, eventually, path};
+use super::CLIENT;
+use super::example_server::{PATIENCE, eventually};
 
 pub(crate) type Socket = WebSocket<TcpStream>;
 
@@ -24,15 +25,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn start(url: &str, options: &[&str]) -> Self {
-        Self::run(Command::new(path("client")).arg(url).args(options).stdin(Stdio::piped()))
+        Self::run(Command::new(CLIENT).arg(url).args(options).stdin(Stdio::piped()))
     }
 
     pub(crate) fn run(command: &mut Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the example is built; if not, `cargo build --examples`");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = lines(child.stdout.take().unwrap());
         let stderr = lines(child.stderr.take().unwrap());
         Self { stdin: child.stdin.take(), child, stdout, stderr }
@@ -57,7 +54,7 @@ impl Client {
     /// The next line of the standard error.
     pub(crate) fn notes(&self) -> String {
         let line = self.stderr.recv_timeout(PATIENCE).expect("a line on the standard error");
-        line.strip_prefix("client: ").map(String::from).unwrap_or(line)
+        line.strip_prefix("sansocket: ").map(String::from).unwrap_or(line)
     }
 
     /// The note after `connected to …`.

@@ -36,7 +36,6 @@ pub(crate) fn run(socket: WebSocket<TcpStream>, options: &Options, notes: Notes)
     if let Some(subprotocol) = socket.subprotocol() {
         connected += &format!(", subprotocol {subprotocol}");
     }
-    #[cfg(feature = "deflate")]
     if options.deflate {
         connected += if socket.negotiated().is_some() { ", compressed" } else { ", not compressed" };
     }
@@ -91,7 +90,7 @@ fn receive(reader: &mut Reader, sending: &Arc<Sending>, mut screen: Screen, mut 
     };
     let notes = sending.notes;
     match &shown {
-        // The program that read the output has ended, as in `client … | head -1`.
+        // The program that read the output has ended, as in `sansocket … | head -1`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(error) => notes.complain(format_args!("the output cannot be written: {error}")),
         Ok(()) => {}

@@ -135,7 +135,7 @@ impl Notes {
 
     /// Prints an error.
     pub(crate) fn complain(self, what: impl Display) {
-        writeln!(io::stderr(), "client: {what}").ok();
+        writeln!(io::stderr(), "sansocket: {what}").ok();
     }
 
     /// Prints why there is no connection.

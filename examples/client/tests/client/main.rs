@@ -1,0 +1,16 @@
+//! The client as a process, with this crate as its server.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "this is how a test fails")]
+
+#[path = "../../../../tests/example_server/compressed.rs"]
+mod counted;
+mod deflate;
+mod ending;
+#[allow(dead_code, reason = "the servers of these tests are threads")]
+#[path = "../../../../tests/example_server/mod.rs"]
+mod example_server;
+mod input;
+mod output;
+mod process;
+
+const CLIENT: &str = env!("CARGO_BIN_EXE_sansocket");
