@@ -1,5 +1,6 @@
-//! The exit status.
+//! The exit status, and the errors that lead to it.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use sansocket::{CloseCode, CloseInfo, Error, HandshakeError, ProtocolError};
@@ -9,7 +10,7 @@ use sansocket::{CloseCode, CloseInfo, Error, HandshakeError, ProtocolError};
 #[repr(u8)]
 pub(crate) enum Status {
     Agreed = 0,
-    ClosedByServer = 1,
+    ClosedByPeer = 1,
     Usage = 2,
     NoConnection = 3,
     Refused = 4,
@@ -51,7 +52,55 @@ impl Status {
         match info.code {
             CloseCode::NORMAL | CloseCode::GOING_AWAY | CloseCode::NO_STATUS => Self::Agreed,
             code if Some(code) == asked => Self::Agreed,
-            _ => Self::ClosedByServer,
+            _ => Self::ClosedByPeer,
+        }
+    }
+}
+
+/// What ended a connection, and which option would have let it go on.
+pub(crate) struct Explained<'a>(pub(crate) &'a Error);
+
+impl fmt::Display for Explained<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Error::Protocol(ProtocolError::FrameTooLong { len, limit }) => {
+                write!(f, "frame of {}", TooLong { len: *len, limit: *limit })
+            }
+            // The length is that of the frames so far.
+            Error::Protocol(ProtocolError::MessageTooLong { len, limit }) => {
+                write!(f, "message of at least {}", TooLong { len: *len, limit: *limit })
+            }
+            error => error.fmt(f),
+        }
+    }
+}
+
+/// A length and the limit that it exceeds.
+pub(crate) struct TooLong {
+    pub(crate) len: u64,
+    pub(crate) limit: u64,
+}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { len, limit } = *self;
+        write!(f, "{} bytes; the limit is ", Grouped(len))?;
+        match limit {
+            limit if limit > 0 && limit % (1 << 20) == 0 => write!(f, "{} MiB", Grouped(limit >> 20))?,
+            limit => write!(f, "{} bytes", Grouped(limit))?,
+        }
+        f.write_str(", raise it with --max-message")
+    }
+}
+
+/// A number with a comma before each three digits.
+struct Grouped(u64);
+
+impl fmt::Display for Grouped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            number @ 0..1000 => write!(f, "{number}"),
+            number => write!(f, "{},{:03}", Self(number / 1000), number % 1000),
         }
     }
 }

@@ -1,18 +1,21 @@
-//! Messages on the standard output, notes on the standard error.
+//! Messages on the standard output.
 
-use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
-use sansocket::{CloseCode, CloseInfo, Error, Event, HandshakeError};
+use sansocket::{CloseCode, Event};
+
+use crate::options::Options;
 
 /// How messages are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
-    /// Text unchanged, for a file or a pipe.
+    /// Text unchanged, for a file or a pipe. Binary data in hexadecimal digits.
     Plain,
     /// A mark before each message, and no control characters: a terminal would execute them.
     Terminal,
     Json,
+    /// The bytes of each message, nothing else.
+    Raw,
 }
 
 /// The standard output. While it cannot be written, nothing is read from the connection, so no messages accumulate
@@ -20,80 +23,109 @@ enum Style {
 pub(crate) struct Screen {
     out: BufWriter<Stdout>,
     style: Style,
-    notes: Notes,
+    /// How many messages are still to be printed, with `--count`.
+    left: Option<u64>,
+    failure: Option<io::Error>,
 }
 
 impl Screen {
-    pub(crate) fn new(json: bool, notes: Notes) -> Self {
-        let style = match (json, io::stdout().is_terminal()) {
-            (true, _) => Style::Json,
-            (false, true) => Style::Terminal,
-            (false, false) => Style::Plain,
+    pub(crate) fn new(options: &Options) -> Self {
+        let style = match io::stdout().is_terminal() {
+            _ if options.json_out() => Style::Json,
+            _ if options.output.raw => Style::Raw,
+            true => Style::Terminal,
+            false => Style::Plain,
         };
-        Self { out: BufWriter::new(io::stdout()), style, notes }
+        let left = options.ending.count.map(u64::from);
+        Self { out: BufWriter::new(io::stdout()), style, left, failure: None }
     }
 
-    pub(crate) fn show(&mut self, event: &Event<'_>) -> io::Result<()> {
-        match *event {
-            Event::Text(text) => self.text(text)?,
-            Event::Binary(data) => self.binary(data)?,
-            Event::Ping(payload) => self.notes.say(format_args!("ping \"{}\"", payload.escape_ascii())),
-            // An empty Pong answers the keepalive.
-            Event::Pong([]) => {}
-            Event::Pong(payload) => self.notes.say(format_args!("pong \"{}\"", payload.escape_ascii())),
+    /// Prints a message, and says with which code to close if this was the last one. With `--many`, `peer` is the one that
+    /// sent it.
+    pub(crate) fn show(&mut self, message: &Event<'_>, peer: Option<&str>) -> Option<CloseCode> {
+        // This end is closing: later messages are not printed.
+        if self.failure.is_some() || self.left == Some(0) {
+            return None;
+        }
+        if let Err(error) = self.write(message, peer) {
+            self.failure = Some(error);
+            return Some(CloseCode::GOING_AWAY);
+        }
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        (self.left == Some(0)).then_some(CloseCode::NORMAL)
+    }
+
+    /// Why the output could not be written.
+    pub(crate) fn failure(&self) -> Option<&io::Error> {
+        self.failure.as_ref()
+    }
+
+    /// Whether fewer than `--count` messages have been printed.
+    pub(crate) fn misses_some(&self) -> bool {
+        self.left.is_some_and(|left| left > 0)
+    }
+
+    fn write(&mut self, message: &Event<'_>, peer: Option<&str>) -> io::Result<()> {
+        let out = &mut self.out;
+        match (self.style, peer) {
+            (Style::Json, Some(peer)) => write!(out, "{{\"peer\":\"{peer}\",")?,
+            (Style::Json, None) => out.write_all(b"{")?,
+            (Style::Terminal, Some(peer)) => write!(out, "{peer} < ")?,
+            (Style::Terminal, None) => out.write_all(b"< ")?,
+            (Style::Plain | Style::Raw, _) => {}
+        }
+        match (self.style, message) {
+            (Style::Json, Event::Text(text)) => {
+                out.write_all(b"\"text\":\"")?;
+                write_json(out, text)?;
+            }
+            (Style::Json, Event::Binary(data)) => {
+                out.write_all(b"\"binary\":\"")?;
+                write_hex(out, data)?;
+            }
+            (Style::Terminal, Event::Text(text)) => write_shown(out, text)?,
+            (Style::Terminal, Event::Binary(data)) => {
+                out.write_all(b"/binary ")?;
+                write_hex(out, data)?;
+            }
+            (Style::Plain, Event::Binary(data)) => write_hex(out, data)?,
+            (_, Event::Text(text)) => out.write_all(text.as_bytes())?,
+            (_, Event::Binary(data)) => out.write_all(data)?,
             _ => {}
         }
-        self.out.flush()
-    }
-
-    fn text(&mut self, text: &str) -> io::Result<()> {
-        let out = &mut self.out;
         match self.style {
-            Style::Plain => out.write_all(text.as_bytes())?,
-            Style::Terminal => {
-                out.write_all(b"< ")?;
-                // Further lines are indented, so that a line cannot imitate another message.
-                write_escaped(
-                    out,
-                    text,
-                    |c| c.is_control() && c != '\t',
-                    |out, c| match c {
-                        '\n' => out.write_all(b"\n  "),
-                        c => write!(out, "{}", c.escape_default()),
-                    },
-                )?;
-            }
-            Style::Json => {
-                out.write_all(b"{\"text\":\"")?;
-                write_escaped(
-                    out,
-                    text,
-                    |c| c.is_control() || c == '"' || c == '\\',
-                    |out, c| match c {
-                        '"' | '\\' => write!(out, "\\{c}"),
-                        c => write!(out, "\\u{:04x}", u32::from(c)),
-                    },
-                )?;
-                out.write_all(b"\"}")?;
-            }
+            Style::Json => out.write_all(b"\"}\n")?,
+            Style::Terminal | Style::Plain => out.write_all(b"\n")?,
+            Style::Raw => {}
         }
-        out.write_all(b"\n")
+        out.flush()
     }
+}
 
-    fn binary(&mut self, data: &[u8]) -> io::Result<()> {
-        let (before, after): (&[u8], &[u8]) = match self.style {
-            Style::Plain => (b"", b"\n"),
-            Style::Terminal => (b"< /binary ", b"\n"),
-            Style::Json => (b"{\"binary\":\"", b"\"}\n"),
-        };
-        self.out.write_all(before)?;
-        for part in data.chunks(512) {
-            let digits = part.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-            let hex: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
-            self.out.write_all(hex.as_bytes())?;
-        }
-        self.out.write_all(after)
-    }
+/// The inside of a JSON string.
+fn write_json(out: &mut impl Write, text: &str) -> io::Result<()> {
+    write_escaped(
+        out,
+        text,
+        |c| c.is_control() || c == '"' || c == '\\',
+        |out, c| match c {
+            '"' | '\\' => write!(out, "\\{c}"),
+            c => write!(out, "\\u{:04x}", u32::from(c)),
+        },
+    )
+}
+
+/// A text on a terminal. Further lines are indented, so that a line cannot imitate another message.
+fn write_shown(out: &mut impl Write, text: &str) -> io::Result<()> {
+    write_escaped(
+        out,
+        text,
+        |c| c.is_control() && c != '\t',
+        |out, c| match c {
+            '\n' => out.write_all(b"\n  "),
+            c => write!(out, "{}", c.escape_default()),
+        },
+    )
 }
 
 /// Writes a text. Each `special` character is written by `escape`.
@@ -115,46 +147,11 @@ fn write_escaped<W: Write>(
     Ok(())
 }
 
-/// The standard error. Errors in writing to it are ignored.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Notes {
-    quiet: bool,
-}
-
-impl Notes {
-    pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet }
+fn write_hex(out: &mut impl Write, data: &[u8]) -> io::Result<()> {
+    for part in data.chunks(512) {
+        let digits = part.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let hex: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
+        out.write_all(hex.as_bytes())?;
     }
-
-    /// Prints an event of the connection, unless `--quiet`.
-    pub(crate) fn say(self, what: impl Display) {
-        if !self.quiet {
-            self.complain(what);
-        }
-    }
-
-    /// Prints an error.
-    pub(crate) fn complain(self, what: impl Display) {
-        writeln!(io::stderr(), "sansocket: {what}").ok();
-    }
-
-    /// Prints why there is no connection.
-    pub(crate) fn show_refusal(self, place: &str, error: &Error) {
-        self.complain(format_args!("no connection to {place}: {error}"));
-        if let Error::Handshake(HandshakeError::Refused(refusal)) = error {
-            if let Some(location) = refusal.header("Location") {
-                self.complain(format_args!("Location: {location:?}"));
-            }
-            let start = String::from_utf8_lossy(&refusal.body).chars().take(200).collect::<String>();
-            if !start.trim().is_empty() {
-                self.complain(format_args!("{:?}", start.trim()));
-            }
-        }
-    }
-
-    /// Prints how the connection was closed, and by which end. `asked` is the code that this end chose.
-    pub(crate) fn show_close(self, info: &CloseInfo, asked: Option<CloseCode>) {
-        let by = if asked.is_none() || asked != info.sent { " by the server" } else { "" };
-        self.say(format_args!("closed{by}: code {}, reason {:?}", info.code, info.reason));
-    }
+    Ok(())
 }

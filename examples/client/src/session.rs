@@ -1,219 +1,187 @@
-//! An open connection: one thread prints what arrives, one sends the lines of the input.
+//! Open connections: a thread for each prints what arrives, one sends the input.
 //!
-//! Neither thread waits for the other. Pings are answered while the input is idle, and the program ends with the
-//! connection even if the input does not end.
+//! No thread waits for another. Pings are answered while the input is idle, and the program ends with the connection even if
+//! the input does not end.
 
+use std::fmt::Display;
 use std::io;
-use std::net::TcpStream;
 use std::process;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
-use sansocket::blocking::{Reader, WebSocket, Writer};
-use sansocket::{CloseCode, Error, Event, SendError};
+use sansocket::blocking::{Reader, Shareable, WebSocket};
+use sansocket::{CloseCode, Error, Event, Role};
 
-use crate::Options;
-use crate::ending::Status;
-use crate::input::{Line, Lines};
-use crate::output::{Notes, Screen};
+use crate::ending::{Explained, Status};
+use crate::notes::{About, Closed, Notes};
+use crate::options::Options;
+use crate::output::Screen;
+use crate::peers::Peers;
+use crate::typing::Typing;
 
-/// The sending half, and what the exit status depends on.
-struct Sending {
-    writer: Writer,
-    notes: Notes,
-    /// The first close code that this end chose; zero before.
-    asked: AtomicU16,
+/// What the threads share.
+pub(crate) struct Session<S: Shareable> {
+    pub(crate) peers: Peers<S>,
+    screen: Mutex<Screen>,
+    pub(crate) notes: Notes,
+    /// Notes and JSON name the peer.
+    many: bool,
+    role: Role,
+    deflate: bool,
     /// A line was not sent.
     unsent: AtomicBool,
     /// The input could not be read.
     unread: AtomicBool,
 }
 
-pub(crate) fn run(socket: WebSocket<TcpStream>, options: &Options, notes: Notes) -> Status {
-    let mut connected = format!("connected to {}:{}", options.url.host(), options.url.port());
-    if let Some(subprotocol) = socket.subprotocol() {
-        connected += &format!(", subprotocol {subprotocol}");
-    }
-    if options.deflate {
-        connected += if socket.negotiated().is_some() { ", compressed" } else { ", not compressed" };
-    }
-    let (mut reader, writer) = socket.split();
-    let sending = Arc::new(Sending {
-        writer,
-        notes,
-        asked: AtomicU16::new(0),
-        unsent: AtomicBool::new(false),
-        unread: AtomicBool::new(false),
-    });
-    if let Err(error) = close_on_ctrl_c(&sending) {
-        notes.complain(format_args!("Ctrl-C will end the program at once: {error}"));
-    }
-    notes.say(connected);
-    let typing = Typing {
-        sending: Arc::clone(&sending),
-        commands: !options.no_commands,
-        wait: options.wait,
-        counting: options.count.is_some(),
-    };
-    if let Err(error) = thread::Builder::new().spawn(move || typing.run()) {
-        notes.complain(error);
-        return Status::InputOrOutput;
-    }
-    let screen = Screen::new(options.json, notes);
-    receive(&mut reader, &sending, screen, options.count.map(u64::from))
+/// One connection, to its end.
+pub(crate) fn run_one<S: Shareable<Handle: Sync> + 'static>(
+    socket: WebSocket<S>,
+    name: &str,
+    options: &Options,
+    notes: Notes,
+) -> Status {
+    let session = Session::new(options, notes);
+    session.close_on_ctrl_c();
+    let status = session.receive(name, socket, |session| session.start_typing(options));
+    session.status(status)
 }
 
-/// Prints what arrives until the connection has ended. `left`: how many messages to print, with `--count`.
-fn receive(reader: &mut Reader, sending: &Arc<Sending>, mut screen: Screen, mut left: Option<u64>) -> Status {
-    let mut shown = Ok(());
-    let outcome = loop {
-        let event = match reader.read_event() {
-            Ok(Some(event)) => event,
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
+impl<S: Shareable<Handle: Sync> + 'static> Session<S> {
+    pub(crate) fn new(options: &Options, notes: Notes) -> Arc<Self> {
+        Arc::new(Self {
+            peers: Peers::new(),
+            screen: Mutex::new(Screen::new(options)),
+            notes,
+            many: options.many,
+            role: if options.listen.is_some() { Role::Server } else { Role::Client },
+            deflate: options.opening.deflate,
+            unsent: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
+        })
+    }
+
+    /// Starts the thread that reads the input.
+    pub(crate) fn start_typing(self: &Arc<Self>, options: &Options) {
+        let typing = Typing::new(self, options);
+        if let Err(error) = thread::Builder::new().spawn(move || typing.run()) {
+            self.input_failed(&error);
+        }
+    }
+
+    /// Prints what arrives on a connection until it has ended, and how it ended.
+    pub(crate) fn receive(
+        self: &Arc<Self>,
+        name: &str,
+        socket: WebSocket<S>,
+        opened: impl FnOnce(&Arc<Self>),
+    ) -> Status {
+        self.notes.say(self.connected(name, &socket));
+        let (mut reader, writer) = socket.split();
+        self.peers.add(name, writer);
+        opened(self);
+        let about = About(self.many.then_some(name));
+        let outcome = self.print(&about, &mut reader);
+        let asked = self.peers.remove(name);
+        match (reader.close_info().filter(|info| info.was_clean), outcome) {
+            (Some(info), _) => {
+                let closed = Closed { info: &info, asked, role: self.role };
+                self.notes.say(format_args!("{about}{closed}"));
+                Status::of_close(&info, asked)
+            }
+            (None, Err(error)) => {
+                // After a failure of the output, this end is the one that went away.
+                if self.screen().failure().is_none() {
+                    self.notes.complain(format_args!("{about}{}", Explained(&error)));
+                }
+                Status::of_fault(&error)
+            }
+            (None, Ok(())) => Status::Lost,
+        }
+    }
+
+    fn connected(&self, name: &str, socket: &WebSocket<S>) -> String {
+        let mut connected = match self.role {
+            Role::Client => format!("connected to {name}"),
+            Role::Server => format!("connection from {name}"),
         };
-        // This end is closing: later messages are not printed.
-        if shown.is_err() || left == Some(0) {
-            continue;
+        if let Some(subprotocol) = socket.subprotocol() {
+            connected += &format!(", subprotocol {subprotocol}");
         }
-        shown = screen.show(&event);
-        if matches!(event, Event::Text(_) | Event::Binary(_)) {
-            left = left.map(|left| left - 1);
+        if self.deflate {
+            connected += if socket.negotiated().is_some() { ", compressed" } else { ", not compressed" };
         }
-        if shown.is_err() {
-            sending.close_meanwhile(CloseCode::GOING_AWAY);
-        } else if left == Some(0) {
-            sending.close_meanwhile(CloseCode::NORMAL);
-        }
-    };
-    let notes = sending.notes;
-    match &shown {
-        // The program that read the output has ended, as in `sansocket … | head -1`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(error) => notes.complain(format_args!("the output cannot be written: {error}")),
-        Ok(()) => {}
+        connected
     }
-    let asked = Some(CloseCode(sending.asked.load(Ordering::SeqCst))).filter(|code| code.0 != 0);
-    let status = match (reader.close_info().filter(|info| info.was_clean), outcome) {
-        (Some(info), _) => {
-            notes.show_close(&info, asked);
-            Status::of_close(&info, asked)
+
+    fn print(&self, about: &About<'_>, reader: &mut Reader<S>) -> Result<(), Error> {
+        while let Some(event) = reader.read_event()? {
+            match &event {
+                Event::Text(_) | Event::Binary(_) => {
+                    let last = self.screen().show(&event, about.0);
+                    if let Some(code) = last {
+                        self.peers.close_all(code, "");
+                    }
+                }
+                Event::Ping(payload) => {
+                    self.notes.say(format_args!("{about}ping \"{}\"", payload.escape_ascii()));
+                }
+                // An empty Pong answers the keepalive.
+                Event::Pong([]) => {}
+                Event::Pong(payload) => {
+                    self.notes.say(format_args!("{about}pong \"{}\"", payload.escape_ascii()));
+                }
+                _ => {}
+            }
         }
-        (None, Err(error)) => {
-            notes.complain(&error);
-            Status::of_fault(&error)
-        }
-        (None, Ok(())) => Status::Lost,
-    };
-    match status {
-        Status::Agreed if shown.is_err() || sending.unread.load(Ordering::SeqCst) => Status::InputOrOutput,
-        Status::Agreed if left.is_some_and(|left| left > 0) => Status::TooFew,
-        Status::Agreed if sending.unsent.load(Ordering::SeqCst) => Status::Usage,
-        status => status,
+        Ok(())
     }
-}
 
-/// The thread that reads the input.
-struct Typing {
-    sending: Arc<Sending>,
-    commands: bool,
-    wait: Option<Duration>,
-    /// With `--count`, the end of the input does not close.
-    counting: bool,
-}
-
-impl Typing {
-    fn run(&self) {
-        match self.sending.send_lines(Lines::new(io::stdin().lock()), self.commands) {
-            Ok(()) => {}
-            // The thread that reads the connection prints the reason.
-            Err(Error::Send(SendError::Closed) | Error::Io(_)) => return,
-            Err(error) => self.sending.notes.complain(error),
-        }
-        match self.wait {
-            Some(wait) => thread::sleep(wait),
-            None if self.counting => return,
+    /// The exit status, if the connections would give `status`.
+    pub(crate) fn status(&self, status: Status) -> Status {
+        let screen = self.screen();
+        match screen.failure() {
+            // The program that read the output has ended, as in `sansocket … | head -1`.
+            Some(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Some(error) => self.notes.complain(format_args!("the output cannot be written: {error}")),
             None => {}
         }
-        self.sending.close(CloseCode::NORMAL, "").ok();
-    }
-}
-
-impl Sending {
-    /// Sends lines until the input or the connection ends.
-    fn send_lines(&self, mut lines: Lines<impl io::Read>, commands: bool) -> Result<(), Error> {
-        let mut pings = 0_u64;
-        for number in 1_u64.. {
-            // Write what was fed before waiting for more input.
-            if !lines.is_ready() {
-                self.writer.flush()?;
-            }
-            let line = match lines.next() {
-                Ok(Some(Some(line))) => Line::parse(line, commands),
-                Ok(Some(None)) => Err("too long"),
-                Ok(None) => break,
-                Err(error) => {
-                    self.notes.complain(format_args!("the input cannot be read: {error}"));
-                    self.unread.store(true, Ordering::SeqCst);
-                    break;
-                }
-            };
-            let sent = match line {
-                Ok(Line::Message(message)) => self.writer.feed(&message),
-                Ok(Line::Ping(Some(payload))) => self.writer.ping(payload.as_bytes()),
-                Ok(Line::Ping(None)) => {
-                    pings += 1;
-                    self.writer.ping(pings.to_string().as_bytes())
-                }
-                Ok(Line::Close(code, reason)) => return self.close(code, reason),
-                Err(fault) => {
-                    self.skip(number, fault);
-                    continue;
-                }
-            };
-            match sent {
-                Err(Error::Send(fault)) if fault != SendError::Closed => self.skip(number, fault),
-                sent => sent?,
-            }
+        match status {
+            _ if screen.failure().is_some() => Status::InputOrOutput,
+            Status::Agreed if self.unread.load(Ordering::SeqCst) => Status::InputOrOutput,
+            Status::Agreed if screen.misses_some() => Status::TooFew,
+            Status::Agreed if self.unsent.load(Ordering::SeqCst) => Status::Usage,
+            status => status,
         }
-        self.writer.flush()
     }
 
-    fn skip(&self, number: u64, fault: impl std::fmt::Display) {
-        self.notes.complain(format_args!("line {number} was not sent: {fault}"));
+    /// A part of the input is not sent.
+    pub(crate) fn skip(&self, place: &str, fault: impl Display) {
+        self.notes.complain(format_args!("{place} was not sent: {fault}"));
         self.unsent.store(true, Ordering::SeqCst);
     }
 
-    fn close(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.ask(code);
-        self.writer.close(code, reason)
+    pub(crate) fn input_failed(&self, error: &io::Error) {
+        self.notes.complain(format_args!("the input cannot be read: {error}"));
+        self.unread.store(true, Ordering::SeqCst);
     }
 
-    fn ask(&self, code: CloseCode) {
-        self.asked.compare_exchange(0, code.0, Ordering::SeqCst, Ordering::SeqCst).ok();
-    }
-
-    /// Closes in another thread. The Close frame waits behind earlier messages, and the server may read those only if
-    /// this end keeps reading.
-    fn close_meanwhile(self: &Arc<Self>, code: CloseCode) {
-        self.ask(code);
-        let sending = Arc::clone(self);
-        let closing = thread::Builder::new().spawn(move || sending.close(code, "").ok());
-        if closing.is_err() {
-            self.writer.abort();
+    pub(crate) fn close_on_ctrl_c(self: &Arc<Self>) {
+        let session = Arc::clone(self);
+        let mut pressed = false;
+        let handled = ctrlc::set_handler(move || {
+            if std::mem::replace(&mut pressed, true) {
+                process::exit(130);
+            }
+            session.peers.close_all(CloseCode::GOING_AWAY, "");
+        });
+        if let Err(error) = handled {
+            self.notes.complain(format_args!("Ctrl-C will end the program at once: {error}"));
         }
     }
-}
 
-fn close_on_ctrl_c(sending: &Arc<Sending>) -> Result<(), ctrlc::Error> {
-    let sending = Arc::clone(sending);
-    let mut pressed = false;
-    ctrlc::set_handler(move || {
-        if std::mem::replace(&mut pressed, true) {
-            process::exit(130);
-        }
-        sending.close_meanwhile(CloseCode::GOING_AWAY);
-    })
+    fn screen(&self) -> MutexGuard<'_, Screen> {
+        self.screen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -82,7 +82,7 @@ fn invalid_line_is_skipped_and_gives_status_2() {
         (b"/close now", "the code is not a number up to 65535"),
         (&[b"/close 4000 ", long_reason.as_bytes()].concat(), "a reason has at most 123 bytes"),
         (b"\xff", "not UTF-8"),
-        (&too_long, "too long"),
+        (&too_long, "16,777,217 bytes; the limit is 16 MiB, raise it with --max-message"),
     ];
     for (number, (line, fault)) in (1..).zip(rows) {
         client.type_line(line);

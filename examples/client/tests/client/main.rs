@@ -9,8 +9,13 @@ mod ending;
 #[allow(dead_code, reason = "the servers of these tests are threads")]
 #[path = "../../../../tests/example_server/mod.rs"]
 mod example_server;
+mod forms;
 mod input;
+mod listening;
 mod output;
+mod pipes;
 mod process;
+mod tls;
+mod usage;
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_sansocket");

@@ -28,10 +28,37 @@ impl Client {
         Self::run(Command::new(CLIENT).arg(url).args(options).stdin(Stdio::piped()))
     }
 
+    /// A server of one connection, or with `--many` of any number. Gives its URL.
+    pub(crate) fn listen(options: &[&str]) -> (Self, String) {
+        let mut command = Command::new(CLIENT);
+        let listening =
+            Self::run(command.args(["--listen", "127.0.0.1:0"]).args(options).stdin(Stdio::piped()));
+        let note = listening.notes();
+        let url = note.strip_prefix("listening on ").expect("the address").to_owned();
+        (listening, url)
+    }
+
+    /// Runs to the end, with this input. Gives the exit status and the standard output, byte for byte.
+    pub(crate) fn pipe(url: &str, options: &[&str], input: &[u8]) -> (i32, Vec<u8>) {
+        let mut command = Command::new(CLIENT);
+        command.arg(url).args(options).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let mut output = Vec::new();
+        thread::scope(|scope| {
+            scope.spawn(move || stdin.write_all(input).unwrap());
+            stdout.read_to_end(&mut output).unwrap();
+        });
+        (child.wait().unwrap().code().unwrap(), output)
+    }
+
     pub(crate) fn run(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stdout = lines(child.stdout.take().unwrap());
-        let stderr = lines(child.stderr.take().unwrap());
+        let stdout = lines(child.stdout.take().unwrap(), |line| line);
+        let stderr = lines(child.stderr.take().unwrap(), |line| {
+            line.strip_prefix("sansocket: ").map(String::from).unwrap_or(line)
+        });
         Self { stdin: child.stdin.take(), child, stdout, stderr }
     }
 
@@ -53,8 +80,7 @@ impl Client {
 
     /// The next line of the standard error.
     pub(crate) fn notes(&self) -> String {
-        let line = self.stderr.recv_timeout(PATIENCE).expect("a line on the standard error");
-        line.strip_prefix("sansocket: ").map(String::from).unwrap_or(line)
+        self.stderr.recv_timeout(PATIENCE).expect("a line on the standard error")
     }
 
     /// The note after `connected to …`.
@@ -75,6 +101,11 @@ impl Client {
         self.stdout.iter().collect()
     }
 
+    /// All further lines of the standard error.
+    pub(crate) fn all_notes(&self) -> Vec<String> {
+        self.stderr.iter().collect()
+    }
+
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
         let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
@@ -89,10 +120,10 @@ impl Drop for Client {
     }
 }
 
-fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+fn lines(stream: impl Read + Send + 'static, trim: fn(String) -> String) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
     let stream = BufReader::new(stream);
-    thread::spawn(move || stream.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    thread::spawn(move || stream.lines().map_while(Result::ok).try_for_each(|line| sender.send(trim(line))));
     lines
 }
 
@@ -113,6 +144,15 @@ pub(crate) fn serve_if<T: Send + 'static>(
     const LONG: Duration = Duration::from_secs(60);
     let config = Config::default().keepalive(None).close_timeout(LONG).write_timeout(LONG);
     listen(move |stream| task(blocking::accept_with(stream, config, decide).unwrap()))
+}
+
+/// A server that refuses one connection.
+pub(crate) fn serve_refusing(
+    decide: impl FnOnce(&Request) -> Response + Send + 'static,
+) -> (String, JoinHandle<()>) {
+    listen(move |stream| {
+        blocking::accept_with(stream, Config::default(), decide).unwrap_err();
+    })
 }
 
 pub(crate) fn serve<T: Send + 'static>(

@@ -1,0 +1,39 @@
+//! The connection of a client.
+
+use std::net::TcpStream;
+
+use sansocket::Error;
+use sansocket::blocking::{self, WebSocket};
+use sansocket::handshake::client::Request;
+
+use crate::ending::Status;
+use crate::notes::Notes;
+use crate::options::Options;
+use crate::session;
+
+/// Connects, and is a client until the connection has ended.
+pub(crate) fn run(url: &Request, options: &Options, notes: Notes) -> Status {
+    let place = format!("{}:{}", url.host(), url.port());
+    match connect(url, options) {
+        Ok(socket) => session::run_one(socket, &place, options, notes),
+        Err(error) => {
+            notes.show_refusal(&place, url.is_secure(), &error);
+            Status::without_connection(&error)
+        }
+    }
+}
+
+/// Makes the connection. Whatever is between this program and the server is set up here.
+fn connect(url: &Request, options: &Options) -> Result<WebSocket<TcpStream>, Error> {
+    let request = with_headers(url.clone(), options);
+    let (socket, _response) = blocking::connect_with(&request, options.config())?;
+    Ok(socket)
+}
+
+/// What the options add to a request.
+pub(crate) fn with_headers(request: Request, options: &Options) -> Request {
+    let request = options.opening.subprotocol.iter().fold(request, Request::subprotocol);
+    let headers = options.opening.header.iter();
+    let request = headers.fold(request, |request, (name, value)| request.header(name, value.as_str()));
+    options.opening.origin.iter().fold(request, Request::origin)
+}
