@@ -25,15 +25,14 @@ pub(crate) fn run(url: &Request, options: &Options, notes: Notes) -> Status {
 
 /// Makes the connection. Whatever is between this program and the server is set up here.
 fn connect(url: &Request, options: &Options) -> Result<WebSocket<TcpStream>, Error> {
-    let request = with_headers(url.clone(), options);
+    let request = options.opening.origin.iter().fold(with_headers(url.clone(), options), Request::origin);
     let (socket, _response) = blocking::connect_with(&request, options.config())?;
     Ok(socket)
 }
 
-/// What the options add to a request.
+/// What the options add to a request, or in the same words to a response.
 pub(crate) fn with_headers(request: Request, options: &Options) -> Request {
     let request = options.opening.subprotocol.iter().fold(request, Request::subprotocol);
     let headers = options.opening.header.iter();
-    let request = headers.fold(request, |request, (name, value)| request.header(name, value.as_str()));
-    options.opening.origin.iter().fold(request, Request::origin)
+    headers.fold(request, |request, (name, value)| request.header(name, value.as_str()))
 }

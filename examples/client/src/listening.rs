@@ -20,6 +20,9 @@ use crate::notes::Notes;
 use crate::options::Options;
 use crate::session::{self, Session};
 
+/// The value of `--origin` that lets all pages in.
+const ANY: &str = "*";
+
 /// After an error of `accept`, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -75,14 +78,11 @@ fn run_many(listener: TcpListener, door: Door, options: &Options) -> io::Result<
     Ok(session.status(Status::Agreed))
 }
 
-/// Whether the options can be part of a response.
+/// Whether the options can be part of a response, and of requests that are let in.
 fn check(options: &Options) -> Result<(), Error> {
     let request = with_headers(client::Request::new("ws://127.0.0.1/")?, options);
-    match request.check() {
-        // `*` is no origin.
-        Err(HandshakeError::BadHeader(name)) if name.eq_ignore_ascii_case("Origin") => Ok(()),
-        checked => Ok(checked?),
-    }
+    let origins = options.opening.origin.iter().filter(|origin| *origin != ANY);
+    Ok(origins.fold(request, client::Request::origin).check()?)
 }
 
 fn bind(address: &str) -> io::Result<TcpListener> {
@@ -162,7 +162,7 @@ impl Door {
     fn refusal(&self, request: &Request, name: &str) -> Option<Response> {
         // Any page on the web can connect to a server on this machine. The input is not for all of them.
         let may_connect =
-            self.origins.iter().any(|origin| origin == "*") || request.origin_is_in(&self.origins);
+            self.origins.iter().any(|origin| origin == ANY) || request.origin_is_in(&self.origins);
         if let Some(origin) = request.origin().filter(|_| !may_connect) {
             return Some(self.refuse(
                 request,

@@ -126,7 +126,7 @@ pub(crate) struct Ending {
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "keep_open")]
     pub(crate) wait: Option<Duration>,
     /// Do not close at the end of the input
-    #[arg(short, long)]
+    #[arg(long)]
     pub(crate) keep_open: bool,
     /// Time limit for the peer to complete the closing handshake, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]

@@ -1,7 +1,7 @@
 //! Open connections: a thread for each prints what arrives, one sends the input.
 //!
-//! No thread waits for another. Pings are answered while the input is idle, and the program ends with the connection even if
-//! the input does not end.
+//! Reading never waits for sending. Pings are answered while the input is idle, and the program ends with the connection even
+//! if the input does not end.
 
 use std::fmt::Display;
 use std::io;

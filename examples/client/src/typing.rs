@@ -8,6 +8,7 @@ use std::time::Duration;
 use sansocket::blocking::{Shareable, Writer};
 use sansocket::{CloseCode, Error, Message, SendError};
 
+use crate::ending::TooLong;
 use crate::input::{Addressed, Input, Item};
 use crate::options::Options;
 use crate::session::Session;
@@ -17,6 +18,8 @@ pub(crate) struct Typing<S: Shareable> {
     /// What is sent before the input.
     first: Vec<Message>,
     input: Input<io::Stdin>,
+    /// The longest message, in bytes.
+    limit: u64,
     /// How long to wait at the end of the input before closing. `None`: the end does not close.
     wait: Option<Duration>,
     pings: u64,
@@ -29,6 +32,7 @@ impl<S: Shareable<Handle: Sync> + 'static> Typing<S> {
             session: Arc::clone(session),
             first: options.input.text_file.clone(),
             input: Input::new(io::stdin(), options),
+            limit: options.input.max_message,
             wait: options.ending.wait.or_else(|| (!stays).then_some(Duration::ZERO)),
             pings: 0,
         }
@@ -71,6 +75,9 @@ impl<S: Shareable<Handle: Sync> + 'static> Typing<S> {
         let Addressed { peer, item } = addressed;
         let peer = peer.as_deref();
         match item {
+            Item::Message(message) if message.len() as u64 > self.limit => {
+                Err(TooLong { len: message.len() as u64, limit: self.limit }.to_string())
+            }
             Item::Message(message) => self.to_each(peer, |writer| writer.feed(&message)),
             Item::Ping(Some(payload)) => self.to_each(peer, |writer| writer.ping(&payload)),
             Item::Ping(None) => {

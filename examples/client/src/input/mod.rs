@@ -100,13 +100,7 @@ impl<R: Read> Input<R> {
             _ => self.read_line()?,
         };
         let Some(record) = record else { return Ok(None) };
-        let found = record.and_then(|()| self.parse()).and_then(|addressed| match &addressed.item {
-            Item::Message(message) if message.len() as u64 > self.limit => {
-                Err(self.too_long(message.len() as u64))
-            }
-            _ => Ok(addressed),
-        });
-        Ok(Some(found))
+        Ok(Some(record.and_then(|()| self.parse())))
     }
 
     fn parse(&mut self) -> Result<Addressed, String> {

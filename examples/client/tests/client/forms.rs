@@ -179,6 +179,18 @@ fn text_files_are_sent_first_and_byte_for_byte() {
 }
 
 #[test]
+fn text_file_that_is_too_long_is_not_sent() {
+    let (url, server) = serve(collect);
+    let mut client = Client::start(&url, &["--text-file", &file("long", b"12345"), "--max-message", "4"]);
+    client.type_line("1234");
+    client.end_input();
+    let fault = "a file was not sent: 5 bytes; the limit is 4 bytes, raise it with --max-message";
+    assert_eq!(client.notes_once_connected(), fault);
+    assert_eq!(client.status(), 2);
+    assert_eq!(server.join().unwrap(), ["1234".into()]);
+}
+
+#[test]
 fn text_file_that_cannot_be_sent_gives_status_2_before_connecting() {
     let rows =
         [("no/such/file".to_owned(), "invalid value 'no/such/file'"), (file("binary", b"\xff"), "not UTF-8")];

@@ -226,9 +226,10 @@ fn peer_that_breaks_a_rule_ends_its_own_connection_only() {
 fn address_in_use_gives_status_3_and_a_header_that_cannot_be_sent_2() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let rows: [(&[&str], &str, i32); 3] = [
+    let rows: [(&[&str], &str, i32); 4] = [
         (&[&port], "cannot listen on ", 3),
         (&["0", "-H", "Upgrade: x"], "the header \"Upgrade\" cannot be sent", 2),
+        (&["0", "-o", "*", "-o", "a page"], "the header \"Origin\" cannot be sent", 2),
         (&["0", "-s", "not a token"], "the subprotocol \"not a token\" cannot be sent", 2),
     ];
     for (options, expected, status) in rows {
