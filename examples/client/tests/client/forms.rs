@@ -204,13 +204,13 @@ fn text_file_that_cannot_be_sent_gives_status_2_before_connecting() {
 
 #[test]
 fn max_message_is_the_limit_of_both_directions() {
-    const LEN: usize = 20 << 20;
+    const LEN: usize = 33 << 20;
     let (url, server) = listen(|stream| {
         let limits = Limits::default().max_frame_len(LEN as u64).max_message_len(LEN as u64);
         let config = Config::default().limits(limits).max_output_len(2 * LEN);
         echo(blocking::accept_with(stream, config, Request::accept).unwrap())
     });
-    let (status, output) = Client::pipe(&url, &["--max-message", "20MiB", "-n", "1", "--raw"], &[b'x'; LEN]);
+    let (status, output) = Client::pipe(&url, &["--max-message", "33MiB", "-n", "1", "--raw"], &[b'x'; LEN]);
     assert_eq!((status, output.len()), (0, LEN));
     server.join().unwrap();
 }

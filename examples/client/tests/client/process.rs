@@ -43,14 +43,17 @@ impl Client {
         let mut command = Command::new(CLIENT);
         command.arg(url).args(options).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let mut stdout = child.stdout.take().unwrap();
-        let mut output = Vec::new();
-        thread::scope(|scope| {
-            scope.spawn(move || stdin.write_all(input).unwrap());
-            stdout.read_to_end(&mut output).unwrap();
+        let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let input = input.to_vec();
+        thread::spawn(move || stdin.write_all(&input));
+        let reading = thread::spawn(move || {
+            let mut output = Vec::new();
+            stdout.read_to_end(&mut output).map(|_| output)
         });
-        (child.wait().unwrap().code().unwrap(), output)
+        let nothing = || mpsc::channel().1;
+        let mut client = Self { child, stdin: None, stdout: nothing(), stderr: nothing() };
+        let status = client.status();
+        (status, reading.join().unwrap().unwrap())
     }
 
     pub(crate) fn run(command: &mut Command) -> Self {
