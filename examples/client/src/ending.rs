@@ -104,3 +104,24 @@ impl fmt::Display for Grouped {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_grouped_and_limits_are_in_mib_if_they_are_whole() {
+        let rows = [
+            (17_825_792, 16 << 20, "17,825,792 bytes; the limit is 16 MiB"),
+            (1_000_002, 999, "1,000,002 bytes; the limit is 999 bytes"),
+            ((1 << 30) + 1, 1 << 30, "1,073,741,825 bytes; the limit is 1,024 MiB"),
+            (1, 0, "1 bytes; the limit is 0 bytes"),
+        ];
+        for (len, limit, expected) in rows {
+            assert_eq!(
+                TooLong { len, limit }.to_string(),
+                format!("{expected}, raise it with --max-message")
+            );
+        }
+    }
+}
