@@ -52,6 +52,9 @@ pub(crate) struct Options {
     /// Serve any number of connections. The input goes to all; it is read from the first connection on
     #[arg(long, requires = "listen", conflicts_with = "url")]
     pub(crate) many: bool,
+    /// Print a script that completes the options in this shell, and end
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    pub(crate) completions: Option<Shell>,
     #[command(flatten)]
     pub(crate) opening: Opening,
     #[command(flatten)]
@@ -60,9 +63,6 @@ pub(crate) struct Options {
     pub(crate) output: Printing,
     #[command(flatten)]
     pub(crate) ending: Ending,
-    /// Print a script that completes the options in this shell, and end
-    #[arg(long, value_name = "SHELL", exclusive = true)]
-    pub(crate) completions: Option<Shell>,
 }
 
 #[derive(Args, Debug)]
