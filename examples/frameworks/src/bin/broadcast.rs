@@ -4,7 +4,7 @@
 //! cargo run --release -p frameworks --bin broadcast -- --bind 127.0.0.1:9001
 //! ```
 //!
-//! Try it with two clients: `cargo run --release --example client -- ws://127.0.0.1:9001/ws`.
+//! Try it with two clients: `cargo run --release -p client -- ws://127.0.0.1:9001/ws`.
 //!
 //! - Each message is encoded once, as [`Prepared`].
 //! - No client waits for another. `feed` only queues a message; it is written while the client's task waits in `read`.

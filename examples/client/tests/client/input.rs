@@ -4,7 +4,6 @@ use std::io::{Read, Write};
 
 use sansocket::{CloseCode, Event, Message};
 
-use super::example_server::Server;
 use super::process::{Client, echo, read_frame, serve, serve_if, serve_raw};
 
 #[test]
@@ -29,18 +28,6 @@ fn lines_are_text_messages_and_the_end_of_input_closes() {
     assert_eq!(client.notes_once_connected(), "closed: code 1000, reason \"\"");
     assert_eq!(client.status(), 0);
     assert_eq!(server.join().unwrap().code, CloseCode::NORMAL);
-}
-
-#[test]
-fn client_talks_to_the_echo_example() {
-    let server = Server::start("echo", &[]);
-    let mut client = Client::start(&server.url("/"), &[]);
-    client.type_line("Hello");
-    assert_eq!(client.shows(), "Hello");
-    client.type_line("exit");
-    assert_eq!(client.notes_once_connected(), "closed by the server: code 1000, reason \"goodbye\"");
-    assert_eq!(client.status(), 0, "although the input has not ended");
-    assert!(server.line().ends_with(" ended: code 1000, reason \"\", clean"));
 }
 
 #[test]
@@ -95,7 +82,7 @@ fn invalid_line_is_skipped_and_gives_status_2() {
         (b"/close now", "the code is not a number up to 65535"),
         (&[b"/close 4000 ", long_reason.as_bytes()].concat(), "a reason has at most 123 bytes"),
         (b"\xff", "not UTF-8"),
-        (&too_long, "too long"),
+        (&too_long, "16,777,217 bytes; the limit is 16 MiB, raise it with --max-message"),
     ];
     for (number, (line, fault)) in (1..).zip(rows) {
         client.type_line(line);

@@ -1,4 +1,9 @@
 //! The `autobahn_client` example, with a fuzzing server that has two cases.
+#![cfg(feature = "std")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
+
+#[allow(dead_code, reason = "the server of these tests is a thread")]
+mod example_server;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -6,10 +11,9 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
+use example_server::path;
 use sansocket::blocking;
 use sansocket::{CloseCode, Config};
-
-use super::example_server::path;
 
 /// A fuzzing server with two cases. The second case ends with invalid UTF-8, and the server's verdict on it is
 /// `verdict`. The resources that the client asks for go to `asked`.

@@ -96,7 +96,7 @@ fn terminal_gets_no_control_characters() {
 
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-    use super::example_server::path;
+    use super::CLIENT;
 
     let url = say(&["\x1b[31mred\t\u{9b}2J\x07\rover\n< not a message".into(), vec![0x1b].into()]);
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -107,7 +107,7 @@ fn terminal_gets_no_control_characters() {
     let flags = OpenptFlags::NOCTTY.bits().try_into().unwrap();
     let side =
         File::options().write(true).custom_flags(flags).open(OsStr::from_bytes(name.as_bytes())).unwrap();
-    let mut command = Command::new(path("client"));
+    let mut command = Command::new(CLIENT);
     let mut child =
         command.arg(&url).stdin(Stdio::piped()).stdout(side).stderr(Stdio::null()).spawn().unwrap();
     drop(command);

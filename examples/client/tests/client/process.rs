@@ -11,7 +11,8 @@ use sansocket::blocking::{self, WebSocket};
 use sansocket::handshake::server::{Request, Response};
 use sansocket::{CloseInfo, Config};
 
-use super::example_server::{PATIENCE, eventually, path};
+use super::CLIENT;
+use super::example_server::{PATIENCE, eventually};
 
 pub(crate) type Socket = WebSocket<TcpStream>;
 
@@ -24,17 +25,43 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn start(url: &str, options: &[&str]) -> Self {
-        Self::run(Command::new(path("client")).arg(url).args(options).stdin(Stdio::piped()))
+        Self::run(Command::new(CLIENT).arg(url).args(options).stdin(Stdio::piped()))
+    }
+
+    /// A server of one connection, or with `--many` of any number. Gives its URL.
+    pub(crate) fn listen(options: &[&str]) -> (Self, String) {
+        let mut command = Command::new(CLIENT);
+        let listening =
+            Self::run(command.args(["--listen", "127.0.0.1:0"]).args(options).stdin(Stdio::piped()));
+        let note = listening.notes();
+        let url = note.strip_prefix("listening on ").expect("the address").to_owned();
+        (listening, url)
+    }
+
+    /// Runs to the end, with this input. Gives the exit status and the standard output, byte for byte.
+    pub(crate) fn pipe(url: &str, options: &[&str], input: &[u8]) -> (i32, Vec<u8>) {
+        let mut command = Command::new(CLIENT);
+        command.arg(url).args(options).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let input = input.to_vec();
+        thread::spawn(move || stdin.write_all(&input));
+        let reading = thread::spawn(move || {
+            let mut output = Vec::new();
+            stdout.read_to_end(&mut output).map(|_| output)
+        });
+        let nothing = || mpsc::channel().1;
+        let mut client = Self { child, stdin: None, stdout: nothing(), stderr: nothing() };
+        let status = client.status();
+        (status, reading.join().unwrap().unwrap())
     }
 
     pub(crate) fn run(command: &mut Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the example is built; if not, `cargo build --examples`");
-        let stdout = lines(child.stdout.take().unwrap());
-        let stderr = lines(child.stderr.take().unwrap());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdout = lines(child.stdout.take().unwrap(), |line| line);
+        let stderr = lines(child.stderr.take().unwrap(), |line| {
+            line.strip_prefix("sansocket: ").map(String::from).unwrap_or(line)
+        });
         Self { stdin: child.stdin.take(), child, stdout, stderr }
     }
 
@@ -56,8 +83,7 @@ impl Client {
 
     /// The next line of the standard error.
     pub(crate) fn notes(&self) -> String {
-        let line = self.stderr.recv_timeout(PATIENCE).expect("a line on the standard error");
-        line.strip_prefix("client: ").map(String::from).unwrap_or(line)
+        self.stderr.recv_timeout(PATIENCE).expect("a line on the standard error")
     }
 
     /// The note after `connected to …`.
@@ -78,6 +104,11 @@ impl Client {
         self.stdout.iter().collect()
     }
 
+    /// All further lines of the standard error.
+    pub(crate) fn all_notes(&self) -> Vec<String> {
+        self.stderr.iter().collect()
+    }
+
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
         let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
@@ -92,10 +123,10 @@ impl Drop for Client {
     }
 }
 
-fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+fn lines(stream: impl Read + Send + 'static, trim: fn(String) -> String) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
     let stream = BufReader::new(stream);
-    thread::spawn(move || stream.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    thread::spawn(move || stream.lines().map_while(Result::ok).try_for_each(|line| sender.send(trim(line))));
     lines
 }
 
@@ -116,6 +147,15 @@ pub(crate) fn serve_if<T: Send + 'static>(
     const LONG: Duration = Duration::from_secs(60);
     let config = Config::default().keepalive(None).close_timeout(LONG).write_timeout(LONG);
     listen(move |stream| task(blocking::accept_with(stream, config, decide).unwrap()))
+}
+
+/// A server that refuses one connection.
+pub(crate) fn serve_refusing(
+    decide: impl FnOnce(&Request) -> Response + Send + 'static,
+) -> (String, JoinHandle<()>) {
+    listen(move |stream| {
+        blocking::accept_with(stream, Config::default(), decide).unwrap_err();
+    })
 }
 
 pub(crate) fn serve<T: Send + 'static>(

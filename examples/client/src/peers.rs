@@ -1,0 +1,111 @@
+//! The connections that are open: the input goes to them.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use sansocket::CloseCode;
+use sansocket::blocking::{Shareable, Writer};
+
+/// Any number of connections, by the names of their peers.
+pub(crate) struct Peers<S: Shareable> {
+    state: Mutex<State<S>>,
+    changed: Condvar,
+}
+
+struct State<S: Shareable> {
+    open: Vec<Peer<S>>,
+    /// There has been a connection.
+    begun: bool,
+    /// All connections are being closed, with this code.
+    closing: Option<CloseCode>,
+}
+
+struct Peer<S: Shareable> {
+    name: String,
+    writer: Writer<S>,
+    /// The first close code that this end chose.
+    asked: Option<CloseCode>,
+}
+
+impl<S: Shareable<Handle: Sync> + 'static> Peers<S> {
+    pub(crate) fn new() -> Self {
+        let state = State { open: Vec::new(), begun: false, closing: None };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Adds a connection. It is closed at once if all are being closed.
+    pub(crate) fn add(&self, name: &str, writer: Writer<S>) {
+        let mut state = self.lock();
+        state.begun = true;
+        let mut peer = Peer { name: name.to_owned(), writer, asked: None };
+        if state.closing.is_some() {
+            peer.close(CloseCode::GOING_AWAY, "");
+        }
+        state.open.push(peer);
+        self.changed.notify_all();
+    }
+
+    /// Forgets a connection that has ended. Gives the close code that this end chose.
+    pub(crate) fn remove(&self, name: &str) -> Option<CloseCode> {
+        let mut state = self.lock();
+        let at = state.open.iter().position(|peer| peer.name == name)?;
+        let peer = state.open.remove(at);
+        self.changed.notify_all();
+        peer.asked
+    }
+
+    /// The connection to `name`, or with `None` all of them.
+    pub(crate) fn writers(&self, name: Option<&str>) -> Vec<Writer<S>> {
+        let state = self.lock();
+        let wanted = state.open.iter().filter(|peer| name.is_none_or(|name| peer.name == name));
+        wanted.map(|peer| peer.writer.clone()).collect()
+    }
+
+    /// Closes the connection to `name`, if it is open. False if it is not.
+    pub(crate) fn close(&self, name: &str, code: CloseCode, reason: &str) -> bool {
+        let mut state = self.lock();
+        let peer = state.open.iter_mut().find(|peer| peer.name == name);
+        peer.map(|peer| peer.close(code, reason)).is_some()
+    }
+
+    /// Closes all connections, and those that come later.
+    pub(crate) fn close_all(&self, code: CloseCode, reason: &str) {
+        let mut state = self.lock();
+        if state.closing.is_none() {
+            state.closing = Some(code);
+            state.open.iter_mut().for_each(|peer| peer.close(code, reason));
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits until there has been a connection, or there will be none.
+    pub(crate) fn wait_for_first(&self) {
+        self.wait_while(|state| !state.begun && state.closing.is_none());
+    }
+
+    /// Waits until all connections have been closed.
+    pub(crate) fn wait_for_end(&self) {
+        self.wait_while(|state| !state.open.is_empty() || state.closing.is_none());
+    }
+
+    fn wait_while(&self, condition: impl FnMut(&mut State<S>) -> bool) {
+        drop(self.changed.wait_while(self.lock(), condition));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Shareable<Handle: Sync> + 'static> Peer<S> {
+    /// Closes in another thread. The Close frame waits behind earlier messages, and the peer may read those only if this end
+    /// keeps reading.
+    fn close(&mut self, code: CloseCode, reason: &str) {
+        self.asked.get_or_insert(code);
+        let (writer, reason) = (self.writer.clone(), reason.to_owned());
+        let closing = thread::Builder::new().spawn(move || writer.close(code, &reason).ok());
+        if closing.is_err() {
+            self.writer.abort();
+        }
+    }
+}
