@@ -143,102 +143,6 @@ impl Output {
         self.note_written(self.front);
     }
 
-    /// Writes once, as much as the stream takes, and drops what was written. `Ok(0)`: nothing waits.
-    ///
-    /// # Errors
-    ///
-    /// Those of the stream, except `Interrupted`, which is tried again. `WriteZero` for a stream that takes nothing,
-    /// `InvalidData` for one that claims to have written more than it was given. What was not written still waits.
-    #[cfg(feature = "std")]
-    pub fn write_to<W: std::io::Write + ?Sized>(&mut self, stream: &mut W) -> std::io::Result<usize> {
-        self.write_at_most(usize::MAX, stream)
-    }
-
-    /// [`write_to`](Self::write_to) that gives the stream at most `most` bytes.
-    #[cfg(feature = "std")]
-    pub(crate) fn write_at_most<W: std::io::Write + ?Sized>(
-        &mut self,
-        most: usize,
-        stream: &mut W,
-    ) -> std::io::Result<usize> {
-        if self.held() == 0 {
-            return Ok(0);
-        }
-        let n = self.write_once(stream, &[], most)?;
-        self.advance(n);
-        Ok(n)
-    }
-
-    /// Queues an unmasked frame and writes once. What the stream takes of the payload is not copied. All of the frame is
-    /// queued or written, even if this gives an error of the stream.
-    #[cfg(feature = "std")]
-    pub(crate) fn write_frame_to<W: std::io::Write + ?Sized>(
-        &mut self,
-        stream: &mut W,
-        header: &FrameHeader,
-        payload: &[u8],
-    ) -> std::io::Result<()> {
-        let (header_len, _) = self.append_header(header, 0);
-        self.commit(header_len);
-        let result = self.write_once(stream, payload, usize::MAX);
-        let waiting = self.held();
-        let n = *result.as_ref().unwrap_or(&0);
-        self.advance(n.min(waiting));
-        let (written, rest) = payload.split_at(n.saturating_sub(waiting).min(payload.len()));
-        if !written.is_empty() {
-            self.queued += written.len() as u64;
-            self.advance(written.len());
-        }
-        self.append(rest.len()).copy_from_slice(rest);
-        result.map(|_| ())
-    }
-
-    /// Writes once, at most `most` bytes of what waits and of the bytes `behind` it. Gives how many bytes were written.
-    #[cfg(feature = "std")]
-    fn write_once<W: std::io::Write + ?Sized>(
-        &self,
-        stream: &mut W,
-        behind: &[u8],
-        most: usize,
-    ) -> std::io::Result<usize> {
-        use std::io::{ErrorKind, IoSlice};
-
-        let behind = Some(behind).filter(|behind| !behind.is_empty());
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let (mut count, mut given) = (0, 0);
-        for (slice, chunk) in slices.iter_mut().zip(self.chunks().chain(behind)) {
-            let chunk = chunk.get(..most - given).unwrap_or(chunk);
-            if chunk.is_empty() {
-                break;
-            }
-            *slice = IoSlice::new(chunk);
-            count += 1;
-            given += chunk.len();
-        }
-        let slices = slices.get(..count).unwrap_or_default();
-        let n = loop {
-            match stream.write_vectored(slices) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => break result?,
-            }
-        };
-        super::claims::check_written(n, given)
-    }
-
-    /// Writes until nothing waits, then flushes the stream. For streams that block.
-    ///
-    /// # Errors
-    ///
-    /// As [`write_to`](Self::write_to).
-    #[cfg(feature = "std")]
-    pub fn write_all_to<W: std::io::Write + ?Sized>(&mut self, stream: &mut W) -> std::io::Result<()> {
-        while self.held() > 0 {
-            self.write_to(stream)?;
-        }
-        // Even if nothing was written: the stream may hold bytes from an earlier flush that failed.
-        stream.flush()
-    }
-
     /// Gives `storage` the memory of this side, if nothing waits in it. It is freed if `storage` has some already.
     pub fn reclaim(&mut self, storage: &mut Storage) {
         if self.held() > 0 {
@@ -375,6 +279,7 @@ impl Output {
     }
 
     /// Queues any frame.
+    #[inline(always)]
     pub(crate) fn append_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
         let (header_len, room) = self.append_header(header, payload.len());
         let len = header_len + payload.len();
@@ -387,14 +292,16 @@ impl Output {
     }
 
     /// Queues an unmasked frame without a copy of its payload.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append_frame_by_reference(&mut self, header: &FrameHeader, payload: &Bytes) {
+        let payload = Bytes::clone(payload);
         let (header_len, _) = self.append_header(header, 0);
         self.commit(header_len);
-        self.append_reference(Bytes::clone(payload));
+        self.append_reference(payload);
     }
 
     /// Writes a header with room for `len` bytes behind it. Gives the header's length and the room from its start.
+    #[inline(always)]
     fn append_header(&mut self, header: &FrameHeader, len: usize) -> (usize, &mut [u8]) {
         // At least what `append_short` needs the next time.
         let room = self.run.spare((FrameHeader::MAX_LEN + len).max(fast_path::SHORT_LEN));
@@ -490,3 +397,5 @@ impl core::fmt::Debug for Output {
 
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "std")]
+mod writing;

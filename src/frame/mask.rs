@@ -234,6 +234,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn section_5_3_copies_at_every_distance_by_the_last_bits_of_addresses() {
+        let key = MaskKey([0x37, 0xFA, 0x21, 0x3D]);
+        let payload: Vec<u8> = (0..=250).cycle().take(10_000).collect();
+        let mut storage = [payload.clone(), alloc::vec![0; 20_000]].concat();
+        for ahead in [0, 1, 8, 64, 100, 512, 1000, 1016, 1023, 1024, 1088, 2048, 4000, 4095] {
+            for len in [128, 8191, 8192, 8193, 8255, 8256, 8319, 8320, 10_000] {
+                let (from, to) = storage.split_at_mut(10_000);
+                let (_, to) = to.split_at_mut(3 * 4096 - 10_000 + ahead);
+                to.fill(0);
+                copy_masked(&mut to[..len], &from[..len], key, 3);
+                assert_eq!(to[..len], byte_by_byte(&payload[..len], key, 3), "{ahead} {len}");
+                assert!(to[len..].iter().all(|byte| *byte == 0), "bytes behind the payload are unchanged");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn section_5_3_octet_i_is_xored_with_key_octet_i_mod_4(

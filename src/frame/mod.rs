@@ -174,6 +174,7 @@ impl FrameHeader {
     /// # Panics
     ///
     /// In debug builds, if `payload_len` is 2^63 or more.
+    #[inline]
     pub fn encode(&self, out: &mut [u8; Self::MAX_LEN]) -> usize {
         debug_assert!(self.payload_len <= i64::MAX as u64, "the payload length must be below 2^63");
         let fin = if self.fin { FIN } else { 0 };

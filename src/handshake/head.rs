@@ -61,7 +61,7 @@ impl Scanner {
         bytes: &[u8],
         config: &Config,
         may_begin: impl Fn(&[u8]) -> bool,
-        parse: impl Fn(&[u8], usize) -> Option<(usize, T)>,
+        mut parse: impl FnMut(&[u8], usize) -> Option<(usize, T)>,
     ) -> Result<Option<(usize, T)>, HandshakeError> {
         let within = bytes.get(..config.max_head_len).unwrap_or(bytes);
         // A valid head that is complete at the first look needs no search for its end.
@@ -102,7 +102,7 @@ impl Scanner {
         received: &mut Inbox,
         config: &Config,
         may_begin: impl Fn(&[u8]) -> bool,
-        parse: impl Fn(&[u8], usize) -> Option<(usize, T)>,
+        parse: impl FnMut(&[u8], usize) -> Option<(usize, T)>,
     ) -> Result<Option<T>, HandshakeError> {
         received.release();
         let head = self.head(received.unread(), config, may_begin, parse)?;

@@ -71,14 +71,40 @@ const ACCEPT_LEN: usize = 28;
 /// ```
 #[inline]
 pub fn accept_key(key: &[u8]) -> [u8; ACCEPT_LEN] {
-    let mut sha1 = Sha1::new();
-    sha1.update(key);
-    sha1.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    let digest = match key.try_into() {
+        Ok(key) => digest_of_24(key),
+        Err(_) => Sha1::new().chain_update(key).chain_update(GUID).finalize().into(),
+    };
     let mut accept = [0; ACCEPT_LEN];
     // 20 bytes are exactly 28 characters of base64, so this cannot fail.
-    let written = BASE64_STANDARD.encode_slice(sha1.finalize(), &mut accept);
+    let written = BASE64_STANDARD.encode_slice(digest, &mut accept);
     debug_assert_eq!(written, Ok(ACCEPT_LEN));
     accept
+}
+
+/// What follows the key (section 4.2.2).
+const GUID: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The SHA-1 (FIPS 180-4) of the GUID behind a key of 24 bytes, which every valid one has. [`Sha1`] would copy them through a
+/// buffer of its own and compress one block after the other.
+fn digest_of_24(key: &[u8; 24]) -> [u8; 20] {
+    // Section 5.1.1: the message, a bit "1", zeros, the length of the message in bits.
+    let mut blocks = [[0; 64]; 2];
+    let [message, length] = &mut blocks;
+    let (to, behind_key) = message.split_at_mut(24);
+    to.copy_from_slice(key);
+    let (to, padding) = behind_key.split_at_mut(GUID.len());
+    to.copy_from_slice(GUID);
+    padding.copy_from_slice(&[0x80, 0, 0, 0]);
+    length.split_at_mut(56).1.copy_from_slice(&(60_u64 * 8).to_be_bytes());
+    // Section 5.3.1: the initial value.
+    let mut state = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0];
+    sha1::block_api::compress(&mut state, &blocks);
+    let mut digest = [0; 20];
+    for (to, word) in digest.chunks_mut(4).zip(state) {
+        to.copy_from_slice(&word.to_be_bytes());
+    }
+    digest
 }
 
 /// Whether a `Sec-WebSocket-Key` is 16 bytes in base64. The padding bits may be set: the RFC's own example sets them (erratum
@@ -203,6 +229,16 @@ use receives;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_of_every_length_are_hashed() {
+        for len in 0..100 {
+            let key = [b"dGhlIHNhbXBsZSBub25jZQ==", &[b'x'; 76][..]].concat();
+            let key = &key[..len];
+            let digest = Sha1::digest([key, b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"].concat());
+            assert_eq!(accept_key(key)[..], BASE64_STANDARD.encode(digest).into_bytes(), "{len}");
+        }
+    }
 
     // req: 6455-4.2.1-h, 6455-4.3-a
     #[test]

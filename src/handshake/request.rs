@@ -189,14 +189,14 @@ impl Request {
 
     /// The response that opens the connection.
     pub fn accept(&self) -> Response {
-        let mut offered = String::new();
-        if self.checked.has_subprotocols {
-            for name in self.subprotocols() {
-                offered.push_str(name);
-                offered.push(',');
-            }
-        }
+        let offered = if self.checked.has_subprotocols { self.offered() } else { String::new() };
         Response::accepting(accept_key(self.http.headers.bytes(self.checked.key)), offered)
+    }
+
+    /// The subprotocols that the client offers, each followed by a comma.
+    #[inline(never)]
+    fn offered(&self) -> String {
+        self.subprotocols().flat_map(|name| [name, ","]).collect()
     }
 
     /// A response that opens no connection, such as 401, 403, 404 or a redirect: a status from 200 to 599.

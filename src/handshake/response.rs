@@ -51,10 +51,26 @@ enum Compression {
 
 impl Response {
     pub(super) fn plain(status: u16) -> Self {
+        let fault = (!(200..600).contains(&status)).then_some(HandshakeError::BadStatus(status));
+        Self::new(status, None, String::new(), fault)
+    }
+
+    /// The response that opens a connection.
+    pub(super) fn accepting(accept: [u8; ACCEPT_LEN], offered: String) -> Self {
+        Self::new(101, Some(accept), offered, None)
+    }
+
+    #[inline]
+    fn new(
+        status: u16,
+        accept: Option<[u8; ACCEPT_LEN]>,
+        offered: String,
+        fault: Option<HandshakeError>,
+    ) -> Self {
         Self {
             status,
-            accept: None,
-            offered: String::new(),
+            accept,
+            offered,
             subprotocol: None,
             extensions: String::new(),
             #[cfg(feature = "deflate")]
@@ -62,13 +78,8 @@ impl Response {
             headers: Vec::new(),
             body: Vec::new(),
             is_head: false,
-            fault: (!(200..600).contains(&status)).then_some(HandshakeError::BadStatus(status)),
+            fault,
         }
-    }
-
-    /// The response that opens a connection.
-    pub(super) fn accepting(accept: [u8; ACCEPT_LEN], offered: String) -> Self {
-        Self { accept: Some(accept), offered, fault: None, ..Self::plain(101) }
     }
 
     /// Whether compression has neither been agreed on nor declined.
@@ -107,7 +118,10 @@ impl Response {
     /// [`BadSubprotocol`](HandshakeError::BadSubprotocol), [`BadStatus`](HandshakeError::BadStatus) or
     /// [`BadBody`](HandshakeError::BadBody).
     pub fn check(&self) -> Result<(), HandshakeError> {
-        self.fault.clone().map_or(Ok(()), Err)
+        match &self.fault {
+            None => Ok(()),
+            Some(fault) => Err(fault.clone()),
+        }
     }
 
     /// The response to a request that breaks section 4.2.1 (400, 405 or 431) or has another protocol version (426, section

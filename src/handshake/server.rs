@@ -113,8 +113,14 @@ impl Handshake {
             return Err(error.clone());
         }
         let Some(inbox) = &mut self.inbox else { return Ok(None) };
-        let incoming = self.scanner.take(inbox, &self.config, may_begin_request, Incoming::parse);
-        match incoming.and_then(Option::transpose) {
+        let mut incoming = Ok(None);
+        let parse = |bytes: &[u8], max_headers| {
+            let (len, parsed) = Incoming::parse(bytes, max_headers)?;
+            incoming = parsed.map(Some);
+            Some((len, ()))
+        };
+        let taken = self.scanner.take(inbox, &self.config, may_begin_request, parse);
+        match taken.and(incoming) {
             Ok(None) => Ok(None),
             Ok(Some(incoming)) => {
                 self.ended = Some(HandshakeError::Finished);
@@ -189,16 +195,19 @@ impl Exchange {
     ///
     /// What [`Response::check`] finds; no byte is written then. [`NotAnUpgrade`](HandshakeError::NotAnUpgrade) for a
     /// response that opens a connection which this request does not ask for.
-    pub fn respond(self, response: Response) -> Result<Answer, HandshakeError> {
+    pub fn respond(
+        self,
+        #[cfg_attr(not(feature = "deflate"), allow(unused_mut, reason = "only an extension changes it"))]
+        mut response: Response,
+    ) -> Result<Answer, HandshakeError> {
         response.check()?;
         if response.opens() && matches!(self.incoming, Incoming::Http(_)) {
             return Err(HandshakeError::NotAnUpgrade);
         }
         #[cfg(feature = "deflate")]
-        let response = match &self.incoming {
-            Incoming::Upgrade(request) => response.negotiate(request, &self.config),
-            Incoming::Http(_) => response,
-        };
+        if let Incoming::Upgrade(request) = &self.incoming {
+            response.agree(request, &self.config);
+        }
         let mut output = Output::default();
         output.append_vec(response.to_vec());
         Ok(if response.opens() {
@@ -227,9 +236,13 @@ impl Response {
     /// [`connection`](Self::connection); without it messages are not compressed.
     #[must_use]
     pub fn negotiate(mut self, request: &Request, config: &Config) -> Self {
-        if self.is_undecided() {
+        self.agree(request, config);
+        self
+    }
+
+    fn agree(&mut self, request: &Request, config: &Config) {
+        if config.deflate.is_some() && self.is_undecided() {
             self.decide(extensions::accept(request.extensions(), config));
         }
-        self
     }
 }
