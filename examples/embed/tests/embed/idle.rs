@@ -21,7 +21,7 @@ fn idle(url: &str, deflate: Option<&Deflate>) -> TcpStream {
     let message = Message::from("grüß dich, ".repeat(100_000 / 13));
     socket.send(&message).unwrap();
     assert!(socket.read().unwrap().unwrap() == message);
-    socket.into_parts().0
+    socket.into_parts().0.into_tcp().unwrap()
 }
 
 /// The resident bytes of each of `count` connections, behind 100 that have made the memory that all share.
