@@ -187,6 +187,31 @@ impl Queue {
         }
     }
 
+    /// Gives `use_bytes` the first `n` bytes of the content, then `tail`, then `more` bytes of the storage, which may be anything.
+    /// What `tail` stands in for is put back. If the storage ends before, it gets the `n` bytes alone.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn with_tail<const N: usize, T>(
+        &mut self,
+        n: usize,
+        tail: [u8; N],
+        more: usize,
+        use_bytes: impl FnOnce(&[u8]) -> T,
+    ) -> T {
+        let behind = self.storage.get_mut(self.start..).unwrap_or_default();
+        let replaced = match behind.get_mut(n..) {
+            Some(behind) if behind.len() >= N + more => {
+                behind.first_chunk_mut().map(|place| core::mem::replace(place, tail))
+            }
+            _ => None,
+        };
+        let len = if replaced.is_some() { n + N + more } else { n };
+        let used = use_bytes(behind.get(..len).unwrap_or_default());
+        if let (Some(replaced), Some(place)) = (replaced, behind.get_mut(n..).and_then(<[u8]>::first_chunk_mut)) {
+            *place = replaced;
+        }
+        used
+    }
+
     /// Removes the last `n` bytes, if there are that many.
     #[cfg(feature = "deflate")]
     pub(crate) fn drop_back(&mut self, n: usize) {

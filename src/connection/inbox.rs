@@ -4,6 +4,12 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::assembly::{Assembly, RETAINED_LEN};
+#[cfg(feature = "deflate")]
+use super::inflation::Inflation;
+#[cfg(feature = "deflate")]
+use crate::deflate::{SLOW_LEN, TAIL};
+#[cfg(feature = "deflate")]
+use crate::error::ProtocolError;
 use crate::frame::{MaskKey, apply_mask, copy_masked};
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
@@ -355,6 +361,23 @@ impl Inbox {
     #[cfg(feature = "deflate")]
     pub(super) fn front(&mut self, n: usize) -> (&[u8], &mut Assembly) {
         (self.received.as_slice().get(..n).unwrap_or_default(), &mut self.assembly)
+    }
+
+    /// Inflates the first `n` unread bytes, a whole message, to the assembly, and drops them.
+    #[cfg(feature = "deflate")]
+    pub(super) fn inflate_whole(
+        &mut self,
+        n: usize,
+        inflation: &mut Inflation,
+        max_message_len: u64,
+    ) -> Result<(), ProtocolError> {
+        let Self { received, assembly, .. } = self;
+        received.with_tail(n, TAIL, SLOW_LEN, |payload| {
+            inflation.inflate_whole(payload, n, assembly, max_message_len)
+        })?;
+        received.consume(n);
+        inflation.remember(assembly.content(), true);
+        Ok(())
     }
 
     /// Moves the next `n` bytes, already unmasked, to the text message that is being assembled, and validates them.
