@@ -140,6 +140,11 @@ impl Queue {
         if needed > self.storage.len() || self.start < self.len() {
             self.grow_to(needed.max(self.storage.len().saturating_mul(2)));
         }
+        self.move_to_front();
+    }
+
+    /// Moves the content to the front of the storage.
+    pub(crate) fn move_to_front(&mut self) {
         self.storage.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -206,7 +211,9 @@ impl Queue {
         };
         let len = if replaced.is_some() { n + N + more } else { n };
         let used = use_bytes(behind.get(..len).unwrap_or_default());
-        if let (Some(replaced), Some(place)) = (replaced, behind.get_mut(n..).and_then(<[u8]>::first_chunk_mut)) {
+        if let (Some(replaced), Some(place)) =
+            (replaced, behind.get_mut(n..).and_then(<[u8]>::first_chunk_mut))
+        {
             *place = replaced;
         }
         used

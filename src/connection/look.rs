@@ -1,11 +1,11 @@
 //! The general path of receiving: one step of the receiver, without the sender.
 
 use super::inbox::Inbox;
-use super::receiver::{By, Found, Given, Place, Receiver};
 #[cfg(feature = "deflate")]
 use super::inflation::Bounds;
+use super::receiver::{By, Found, Given, Place, Receiver};
 use crate::error::ProtocolError;
-use crate::frame::decoder::{Part, Step};
+use crate::frame::decoder::{Part, Patience, Step};
 use crate::frame::rules::Kind;
 use crate::frame::{CloseFrame, MaskKey};
 
@@ -84,15 +84,23 @@ impl Receiver {
                     return self.inflate_whole(inbox, kind, key, len).map(Some);
                 }
             }
-            let patience = if by == By::Message { self.read_len() } else { 0 };
+            let read_len = self.read_len();
+            let patience = Patience {
+                binary: if by == By::Message { read_len } else { 0 },
+                // By messages and by chunks alike, so that faults show at the same time.
+                deflated: if inbox.has_waited() { 0 } else { read_len.saturating_mul(2) },
+            };
             let part = match self.reader.read(inbox.unread(), &self.config.limits, patience)? {
                 Step::Part(part) => part,
                 Step::More { consumed } => {
                     inbox.consume(consumed);
                     return Ok(None);
                 }
-                Step::Rest { missing } => {
-                    self.heard |= inbox.await_rest(missing);
+                Step::Rest { missing, kind } => {
+                    self.heard |= match kind {
+                        Kind::Binary => inbox.await_rest(missing),
+                        _ => inbox.await_rest_once(missing),
+                    };
                     return Ok(None);
                 }
             };
@@ -272,12 +280,7 @@ impl Receiver {
             _ => error,
         })?;
         inbox.lend_assembled();
-        Ok(Found {
-            kind: kind.inflated(),
-            place: Place::Inflated,
-            ends_message: true,
-            begins_message: true,
-        })
+        Ok(Found { kind: kind.inflated(), place: Place::Inflated, ends_message: true, begins_message: true })
     }
 
     fn receive_control(&mut self, inbox: &Inbox, kind: Kind) -> Result<Found, ProtocolError> {
