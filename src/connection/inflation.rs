@@ -9,8 +9,8 @@ use crate::frame::rules::Kind;
 use crate::role::Role;
 use crate::utf8::Carry;
 
-/// How many bytes one step inflates to at most. A step costs a copy of a window, and what refers to an earlier step takes more
-/// time than what refers to the same one.
+/// How much memory is allocated for one step at most, in bytes. A step costs a copy of a window, and what refers to an earlier
+/// step takes more time than what refers to the same one, so a step takes all memory that there is.
 const STEP_LEN: usize = 256 << 10;
 
 /// The room for a step, for each byte of input. It is allocated before anything is inflated to it.
