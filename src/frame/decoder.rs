@@ -189,7 +189,7 @@ impl Patience {
     }
 }
 
-/// A compressed frame is waited for from this length on. A shorter one is inflated in two steps as fast.
+/// A compressed frame is waited for from this length on. A shorter one seldom lies across two reads.
 const WAIT_FROM: u64 = 4 << 10;
 
 /// Headers, the rules about their order, and where payloads lie. Shared by [`Decoder`] and the connection's receiver. It does
