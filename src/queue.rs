@@ -140,6 +140,11 @@ impl Queue {
         if needed > self.storage.len() || self.start < self.len() {
             self.grow_to(needed.max(self.storage.len().saturating_mul(2)));
         }
+        self.move_to_front();
+    }
+
+    /// Moves the content to the front of the storage.
+    pub(crate) fn move_to_front(&mut self) {
         self.storage.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -185,6 +190,33 @@ impl Queue {
         if !self.skip(n) {
             self.start = self.end;
         }
+    }
+
+    /// Gives `use_bytes` the first `n` bytes of the content, then `tail`, then `more` bytes of the storage, which may be anything.
+    /// What `tail` stands in for is put back. If the storage ends before, it gets the `n` bytes alone.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn with_tail<const N: usize, T>(
+        &mut self,
+        n: usize,
+        tail: [u8; N],
+        more: usize,
+        use_bytes: impl FnOnce(&[u8]) -> T,
+    ) -> T {
+        let behind = self.storage.get_mut(self.start..).unwrap_or_default();
+        let replaced = match behind.get_mut(n..) {
+            Some(behind) if behind.len() >= N + more => {
+                behind.first_chunk_mut().map(|place| core::mem::replace(place, tail))
+            }
+            _ => None,
+        };
+        let len = if replaced.is_some() { n + N + more } else { n };
+        let used = use_bytes(behind.get(..len).unwrap_or_default());
+        if let (Some(replaced), Some(place)) =
+            (replaced, behind.get_mut(n..).and_then(<[u8]>::first_chunk_mut))
+        {
+            *place = replaced;
+        }
+        used
     }
 
     /// Removes the last `n` bytes, if there are that many.

@@ -39,15 +39,17 @@ impl Assembly {
         self.text.is_empty() && self.binary.is_empty()
     }
 
-    /// Room for `len` inflated bytes behind the binary message, which has at most `rest` bytes more. Text is inflated there,
-    /// too, until it is validated.
+    /// Room for `len` inflated bytes behind the binary message, and for more of them, at most `most`, if there is memory. The
+    /// message has at most `rest` bytes more. Text is inflated there, too, until it is validated.
     #[cfg(feature = "deflate")]
-    pub(super) fn room(&mut self, len: usize, rest: usize) -> &mut [u8] {
+    pub(super) fn room(&mut self, len: usize, most: usize, rest: usize) -> &mut [u8] {
         if self.binary.room() < len && !self.binary.is_empty() {
             let capacity = self.binary.capacity();
             self.binary.grow_to(capacity.saturating_add(growth(capacity, len, rest)));
         }
-        self.binary.spare(len).get_mut(..len).unwrap_or_default()
+        let room = self.binary.spare(len);
+        let most = most.min(room.len());
+        room.get_mut(..most).unwrap_or_default()
     }
 
     /// Adds the first `n` bytes of the room to the message, which has at most `rest` bytes more.

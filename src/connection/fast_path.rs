@@ -57,6 +57,37 @@ impl Receiver {
         Some(Whole { kind, position, header_len, len })
     }
 
+    /// Takes the header of the next frame, if it is a whole compressed message that has arrived. The caller knows that
+    /// compression was agreed on.
+    #[cfg(feature = "deflate")]
+    #[inline]
+    pub(super) fn admit_whole_deflated(&mut self, inbox: &mut Inbox) -> Option<Fragment> {
+        let start = *inbox.peek(0)?;
+        // FIN, RSV1 and a data opcode (RFC 7692 section 6).
+        let kind = match start[0] {
+            0xC1 => Kind::DeflatedText,
+            0xC2 => Kind::DeflatedBinary,
+            _ => return None,
+        };
+        let role = self.reader.role();
+        let (header_len, len) = lengths(start, role)?;
+        // Stricter than need be: the longest message is not the longest compressed one.
+        if u32::from(len) >= self.whole_below || !self.reader.is_between_messages() {
+            return None;
+        }
+        let len = usize::from(len);
+        if !inbox.holds(header_len + len) {
+            return None;
+        }
+        let key = match role {
+            Role::Server => Some(MaskKey(*inbox.peek(header_len - 4)?)),
+            Role::Client => None,
+        };
+        self.heard = true;
+        inbox.consume(header_len);
+        Some(Fragment { kind, key, phase: 0, len, ends_message: true })
+    }
+
     /// Takes the header of the next frame, if it is a fragment that has arrived as a whole.
     #[inline]
     pub(super) fn admit_whole_fragment(&mut self, inbox: &mut Inbox) -> Option<Fragment> {

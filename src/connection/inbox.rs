@@ -4,6 +4,12 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::assembly::{Assembly, RETAINED_LEN};
+#[cfg(feature = "deflate")]
+use super::inflation::Inflation;
+#[cfg(feature = "deflate")]
+use crate::deflate::{SLOW_LEN, TAIL};
+#[cfg(feature = "deflate")]
+use crate::error::ProtocolError;
 use crate::frame::{MaskKey, apply_mask, copy_masked};
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
@@ -85,6 +91,10 @@ pub(crate) struct Inbox {
     lent_from: usize,
     /// How many bytes the frame at the front lacks, while its rest is waited for.
     rest: usize,
+    /// That frame is waited for once: until more of it has come.
+    waits_once: bool,
+    /// The frame at the front has been waited for once.
+    has_waited: bool,
     /// How many bytes at the front of `received` are found and not lent yet, while bytes are added behind them.
     kept: usize,
     /// The room that the last `unfilled` gave.
@@ -129,10 +139,14 @@ impl Inbox {
         if self.received.is_empty() {
             self.received.reset(read_len.saturating_mul(2));
         }
+        if self.received.room() < self.rest {
+            self.received.move_to_front();
+        }
         let len = if self.rest >= EXACT_REST_FROM {
             self.received.spare(self.rest).len().min(self.rest)
         } else {
-            self.received.spare(read_len.saturating_sub(self.received.len()).max(1)).len()
+            let len = read_len.saturating_sub(self.received.len()).max(self.rest).max(1);
+            self.received.spare(len).len()
         };
         self.room = Room::Received(len);
         self.lend_kept();
@@ -152,7 +166,7 @@ impl Inbox {
         if n == 0 {
             return;
         }
-        self.rest = 0;
+        self.note_arrival();
         match room {
             Room::Received(_) => self.received.commit(n),
             Room::Assembly(_) => self.assembly.filled(n),
@@ -162,10 +176,17 @@ impl Inbox {
 
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
         self.room = Room::default();
-        self.rest = 0;
+        if !bytes.is_empty() {
+            self.note_arrival();
+        }
         self.assembly.missing = 0;
         self.received.extend(bytes);
         self.lend_kept();
+    }
+
+    fn note_arrival(&mut self) {
+        self.rest = 0;
+        self.has_waited |= core::mem::take(&mut self.waits_once);
     }
 
     /// Reads once into [`unfilled`](Self::unfilled). `Ok(0)` is the end of the stream.
@@ -194,6 +215,8 @@ impl Inbox {
         self.received.reset(RETAINED_LEN);
         self.lent_from = 0;
         self.rest = 0;
+        self.waits_once = false;
+        self.has_waited = false;
         self.kept = 0;
         self.room = Room::default();
         self.assembly.clear();
@@ -285,6 +308,7 @@ impl Inbox {
     }
 
     pub(crate) fn consume(&mut self, n: usize) {
+        self.has_waited = false;
         self.received.consume(n);
     }
 
@@ -311,6 +335,17 @@ impl Inbox {
     /// Records how many bytes the frame at the front lacks; true if that changed.
     pub(super) fn await_rest(&mut self, missing: usize) -> bool {
         core::mem::replace(&mut self.rest, missing) != missing
+    }
+
+    /// [`await_rest`](Self::await_rest), until more of the frame has come.
+    pub(super) fn await_rest_once(&mut self, missing: usize) -> bool {
+        self.waits_once = true;
+        self.await_rest(missing)
+    }
+
+    /// Whether the frame at the front has been waited for once.
+    pub(super) fn has_waited(&self) -> bool {
+        self.has_waited
     }
 
     /// `missing` bytes of a binary frame come next, beginning with those that were read directly.
@@ -355,6 +390,23 @@ impl Inbox {
     #[cfg(feature = "deflate")]
     pub(super) fn front(&mut self, n: usize) -> (&[u8], &mut Assembly) {
         (self.received.as_slice().get(..n).unwrap_or_default(), &mut self.assembly)
+    }
+
+    /// Inflates the first `n` unread bytes, a whole message, to the assembly, and drops them.
+    #[cfg(feature = "deflate")]
+    pub(super) fn inflate_whole(
+        &mut self,
+        n: usize,
+        inflation: &mut Inflation,
+        max_message_len: u64,
+    ) -> Result<(), ProtocolError> {
+        let Self { received, assembly, .. } = self;
+        received.with_tail(n, TAIL, SLOW_LEN, |payload| {
+            inflation.inflate_whole(payload, n, assembly, max_message_len)
+        })?;
+        received.consume(n);
+        inflation.remember(assembly.content(), true);
+        Ok(())
     }
 
     /// Moves the next `n` bytes, already unmasked, to the text message that is being assembled, and validates them.

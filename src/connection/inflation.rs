@@ -3,14 +3,14 @@
 use alloc::boxed::Box;
 
 use super::assembly::Assembly;
-use crate::deflate::{Inflater, Negotiated, Then, Window, pool};
+use crate::deflate::{Inflater, Negotiated, SLOW_LEN, Step, TAIL, Then, Window, pool};
 use crate::error::ProtocolError;
 use crate::frame::rules::Kind;
 use crate::role::Role;
 use crate::utf8::Carry;
 
-/// How many bytes one step inflates to at most. A step costs a copy of a window, and what refers to an earlier step takes more
-/// time than what refers to the same one.
+/// How much memory is allocated for one step at most, in bytes. A step costs a copy of a window, and what refers to an earlier
+/// step takes more time than what refers to the same one, so a step takes all memory that there is.
 const STEP_LEN: usize = 256 << 10;
 
 /// The room for a step, for each byte of input. It is allocated before anything is inflated to it.
@@ -18,6 +18,13 @@ const ROOM_PER_BYTE: usize = 4;
 
 /// The room for a step beside that. `zlib-rs` inflates the last 260 bytes of its room byte by byte.
 const LEAST_LEN: usize = 1024;
+
+/// A whole message of at most this many compressed bytes is inflated block by block. In a longer one, what refers to an earlier
+/// block would take more time than the end of the payload does.
+const SHORT_LEN: usize = 4 << 10;
+
+/// How many steps go block by block. One block and the empty one behind it are two.
+const MOST_STEPS: usize = 8;
 
 /// How many blocks with BFINAL one message may have. A peer needs at most one; each costs as much as a long message.
 const MAX_FINAL_BLOCKS: u32 = 1000;
@@ -97,44 +104,149 @@ impl Inflation {
         let given = input.len();
         let (mut inflated, mut may_give_more) = (0, !input.is_empty());
         while may_give_more && (input.is_empty() || inflated < bounds.stop_at) {
-            // One byte more than the limit, to see that it is exceeded.
-            let rest = bounds.max_message_len.saturating_sub(self.message.len).saturating_add(1);
-            let rest = usize::try_from(rest).unwrap_or(usize::MAX);
-            let stop_in = bounds.stop_at.saturating_sub(inflated).max(LEAST_LEN);
-            let room_len = input.len().saturating_mul(ROOM_PER_BYTE).saturating_add(LEAST_LEN);
-            let room = assembly.room(room_len.min(STEP_LEN).min(stop_in).min(rest), rest);
+            let room = self.room(input.len(), bounds.stop_at.saturating_sub(inflated), assembly, bounds);
             let room_end = room.len();
             let step = inflater.inflate(input, room);
             input = input.get(step.consumed..).unwrap_or_default();
             inflated += step.produced;
-            self.message.received += step.consumed as u64;
-            self.message.len += step.produced as u64;
-            // The first fault in the text counts, wherever steps begin: not UTF-8, too long, not DEFLATE.
-            let exceeds = self.message.len > bounds.max_message_len;
-            assembly.add(step.produced - usize::from(exceeds), kind, carry, rest)?;
-            if exceeds {
-                return Err(ProtocolError::MessageTooLong {
-                    len: self.message.len,
-                    limit: bounds.max_message_len,
-                });
-            }
-            match step.then {
-                Then::GoesOn => {}
-                Then::Restart => self.restart(inflater, assembly, carry)?,
-                Then::Fault => return Err(ProtocolError::InvalidDeflate),
-            }
+            self.take(step, inflater, kind, assembly, carry, bounds)?;
             may_give_more = !input.is_empty() || step.produced == room_end;
         }
         Ok(given - input.len())
     }
 
+    /// Room for a step: what `input_len` bytes usually become, or more if there is memory; about `most` bytes at most.
+    fn room<'a>(
+        &self,
+        input_len: usize,
+        most: usize,
+        assembly: &'a mut Assembly,
+        bounds: Bounds,
+    ) -> &'a mut [u8] {
+        let rest = self.rest(bounds);
+        let most = most.max(LEAST_LEN).min(rest);
+        let usual = input_len.saturating_mul(ROOM_PER_BYTE).saturating_add(LEAST_LEN);
+        assembly.room(usual.min(STEP_LEN).min(most), most, rest)
+    }
+
+    /// How many bytes the message may have more. One more than the limit, to see that it is exceeded.
+    fn rest(&self, bounds: Bounds) -> usize {
+        let rest = bounds.max_message_len.saturating_sub(self.message.len).saturating_add(1);
+        usize::try_from(rest).unwrap_or(usize::MAX)
+    }
+
+    /// Adds what a step has given to the message.
+    fn take(
+        &mut self,
+        step: Step,
+        inflater: &mut Inflater,
+        kind: Kind,
+        assembly: &mut Assembly,
+        carry: &mut Carry,
+        bounds: Bounds,
+    ) -> Result<(), ProtocolError> {
+        let rest = self.rest(bounds);
+        self.message.received += step.consumed as u64;
+        self.message.len += step.produced as u64;
+        // The first fault in the text counts, wherever steps begin: not UTF-8, too long, not DEFLATE.
+        let exceeds = self.message.len > bounds.max_message_len;
+        assembly.add(step.produced - usize::from(exceeds), kind, carry, rest)?;
+        if exceeds {
+            let (len, limit) = (self.message.len, bounds.max_message_len);
+            return Err(ProtocolError::MessageTooLong { len, limit });
+        }
+        match step.then {
+            Then::GoesOn => Ok(()),
+            Then::Restart => self.restart(inflater, assembly, carry),
+            Then::Fault => Err(ProtocolError::InvalidDeflate),
+        }
+    }
+
+    /// Inflates a whole message to the assembly, which is empty. Text is not validated. `input` is its payload, `len` bytes;
+    /// then, if there is room, the tail of a message and bytes that do not belong to it.
+    pub(super) fn inflate_whole(
+        &mut self,
+        input: &[u8],
+        len: usize,
+        assembly: &mut Assembly,
+        max_message_len: u64,
+    ) -> Result<(), ProtocolError> {
+        let bounds = Bounds { max_message_len, stop_at: usize::MAX };
+        let mut carry = Carry::default();
+        let mut inflater = self.inflater.take().unwrap_or_else(pool::inflater);
+        let mut consumed = 0;
+        if (1..=SHORT_LEN).contains(&len) && input.len() >= len + TAIL.len() + SLOW_LEN {
+            consumed = self.inflate_blocks(&mut inflater, input, len, assembly, bounds)?;
+        }
+        if consumed <= len {
+            let rest = input.get(consumed..len).unwrap_or_default();
+            self.inflate_with(&mut inflater, rest, Kind::Binary, assembly, &mut carry, bounds)?;
+            self.end_with(&mut inflater, assembly, &carry)?;
+        }
+        self.finish(inflater);
+        Ok(())
+    }
+
+    /// Inflates a short message block by block, at most [`MOST_STEPS`]. With the tail and more in its input, `zlib-rs` takes its
+    /// fast code up to the end of the payload. Gives how much of the input was consumed: payload, or payload and tail.
+    fn inflate_blocks(
+        &mut self,
+        inflater: &mut Inflater,
+        input: &[u8],
+        len: usize,
+        assembly: &mut Assembly,
+        bounds: Bounds,
+    ) -> Result<usize, ProtocolError> {
+        let mut consumed = 0;
+        for _ in 0..MOST_STEPS {
+            let room = self.room(len, usize::MAX, assembly, bounds);
+            let step = inflater.inflate_block(input.get(consumed..).unwrap_or_default(), room);
+            if (step.consumed, step.produced, step.then) == (0, 0, Then::Fault) {
+                // A fault, or the end of a block in bits that had been read before.
+                break;
+            }
+            consumed += step.consumed;
+            if consumed <= len {
+                self.take(step, inflater, Kind::Binary, assembly, &mut Carry::default(), bounds)?;
+                continue;
+            }
+            // The last block is empty: 3 bits of the payload, and the tail.
+            if consumed == len + TAIL.len()
+                && matches!(step, Step { consumed: 4 | 5, produced: 0, then: Then::GoesOn })
+            {
+                break;
+            }
+            // The message was cut, and what came out may be of the tail and what is behind it. Begin again.
+            self.message = Progress::default();
+            assembly.clear();
+            inflater.restart(&self.history.followed_by([&[], &[]]))?;
+            return Ok(0);
+        }
+        Ok(consumed)
+    }
+
     /// The message has ended.
     pub(super) fn end_message(&mut self, assembly: &Assembly, carry: &Carry) -> Result<(), ProtocolError> {
         let Some(mut inflater) = self.inflater.take() else { return Ok(()) };
+        self.end_with(&mut inflater, assembly, carry)?;
+        self.finish(inflater);
+        Ok(())
+    }
+
+    fn end_with(
+        &mut self,
+        inflater: &mut Inflater,
+        assembly: &Assembly,
+        carry: &Carry,
+    ) -> Result<(), ProtocolError> {
         // No byte at all is no DEFLATE block. Peers send that for an empty message whose flush gave nothing.
         if self.message.received > 0 && inflater.end_message()? == Then::Restart {
-            self.restart(&mut inflater, assembly, carry)?;
+            self.restart(inflater, assembly, carry)?;
         }
+        Ok(())
+    }
+
+    fn finish(&mut self, inflater: Box<Inflater>) {
         self.message = Progress::default();
         if self.takeover {
             self.inflater = Some(inflater);
@@ -142,7 +254,6 @@ impl Inflation {
             pool::keep_inflater(inflater);
             self.history.clear();
         }
-        Ok(())
     }
 
     /// Content is about to leave the assembly. The rest of the message, or with takeover the next one, may refer to it behind

@@ -1,11 +1,11 @@
 //! The general path of receiving: one step of the receiver, without the sender.
 
 use super::inbox::Inbox;
-use super::receiver::{By, Found, Given, Place, Receiver};
 #[cfg(feature = "deflate")]
-use super::{assembly::Assembly, inflation::Bounds};
+use super::inflation::Bounds;
+use super::receiver::{By, Found, Given, Place, Receiver};
 use crate::error::ProtocolError;
-use crate::frame::decoder::{Part, Step};
+use crate::frame::decoder::{Part, Patience, Step};
 use crate::frame::rules::Kind;
 use crate::frame::{CloseFrame, MaskKey};
 
@@ -78,15 +78,29 @@ impl Receiver {
                 }
                 continue;
             }
-            let patience = if by == By::Message { self.read_len() } else { 0 };
+            #[cfg(feature = "deflate")]
+            if by == By::Message && self.inflation.is_some() {
+                if let Some(Fragment { kind, key, len, .. }) = self.admit_whole_deflated(inbox) {
+                    return self.inflate_whole(inbox, kind, key, len).map(Some);
+                }
+            }
+            let read_len = self.read_len();
+            let patience = Patience {
+                binary: if by == By::Message { read_len } else { 0 },
+                // By messages and by chunks alike, so that faults show at the same time.
+                deflated: if inbox.has_waited() { 0 } else { read_len.saturating_mul(2) },
+            };
             let part = match self.reader.read(inbox.unread(), &self.config.limits, patience)? {
                 Step::Part(part) => part,
                 Step::More { consumed } => {
                     inbox.consume(consumed);
                     return Ok(None);
                 }
-                Step::Rest { missing } => {
-                    self.heard |= inbox.await_rest(missing);
+                Step::Rest { missing, kind } => {
+                    self.heard |= match kind {
+                        Kind::Binary => inbox.await_rest(missing),
+                        _ => inbox.await_rest_once(missing),
+                    };
                     return Ok(None);
                 }
             };
@@ -218,21 +232,15 @@ impl Receiver {
         by: By,
     ) -> Result<Option<Found>, ProtocolError> {
         let Fragment { kind, key, phase, len, mut ends_message } = part.into();
+        if by == By::Message && part.is_whole_message() {
+            return self.inflate_whole(inbox, kind, key, len).map(Some);
+        }
         let Some(inflation) = &mut self.inflation else { return Err(ProtocolError::ReservedBits) };
         let stop_at = if by == By::Chunk { INFLATED_CHUNK_LEN } else { usize::MAX };
         let bounds = Bounds { max_message_len: self.config.limits.max_message_len, stop_at };
         inbox.unmask(len, key, phase);
-        // Text that is inflated as a whole is validated when it is lent, and need not be copied.
-        let is_whole = by == By::Message && part.is_whole_message();
-        let inflated_as = if is_whole { Kind::Binary } else { kind.inflated() };
         let (input, assembly) = inbox.front(len);
-        // Text before a fault that is not UTF-8 is the first fault.
-        let first_fault = |error, assembly: &Assembly| match kind {
-            Kind::DeflatedText if is_whole && assembly.has_invalid_text() => ProtocolError::InvalidUtf8,
-            _ => error,
-        };
-        let inflated = inflation.inflate(input, inflated_as, assembly, &mut self.carry, bounds);
-        let consumed = inflated.map_err(|error| first_fault(error, &inbox.assembly))?;
+        let consumed = inflation.inflate(input, kind.inflated(), assembly, &mut self.carry, bounds)?;
         inbox.consume(consumed);
         if consumed < len {
             inbox.unmask(len - consumed, key, phase + consumed); // masks it again
@@ -240,8 +248,7 @@ impl Receiver {
             ends_message = false;
         }
         if ends_message {
-            let ended = inflation.end_message(&inbox.assembly, &self.carry);
-            ended.map_err(|error| first_fault(error, &inbox.assembly))?;
+            inflation.end_message(&inbox.assembly, &self.carry)?;
             if !self.carry.is_empty() {
                 return Err(ProtocolError::InvalidUtf8);
             }
@@ -251,8 +258,29 @@ impl Receiver {
             inflation.remember(inbox.assembly.content(), ends_message);
         }
         let inflated = Fragment { kind: kind.inflated(), ends_message, ..part.into() };
-        let given = self.give_assembled(inbox, &inflated, by);
-        Ok(given.map(|found| if is_whole { Found { place: Place::Inflated, ..found } } else { found }))
+        Ok(self.give_assembled(inbox, &inflated, by))
+    }
+
+    /// A compressed message whose payload, `len` bytes, has arrived in one piece. Text is validated when it is lent, and need not
+    /// be copied.
+    #[cfg(feature = "deflate")]
+    fn inflate_whole(
+        &mut self,
+        inbox: &mut Inbox,
+        kind: Kind,
+        key: Option<MaskKey>,
+        len: usize,
+    ) -> Result<Found, ProtocolError> {
+        let Some(inflation) = &mut self.inflation else { return Err(ProtocolError::ReservedBits) };
+        inbox.unmask(len, key, 0);
+        let inflated = inbox.inflate_whole(len, inflation, self.config.limits.max_message_len);
+        // Text before a fault that is not UTF-8 is the first fault.
+        inflated.map_err(|error| match kind {
+            Kind::DeflatedText if inbox.assembly.has_invalid_text() => ProtocolError::InvalidUtf8,
+            _ => error,
+        })?;
+        inbox.lend_assembled();
+        Ok(Found { kind: kind.inflated(), place: Place::Inflated, ends_message: true, begins_message: true })
     }
 
     fn receive_control(&mut self, inbox: &Inbox, kind: Kind) -> Result<Found, ProtocolError> {

@@ -236,7 +236,8 @@ impl Receiver {
     }
 
     /// The next part of a message, as soon as it has arrived: for messages that are too large to hold in memory. Raise
-    /// [`Limits`](crate::Limits) for them. Control frames before it are answered and skipped. `None` as for
+    /// [`Limits`](crate::Limits) for them. If a compressed message comes in one frame of 4 KiB to twice [`Config::read_len`], one
+    /// read for its rest is waited for. Control frames before it are answered and skipped. `None` as for
     /// [`next_event`](Self::next_event).
     ///
     /// If [`next_event`](Self::next_event), [`has_event`](Self::has_event) or [`next_message`](Self::next_message) finds more

@@ -5,7 +5,10 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 use crate::error::ProtocolError;
 
 /// "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message" (section 7.2.2).
-const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
+pub(crate) const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
+
+/// `zlib-rs` inflates the last bytes of its input, one less than this, with code that takes several times as long.
+pub(crate) const SLOW_LEN: usize = 15;
 
 /// The base-2 logarithm of the longest window. A shorter one would save no memory, and `zlib-rs` would find a reference beyond
 /// it in some calls only.
@@ -42,6 +45,11 @@ impl Inflater {
     /// Inflates until the input ends or `to` is full. If `to` is not full, nothing more can come of the input so far.
     pub(crate) fn inflate(&mut self, input: &[u8], to: &mut [u8]) -> Step {
         self.step(input, to, InflateFlush::SyncFlush)
+    }
+
+    /// As [`inflate`](Self::inflate), but at most up to the end of a block.
+    pub(crate) fn inflate_block(&mut self, input: &[u8], to: &mut [u8]) -> Step {
+        self.step(input, to, InflateFlush::Block)
     }
 
     /// The message has ended. The next one can follow with the same window: the last, empty block may have BFINAL, too.

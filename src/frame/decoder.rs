@@ -97,7 +97,7 @@ impl Decoder {
     }
 
     fn next_chunk<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<FrameChunk<'b>>, ProtocolError> {
-        let part = match self.reader.read(input, &self.limits, 0)? {
+        let part = match self.reader.read(input, &self.limits, Patience::NONE)? {
             Step::More { consumed } => {
                 take(input, consumed);
                 return Ok(None);
@@ -138,7 +138,7 @@ pub(crate) enum Step {
     /// More bytes are needed. The first `consumed` bytes, a header, have been dealt with.
     More { consumed: usize },
     /// A frame that is worth waiting for lacks `missing` bytes. Nothing has been dealt with.
-    Rest { missing: usize },
+    Rest { missing: usize, kind: Kind },
     /// Payload. The caller takes it, and the header before it.
     Part(Part),
 }
@@ -167,6 +167,30 @@ impl Part {
         self.offset as usize
     }
 }
+
+/// How many bytes a message in one frame may need for its rest to be waited for.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience {
+    /// If it is binary and not compressed.
+    pub(crate) binary: usize,
+    /// If it is compressed.
+    pub(crate) deflated: usize,
+}
+
+impl Patience {
+    pub(crate) const NONE: Self = Self { binary: 0, deflated: 0 };
+
+    fn of(self, kind: Kind, payload_len: u64) -> usize {
+        match kind {
+            Kind::Binary => self.binary,
+            Kind::DeflatedText | Kind::DeflatedBinary if payload_len >= WAIT_FROM => self.deflated,
+            _ => 0,
+        }
+    }
+}
+
+/// A compressed frame is waited for from this length on. A shorter one seldom lies across two reads.
+const WAIT_FROM: u64 = 4 << 10;
 
 /// Headers, the rules about their order, and where payloads lie. Shared by [`Decoder`] and the connection's receiver. It does
 /// not unmask: a caller that moves a payload unmasks it in the same pass.
@@ -287,13 +311,12 @@ impl Reader {
         Some(self.part(header, kind, 0, offset, len, then))
     }
 
-    /// Looks at the front of `input`. The caller takes exactly what the answer says before the next call. A binary message
-    /// in one frame, not compressed, that needs at most `patience` bytes of `input` is waited for.
+    /// Looks at the front of `input`. The caller takes exactly what the answer says before the next call.
     pub(crate) fn read(
         &mut self,
         input: &[u8],
         limits: &Limits,
-        patience: usize,
+        patience: Patience,
     ) -> Result<Step, ProtocolError> {
         let (header_len, header, kind, offset, then) = match self.progress {
             Progress::InFrame { header, kind, offset, then } => (0, header, kind, offset, then),
@@ -317,11 +340,10 @@ impl Reader {
         let missing = header.payload_len - offset;
         let len = usize::try_from(missing).map_or(arrived, |missing| missing.min(arrived));
         let ends_frame = len as u64 == missing;
-        let is_binary = header.opcode == Opcode::Binary && kind == Kind::Binary;
-        if !ends_frame && header_len > 0 && header.fin && is_binary {
+        if !ends_frame && header_len > 0 && header.fin && header.opcode != Opcode::Continuation {
             let rest = usize::try_from(missing).unwrap_or(usize::MAX) - len;
-            if input.len().saturating_add(rest) <= patience {
-                return Ok(Step::Rest { missing: rest });
+            if input.len().saturating_add(rest) <= patience.of(kind, header.payload_len) {
+                return Ok(Step::Rest { missing: rest, kind });
             }
         }
         if !ends_frame && (len == 0 || header.opcode.is_control()) {

@@ -1,6 +1,6 @@
 //! Compressed messages as they arrive (RFC 7692 sections 6.2 and 7.2.2).
 
-use sansocket::{Chunk, CloseCode, Deflate, Event, Message, ProtocolError, Role};
+use sansocket::{Chunk, CloseCode, Connection, Deflate, Event, Message, ProtocolError, Role};
 
 use super::{end, frame, no_takeover, receive, seeds, takeover, written};
 
@@ -248,4 +248,77 @@ fn reference_beyond_the_agreed_window_is_inflated_at_every_split() {
 pub(super) fn bits(bits: &str) -> Vec<u8> {
     let bits: Vec<u8> = bits.bytes().filter(|bit| *bit != b' ').map(|bit| bit - b'0').collect();
     bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |sum, bit| sum << 1 | bit)).collect()
+}
+
+/// The ways to look for what has arrived.
+type Look = fn(&mut Connection) -> Result<bool, ProtocolError>;
+
+const LOOKS: [Look; 5] = [
+    |end| Ok(end.next_event()?.is_some()),
+    |end| end.has_event(),
+    |end| Ok(end.next_message()?.is_some()),
+    |end| Ok(end.next_chunk()?.is_some()),
+    |end| end.has_chunk(),
+];
+
+/// A stored block of this text, and the beginning of an empty block.
+fn stored(text: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(text.len()).unwrap();
+    [&[0], &len.to_le_bytes()[..], &(!len).to_le_bytes(), text, &[0]].concat()
+}
+
+/// The rest of a frame that lacks less than two reads is waited for, by one read of exactly that.
+#[test]
+fn long_compressed_frame_is_waited_for_once() {
+    for role in ROLES {
+        let text = vec![b'a'; 30_000];
+        let bytes = frame(role, 0xC1, &stored(&text));
+        for (at, room) in [(1000, bytes.len() - 1000), (20_000, bytes.len() - 20_000)] {
+            for look in LOOKS {
+                let mut end = end(role, takeover());
+                end.receive(&bytes[..at]);
+                assert_eq!((look(&mut end), look(&mut end)), (Ok(false), Ok(false)), "{role:?} at {at}");
+                assert_eq!(end.unfilled().len(), room, "{role:?} at {at}");
+                end.unfilled().copy_from_slice(&bytes[at..]);
+                end.filled(room);
+                assert_eq!(look(&mut end), Ok(true), "{role:?} at {at}");
+            }
+        }
+    }
+}
+
+/// A peer that sends a frame little by little is waited for once only: a fault shows at the second read, by every way. Frames
+/// that are short, or too long to wait for, show it at the first one.
+#[test]
+fn fault_in_a_frame_that_is_waited_for_once_shows_at_the_next_read() {
+    for role in ROLES {
+        for (len, waits) in [(4000, false), (4100, true), (34_000, true), (36_000, false)] {
+            let text = [b"ab\xff", &vec![b'a'; len][..]].concat();
+            let bytes = frame(role, 0xC1, &stored(&text));
+            for look in LOOKS {
+                let mut end = end(role, takeover());
+                for (read, expected) in [(0, !waits), (1, true)] {
+                    end.receive(&bytes[50 * read..][..50]);
+                    let fails = look(&mut end) == Err(ProtocolError::InvalidUtf8);
+                    assert_eq!(fails, expected, "{len} bytes, {role:?}, read {read}");
+                }
+            }
+        }
+    }
+}
+
+/// What a peer sends behind a message does not show in it, even if the message was cut.
+#[test]
+fn frame_behind_a_message_is_no_part_of_it() {
+    let cut = frame(Role::Client, 0xC2, b"\x00\x40\x00\xbf\xffHello");
+    let next = frame(Role::Client, 0x82, &[b'x'; 100]);
+    let whole = frame(Role::Client, 0xC2, &stored(b"Hello"));
+    for settings in [takeover(), no_takeover()] {
+        let mut end = end(Role::Client, settings);
+        let first = receive(&mut end, &[&whole[..], &next, &whole].concat());
+        let expected = [&b"Hello"[..], &[b'x'; 100], b"Hello"].map(Message::from);
+        assert_eq!(first, (expected.to_vec(), Ok(())));
+        let last = receive(&mut end, &[&cut[..], &next].concat());
+        assert_eq!(last, (vec![], Err(ProtocolError::InvalidDeflate)));
+    }
 }

@@ -216,7 +216,7 @@ fn by_chunk(mut end: Connection, reads: &[&[u8]], verdict: &Verdict) -> Option<P
 fn check_unfinished(data: &[u8], verdict: &Verdict, error: Option<ProtocolError>) {
     let (is_text, arrived) = verdict.unfinished.clone().unwrap_or_default();
     assert!(arrived.starts_with(data), "chunks of what was not sent");
-    if error.is_none() {
+    if error.is_none() && !verdict.may_wait {
         let whole = match core::str::from_utf8(&arrived) {
             Err(error) if is_text => error.valid_up_to(),
             _ => arrived.len(),

@@ -15,6 +15,9 @@ pub(crate) struct Verdict {
     pub(crate) broken: Vec<ProtocolError>,
     /// Whether part of that frame's header has not arrived. Then the receiver may not have seen the fault yet.
     pub(crate) undecided: bool,
+    /// Whether the last frame is a compressed one whose rest may be waited for once. Its faults and its data may come one read
+    /// later than they could.
+    pub(crate) may_wait: bool,
     /// How far compressed messages refer back, in bytes.
     pub(crate) farthest: usize,
 }
@@ -23,7 +26,7 @@ impl Verdict {
     pub(crate) fn allows(&self, error: Option<ProtocolError>) -> bool {
         match error {
             Some(error) => self.broken.contains(&error),
-            None => self.broken.is_empty() || self.undecided,
+            None => self.broken.is_empty() || self.undecided || self.may_wait,
         }
     }
 
@@ -38,6 +41,9 @@ impl Verdict {
         self.events.iter().filter(is_message).cloned().collect()
     }
 }
+
+/// The payload lengths of compressed frames that are waited for once. The header also counts, so it may be a little less.
+const WAITED_FOR: core::ops::RangeInclusive<u64> = 4 << 10..=34 << 10;
 
 /// A header that has arrived whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +132,8 @@ pub(crate) fn judge_agreed(
             }
         } else {
             let ends = header.fin() && is_whole;
+            let is_waited_for = WAITED_FOR.contains(&header.payload_len);
+            verdict.may_wait = header.first & 0xC0 == 0xC0 && !is_whole && is_waited_for;
             let is_text = header.opcode() == 1;
             let compressed = (header.first & 0x40 != 0).then(Vec::new);
             let part = message.get_or_insert(Message { is_text, compressed, data: Vec::new(), fragments: 0 });

@@ -120,7 +120,8 @@ proptest! {
         let end = || agreed::end(role, &config, compression);
         let error = check_every_way(end, &[&bytes], &verdict);
         for lens in [&[1][..], &lens] {
-            prop_assert_eq!(check_every_way(end, &reads(&bytes, lens), &verdict), error);
+            let by_reads = check_every_way(end, &reads(&bytes, lens), &verdict);
+            prop_assert!(by_reads == error || verdict.may_wait);
         }
     }
 

@@ -28,7 +28,8 @@ pub fn inflate(case: &Traffic<'_>) {
     let config = Config::default().limits(limits);
     let end = || agreed::end(role, &config, compression);
     let error = check_every_way(end, &[&bytes], &verdict);
-    assert_eq!(check_every_way(end, &case.reads(&bytes), &verdict), error);
+    let by_reads = check_every_way(end, &case.reads(&bytes), &verdict);
+    assert!(by_reads == error || verdict.may_wait);
     if !case.has_frames() {
         compare(case.data);
     }
