@@ -90,6 +90,9 @@
 //!   [`handshake::client::Handshake::with_nonce`].
 //! - `tokio`: connections over tokio's streams, with its timers.
 //! - `smol`: connections over streams with the traits of `futures-io`, with the timers of `async-io`.
+//! - `tls`: `wss:` URLs with rustls in every shell. The module `tls` lists its parts (`rustls`, `tls-ring`, `tls-aws-lc-rs`,
+//!   `tls-platform`, `tls-native-certs`, `tls-webpki-roots`).
+//! - `local-address`: `Connector::local_address`, for hosts that have several addresses.
 //! - `deflate`: compression of messages, permessage-deflate (RFC 7692); off until [`Config`] has settings for it.
 //! - `http`: handshakes in the types of the `http` crate, for hyper and axum.
 //!
@@ -123,16 +126,23 @@
 //! | `handshake/client`, `client/request`, `server`, `step` | the two ends of the opening handshake, a type per state; what a client asks for; their steps for a shell |
 //! | `handshake/proxy` | a connection through a proxy: HTTP `CONNECT`, SOCKS 5 |
 //! | `handshake/http` | handshakes in the types of the `http` crate |
+//! | `tls/mod`, `roots`, `session` | the configurations of TLS; which certificates are accepted; one TLS session without its socket |
 //! | `dial/attempts`, `redirects` | the addresses of a host, in which order and when they are tried; redirects, and what they must not take along |
 //! | `dial/proxy`, `bypass` | which proxy is asked, and for which hosts none is |
 //! | `dial/back_off`, `temporary`, `retry_after` | the pauses between attempts; after what there is another one; how long a server asks to wait |
+//! | `dial/socket` | a socket that has an address before it is connected |
+//! | `dial/connector`, `update` | how a client gets to a server, as settings; what a connection that comes back reports |
 //! | `asynchronous/transport`, `tasks`, `storage` | what a runtime brings; the tasks that wait; memory that connections share |
 //! | `asynchronous/driver` | the polling of a connection |
+//! | `asynchronous/net`, `tls` | TCP with or without TLS, polled; the records of TLS over it |
 //! | `asynchronous/reaching`, `opening`, `split`, `binding` | connect and accept; one connection in several tasks; the functions of a binding |
+//! | `asynchronous/reconnecting` | a client's connection that comes back |
 //! | `tokio`, `smol` | the two bindings |
 //! | `blocking/stream`, `timed` | what a stream must do; reads and writes up to a point in time |
 //! | `blocking/receiving` | the wait loop |
-//! | `blocking/reaching`, `opening`, `split` | connect and accept; one connection in several threads |
+//! | `blocking/net`, `tls` | TCP with or without TLS, for several threads; the records of TLS over it |
+//! | `blocking/reaching`, `connecting`, `opening`, `split` | the way to a server; accept; one connection in several threads |
+//! | `blocking/reconnecting` | a client's connection that comes back |
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -204,7 +214,7 @@ pub mod prelude {
 }
 
 /// The snippets of the README are compiled and run with the other examples. Some of them need a feature.
-#[cfg(all(doctest, feature = "tokio"))]
+#[cfg(all(doctest, feature = "tokio", feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
@@ -217,3 +227,18 @@ struct Proxies;
 #[cfg(all(doctest, feature = "deflate"))]
 #[doc = include_str!("../docs/compression.md")]
 struct Compression;
+
+/// As are those of the page on TLS.
+#[cfg(all(doctest, feature = "tokio", feature = "tls"))]
+#[doc = include_str!("../docs/tls.md")]
+struct Tls;
+
+/// As are those of the page on connections that come back.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../docs/reconnecting.md")]
+struct Reconnecting;
+
+/// As are those of the page on time limits.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/timeouts.md")]
+struct Timeouts;

@@ -4,6 +4,9 @@
 
 #[allow(dead_code, reason = "the example is no server")]
 mod example_server;
+#[cfg(feature = "tls")]
+#[allow(dead_code, reason = "this test needs a server only")]
+mod throwaway;
 
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -56,17 +59,38 @@ fn feed_waits_for_a_server() {
 
 #[test]
 fn feed_ends_if_another_attempt_would_fail_too() {
-    for url in ["http://127.0.0.1/", "ws://127.0.0.1/#part", "wss://127.0.0.1/"] {
+    for url in ["http://127.0.0.1/", "ws://127.0.0.1/#part"] {
         assert_eq!(Feed::start(url, Stdio::null()).status(), 1);
     }
-    for status in [301, 401, 404] {
+    #[cfg(not(feature = "rustls"))]
+    assert_eq!(Feed::start("wss://127.0.0.1/", Stdio::null()).status(), 1);
+    for status in [301, 401, 404, 501] {
         let (listener, mut feed) = start();
         assert_eq!(refuse(&listener, status), status);
         assert_eq!(feed.status(), 1);
     }
-    let (listener, mut feed) = start();
-    subscribed(&listener).close(CloseCode::POLICY_VIOLATION, "go away").unwrap();
+    for (code, status) in [(CloseCode::POLICY_VIOLATION, 1), (CloseCode(3000), 1), (CloseCode::NORMAL, 0)] {
+        let (listener, mut feed) = start();
+        subscribed(&listener).close(code, "go away").unwrap();
+        assert_eq!(feed.status(), status, "{code}");
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn feed_ends_if_the_certificate_is_not_accepted() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("wss://{}/", listener.local_addr().unwrap());
+    let mut feed = Feed::start(&url, Stdio::piped());
+    thread::spawn(move || {
+        let stream = listener.accept().unwrap().0;
+        let stream = blocking::NetStream::tls_server(stream, throwaway::Ca::new().server()).unwrap();
+        blocking::accept(stream).ok();
+    });
     assert_eq!(feed.status(), 1);
+    let notes = BufReader::new(feed.child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let notes: Vec<String> = notes.collect();
+    assert!(notes.len() == 1 && notes[0].starts_with("feed: the TLS handshake failed: "), "{notes:?}");
 }
 
 #[cfg(unix)]

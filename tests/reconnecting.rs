@@ -88,7 +88,7 @@ fn words(update: Result<Option<Update>, Error>) -> String {
     }
 }
 
-/// The words up to the end, for each shell.
+/// The words up to the end, and the code that it came with, for each shell.
 fn everywhere(acts: &[Act], connector: &Connector) -> [Vec<String>; 3] {
     let back_off =
         BackOff::default().first_pause(Duration::from_millis(2)).max_pause(Duration::from_millis(2));
@@ -106,6 +106,7 @@ fn everywhere(acts: &[Act], connector: &Connector) -> [Vec<String>; 3] {
             seen.push(words(socket.next_update()));
         }
         assert!(socket.next_update().unwrap().is_none() && socket.socket().is_none());
+        seen.extend(socket.close_info().map(|info| info.code.0.to_string()));
         server.join().unwrap();
         seen
     };
@@ -128,6 +129,7 @@ fn everywhere(acts: &[Act], connector: &Connector) -> [Vec<String>; 3] {
                     seen.push(words(update));
                 }
                 assert!(socket.next_update().await.unwrap().is_none() && socket.socket().is_none());
+                seen.extend(socket.close_info().map(|info| info.code.0.to_string()));
                 server.join().unwrap();
                 seen
             }
@@ -162,12 +164,21 @@ fn connection_comes_back_until_an_end_that_would_come_again() {
                 "opened",
                 "/a?b",
                 "end",
+                "1000",
             ],
         ),
         (&[Answer(NOT_FOUND)], &["the server answered with status 404"]),
         (
             &[Lose, Close(1008)],
-            &["opened", "/a?b", "connection lost without a closing handshake", "opened", "/a?b", "end"],
+            &[
+                "opened",
+                "/a?b",
+                "connection lost without a closing handshake",
+                "opened",
+                "/a?b",
+                "end",
+                "1008",
+            ],
         ),
         (&[Drop, Answer("HTTP/1.1 101 Yes\r\n\r\n")], &["no connection", "no Upgrade header"]),
     ];
@@ -186,8 +197,8 @@ const AWAY: &str = "HTTP/1.1 307 There\r\nLocation: http://localhost:PORT/away\r
 fn redirects_are_followed_up_to_the_limit() {
     let rows: [(u32, &[Act], &[&str]); 5] = [
         (0, &[Answer(MOVED)], &["the server answered with status 302"]),
-        (1, &[Answer(MOVED), Close(1000)], &["opened", "/other", "end"]),
-        (2, &[Answer(MOVED), Answer(AWAY), Close(1000)], &["opened", "/away", "end"]),
+        (1, &[Answer(MOVED), Close(1000)], &["opened", "/other", "end", "1000"]),
+        (2, &[Answer(MOVED), Answer(AWAY), Close(1000)], &["opened", "/away", "end", "1000"]),
         (1, &[Answer(MOVED), Answer(MOVED)], &["more than 1 redirects"]),
         (9, &[Answer(MOVED), Answer(NOT_FOUND)], &["the server answered with status 404"]),
     ];
@@ -225,7 +236,70 @@ fn waiting_has_an_end_and_closing_ends_the_attempts() {
     assert_eq!(words(socket.next_update()), "refused with 503");
     while let Some(Update::TimedOut) = socket.next_update_timeout(Duration::from_millis(1)).unwrap() {}
     assert_eq!(words(socket.next_update()), "/");
-    socket.close(CloseCode::NORMAL, "").unwrap();
-    assert_eq!(words(socket.next_update()), "end");
+    assert_eq!(socket.close_info(), None);
+    for _ in 0..2 {
+        socket.close(CloseCode::NORMAL, "").unwrap();
+        assert_eq!(words(socket.next_update()), "end");
+        assert!(socket.close_info().unwrap().was_clean);
+    }
     server.join().unwrap();
+}
+
+/// The subscription of a feed, long enough that a peer which does not read is noticed while it is sent.
+static SUBSCRIPTION: [u8; 1 << 20] = [7; 1 << 20];
+
+/// A server that is gone behind its first opening handshake, and behind the second one reads a message and closes.
+fn serve_subscriptions() -> (u16, thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        drop(blocking::accept(listener.accept().unwrap().0).unwrap());
+        let mut socket = blocking::accept(listener.accept().unwrap().0).unwrap();
+        assert_eq!(socket.read().unwrap().unwrap(), SUBSCRIPTION[..].into());
+        socket.close(CloseCode::NORMAL, "").unwrap();
+    });
+    (port, server)
+}
+
+#[test]
+fn connection_that_is_lost_while_the_first_message_is_sent_comes_back() {
+    let back_off = BackOff::default().max_pause(Duration::from_millis(2));
+    let request = |port: u16| Request::new(&format!("ws://127.0.0.1:{port}/")).unwrap();
+    let expected = ["opened", "pausing", "opened"];
+    let word = |update: &Update| match update {
+        Update::Opened(_) => "opened",
+        Update::Pausing { .. } => "pausing",
+        _ => "another",
+    };
+
+    let (port, server) = serve_subscriptions();
+    let mut socket = blocking::Reconnecting::new(request(port), Connector::new(), back_off.clone());
+    let mut seen = vec![];
+    while let Some(update) = socket.next_update().unwrap() {
+        seen.push(word(&update));
+        socket.socket().map(|socket| socket.send(&SUBSCRIPTION[..]));
+    }
+    assert_eq!(seen, expected);
+    server.join().unwrap();
+
+    macro_rules! comes_back {
+        ($shell:ident) => {
+            async {
+                let (port, server) = serve_subscriptions();
+                let mut socket = $shell::Reconnecting::new(request(port), Connector::new(), back_off.clone());
+                let mut seen = vec![];
+                while let Some(update) = socket.next_update().await.unwrap() {
+                    seen.push(word(&update));
+                    if let Some(socket) = socket.socket() {
+                        socket.send(&SUBSCRIPTION[..]).await.ok();
+                    }
+                }
+                assert_eq!(seen, expected);
+                server.join().unwrap();
+            }
+        };
+    }
+    let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(comes_back!(tokio));
+    ::smol::block_on(comes_back!(smol));
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 
 use super::{Transport, WebSocket};
+use crate::connection::CloseInfo;
 use crate::dial::{BackOff, Connector, Ending, Retries, Update, after};
 use crate::error::{Error, ProtocolError};
 use crate::frame::CloseCode;
@@ -44,8 +45,10 @@ pub trait Dial {
 ///     let mut feed = Reconnecting::new(Request::new(url)?, Connector::new(), BackOff::default());
 ///     while let Some(update) = feed.next_update().await? {
 ///         match update {
-///             // The server remembers no earlier connection.
-///             Update::Opened(_) => if let Some(socket) = feed.socket() { socket.send("subscribe").await? },
+///             Update::Opened(_) => if let Some(socket) = feed.socket() {
+///                 // The server remembers no earlier connection. If this one is lost already, the next update says so.
+///                 socket.send("subscribe").await.ok();
+///             }
 ///             Update::Message(message) => println!("{message:?}"),
 ///             Update::Pausing { why, pause } => eprintln!("{why}; again in {pause:?}"),
 ///             _ => {}
@@ -68,9 +71,13 @@ pub struct Reconnecting<D: Dial> {
 
 enum Stage<D: Dial> {
     Attempt(Pending<Opened<D::Transport>>),
-    Open { socket: WebSocket<D::Transport>, since: Instant },
+    Open {
+        socket: WebSocket<D::Transport>,
+        since: Instant,
+    },
     Pause(Pending<()>),
-    Ended,
+    /// With the end of the connection that was open, if there was one.
+    Ended(Option<CloseInfo>),
 }
 
 impl<D: Dial> Reconnecting<D> {
@@ -82,7 +89,7 @@ impl<D: Dial> Reconnecting<D> {
     }
 
     /// Waits for what happens next: an attempt that succeeds or fails, a message. `None`: the server or
-    /// [`close`](Self::close) has ended it.
+    /// [`close`](Self::close) has ended it, and [`close_info`](Self::close_info) says how.
     ///
     /// # Errors
     ///
@@ -95,7 +102,16 @@ impl<D: Dial> Reconnecting<D> {
     pub fn socket(&mut self) -> Option<&mut WebSocket<D::Transport>> {
         match &mut self.stage {
             Stage::Open { socket, .. } => Some(socket),
-            Stage::Attempt(_) | Stage::Pause(_) | Stage::Ended => None,
+            Stage::Attempt(_) | Stage::Pause(_) | Stage::Ended(_) => None,
+        }
+    }
+
+    /// How the last connection ended, after which there is none: the server has closed it for good, or [`close`](Self::close)
+    /// was called. `None` before that, and after an error.
+    pub fn close_info(&self) -> Option<&CloseInfo> {
+        match &self.stage {
+            Stage::Ended(info) => info.as_ref(),
+            Stage::Attempt(_) | Stage::Open { .. } | Stage::Pause(_) => None,
         }
     }
 
@@ -105,18 +121,19 @@ impl<D: Dial> Reconnecting<D> {
     ///
     /// As [`WebSocket::close`].
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        let closed = match &mut self.stage {
-            Stage::Open { socket, .. } => socket.close(code, reason).await,
-            Stage::Attempt(_) | Stage::Pause(_) | Stage::Ended => Ok(()),
+        let (closed, info) = match &mut self.stage {
+            Stage::Open { socket, .. } => (socket.close(code, reason).await, socket.close_info()),
+            Stage::Attempt(_) | Stage::Pause(_) => (Ok(()), None),
+            Stage::Ended(info) => (Ok(()), info.take()),
         };
-        self.stage = Stage::Ended;
+        self.stage = Stage::Ended(info);
         closed
     }
 
     fn poll_update(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Update>, Error>> {
         loop {
             match &mut self.stage {
-                Stage::Ended => return Poll::Ready(Ok(None)),
+                Stage::Ended(_) => return Poll::Ready(Ok(None)),
                 Stage::Pause(pause) => {
                     ready!(pause.as_mut().poll(cx));
                     self.stage = Stage::Attempt(D::connect(self.request.clone(), self.connector.clone()));
@@ -147,7 +164,7 @@ impl<D: Dial> Reconnecting<D> {
     }
 
     fn pause(&mut self, why: Ending) -> Result<Option<Update>, Error> {
-        self.stage = Stage::Ended;
+        self.stage = Stage::Ended(why.close_info().cloned());
         let update = after(&mut self.retries, why)?;
         if let Some(Update::Pausing { pause, .. }) = &update {
             self.stage = Stage::Pause(D::sleep(*pause));
@@ -173,7 +190,7 @@ impl<D: Dial> std::fmt::Debug for Reconnecting<D> {
             Stage::Attempt(_) => "Attempt",
             Stage::Open { .. } => "Open",
             Stage::Pause(_) => "Pause",
-            Stage::Ended => "Ended",
+            Stage::Ended(_) => "Ended",
         };
         f.debug_struct("Reconnecting").field("stage", &stage).finish_non_exhaustive()
     }

@@ -44,7 +44,7 @@ pub fn connect(url: &str) -> Result<WebSocket<NetStream>, Error> {
 ///
 /// # Errors
 ///
-/// As [`connect_over`]. [`Error::Handshake`]: [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:` without a feature for it,
+/// As [`connect_over`](super::connect_over). [`Error::Handshake`]: [`TlsNeeded`](HandshakeError::TlsNeeded) for `wss:` without a feature for it,
 /// [`TlsUnavailable`](HandshakeError::TlsUnavailable) if TLS cannot be configured, [`Tls`](HandshakeError::Tls) if its
 /// handshake failed, [`BadConnector`](HandshakeError::BadConnector).
 pub fn connect_with(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::timed::later;
 use super::{NetStream, TimedRead, WebSocket, connect_with};
+use crate::connection::CloseInfo;
 use crate::dial::{BackOff, Connector, Ending, Retries, Update, after};
 use crate::error::{Error, ProtocolError};
 use crate::frame::CloseCode;
@@ -22,8 +23,10 @@ use crate::sync::Instant;
 ///     let mut feed = Reconnecting::new(Request::new(url)?, Connector::new(), BackOff::default());
 ///     while let Some(update) = feed.next_update()? {
 ///         match update {
-///             // The server remembers no earlier connection.
-///             Update::Opened(_) => feed.socket().map_or(Ok(()), |socket| socket.send("subscribe"))?,
+///             Update::Opened(_) => {
+///                 // The server remembers no earlier connection. If this one is lost already, the next update says so.
+///                 feed.socket().map(|socket| socket.send("subscribe"));
+///             }
 ///             Update::Message(message) => println!("{message:?}"),
 ///             Update::Pausing { why, pause } => eprintln!("{why}; again in {pause:?}"),
 ///             _ => {}
@@ -51,7 +54,8 @@ enum Stage {
         socket: Box<WebSocket<NetStream>>,
         since: Instant,
     },
-    Ended,
+    /// With the end of the connection that was open, if there was one.
+    Ended(Option<CloseInfo>),
 }
 
 impl Reconnecting {
@@ -62,7 +66,7 @@ impl Reconnecting {
     }
 
     /// Waits for what happens next: a pause that is over, an attempt that succeeds or fails, a message. `None`: the server or
-    /// [`close`](Self::close) has ended it.
+    /// [`close`](Self::close) has ended it, and [`close_info`](Self::close_info) says how.
     ///
     /// # Errors
     ///
@@ -85,7 +89,16 @@ impl Reconnecting {
     pub fn socket(&mut self) -> Option<&mut WebSocket<NetStream>> {
         match &mut self.stage {
             Stage::Open { socket, .. } => Some(socket),
-            Stage::Attempt(_) | Stage::Ended => None,
+            Stage::Attempt(_) | Stage::Ended(_) => None,
+        }
+    }
+
+    /// How the last connection ended, after which there is none: the server has closed it for good, or [`close`](Self::close)
+    /// was called. `None` before that, and after an error.
+    pub fn close_info(&self) -> Option<&CloseInfo> {
+        match &self.stage {
+            Stage::Ended(info) => info.as_ref(),
+            Stage::Attempt(_) | Stage::Open { .. } => None,
         }
     }
 
@@ -95,15 +108,18 @@ impl Reconnecting {
     ///
     /// As [`WebSocket::close`].
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        match std::mem::replace(&mut self.stage, Stage::Ended) {
-            Stage::Open { mut socket, .. } => socket.close(code, reason),
-            Stage::Attempt(_) | Stage::Ended => Ok(()),
-        }
+        let (closed, info) = match std::mem::replace(&mut self.stage, Stage::Ended(None)) {
+            Stage::Open { mut socket, .. } => (socket.close(code, reason), socket.close_info()),
+            Stage::Attempt(_) => (Ok(()), None),
+            Stage::Ended(info) => (Ok(()), info),
+        };
+        self.stage = Stage::Ended(info);
+        closed
     }
 
     fn update_until(&mut self, deadline: Option<Instant>) -> Result<Option<Update>, Error> {
         match &mut self.stage {
-            Stage::Ended => Ok(None),
+            Stage::Ended(_) => Ok(None),
             Stage::Attempt(start) => {
                 let wait = |until: Instant| thread::sleep(until.saturating_duration_since(Instant::now()));
                 match (*start, deadline) {
@@ -142,7 +158,7 @@ impl Reconnecting {
     }
 
     fn pause(&mut self, why: Ending) -> Result<Option<Update>, Error> {
-        self.stage = Stage::Ended;
+        self.stage = Stage::Ended(why.close_info().cloned());
         let update = after(&mut self.retries, why)?;
         if let Some(Update::Pausing { pause, .. }) = &update {
             self.stage = Stage::Attempt(Some(later(*pause)));

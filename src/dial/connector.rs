@@ -163,7 +163,11 @@ impl Connector {
         };
         let admitted: Vec<_> = resolved.iter().copied().filter(is_admitted).collect();
         if admitted.is_empty() && !resolved.is_empty() {
-            let none = "the host has no address of the family that is asked for";
+            let none = match (self.families, self.local()) {
+                (Families::Ipv4, None) => "the host has no IPv4 address, and no others are tried",
+                (Families::Ipv6, None) => "the host has no IPv6 address, and no others are tried",
+                _ => "the host has no address that this end's address can reach",
+            };
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, none));
         }
         Ok(admitted)
@@ -242,5 +246,138 @@ impl From<Config> for Connector {
 impl From<&Self> for Connector {
     fn from(connector: &Self) -> Self {
         connector.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 80)).collect()
+    }
+
+    #[test]
+    fn addresses_of_the_families_that_are_set_are_tried_in_their_order() {
+        let both: &[&str] = &["::1", "192.0.2.1", "::2", "192.0.2.2"];
+        let rows: [(Families, &[&str], &[&str]); 7] = [
+            (Families::Any, both, both),
+            (Families::Any, &["192.0.2.1"], &["192.0.2.1"]),
+            (Families::Ipv4, both, &["192.0.2.1", "192.0.2.2"]),
+            (Families::Ipv6, both, &["::1", "::2"]),
+            // RFC 4291 section 2.5.5.2: an IPv6 address, although IPv4 may carry it.
+            (Families::Ipv6, &["::ffff:192.0.2.1"], &["::ffff:192.0.2.1"]),
+            (Families::Ipv4, &["192.0.2.1"], &["192.0.2.1"]),
+            (Families::Ipv6, &["::1"], &["::1"]),
+        ];
+        for (families, resolved, expected) in rows {
+            let admitted = Connector::new().families(families).admitted(addresses(resolved));
+            assert_eq!(admitted.unwrap(), addresses(expected), "{families:?} of {resolved:?}");
+        }
+    }
+
+    #[test]
+    fn host_without_an_address_of_the_family_is_an_error_that_names_it() {
+        let rows: [(Families, &[&str], &str); 3] = [
+            (Families::Ipv4, &["::1", "::ffff:192.0.2.1"], "no IPv4 address"),
+            (Families::Ipv6, &["192.0.2.1"], "no IPv6 address"),
+            (Families::Ipv6, &["192.0.2.1", "192.0.2.2"], "no IPv6 address"),
+        ];
+        for (families, resolved, expected) in rows {
+            let error = Connector::new().families(families).admitted(addresses(resolved)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+            assert!(error.to_string().contains(expected), "{families:?} of {resolved:?}: {error}");
+        }
+        // A host without any address is another error, of the attempts to reach it.
+        for families in [Families::Any, Families::Ipv4, Families::Ipv6] {
+            assert_eq!(Connector::new().families(families).admitted(vec![]).unwrap(), []);
+        }
+    }
+
+    #[cfg(feature = "local-address")]
+    #[test]
+    fn addresses_of_the_family_of_this_end_are_tried() {
+        let both: &[&str] = &["::1", "192.0.2.1"];
+        let rows: [(Families, &str, Option<&str>); 5] = [
+            (Families::Any, "127.0.0.1", Some("192.0.2.1")),
+            (Families::Any, "::1", Some("::1")),
+            (Families::Ipv4, "127.0.0.1", Some("192.0.2.1")),
+            (Families::Ipv4, "::1", None),
+            (Families::Ipv6, "127.0.0.1", None),
+        ];
+        for (families, local, expected) in rows {
+            let connector = Connector::new().families(families).local_address(local.parse().unwrap());
+            match (connector.admitted(addresses(both)), expected) {
+                (Ok(admitted), Some(expected)) => assert_eq!(admitted, addresses(&[expected])),
+                (Err(error), None) => assert!(error.to_string().contains("this end"), "{error}"),
+                (outcome, _) => panic!("{families:?} from {local}: {outcome:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn connector_without_settings_is_that_of_the_default_configuration() {
+        for connector in [Connector::new(), Connector::default(), Connector::from(Config::default())] {
+            assert_eq!(**connector.shared_config(), Config::default());
+            assert_eq!((connector.families, connector.redirects), (Families::Any, 0));
+            assert!(connector.proxy.is_none() && connector.local().is_none() && connector.fault.is_none());
+            #[cfg(feature = "rustls")]
+            assert!(connector.tls.is_none());
+        }
+    }
+
+    #[test]
+    fn configuration_is_shared_and_changes_nothing_else() {
+        let config = Arc::new(Config::default().handshake_timeout(Duration::from_secs(1)));
+        let connector = Connector::from(Arc::clone(&config));
+        assert!(Arc::ptr_eq(connector.shared_config(), &config));
+        let connector = Connector::new().families(Families::Ipv6).redirects(3).config(Arc::clone(&config));
+        for connector in [Connector::from(&connector), connector] {
+            assert!(Arc::ptr_eq(connector.shared_config(), &config));
+            assert_eq!((connector.families, connector.redirects), (Families::Ipv6, 3));
+        }
+    }
+
+    #[test]
+    fn tls_is_for_secure_urls_only() {
+        assert!(Connector::new().tls_for(false).unwrap().is_none());
+        #[cfg(not(feature = "rustls"))]
+        assert_eq!(Connector::new().tls_for(true).unwrap_err(), HandshakeError::TlsNeeded);
+    }
+
+    /// A configuration that trusts nobody and offers these protocols.
+    #[cfg(feature = "tls-ring")]
+    fn offering(protocols: &[&str]) -> rustls::ClientConfig {
+        let builder = rustls::ClientConfig::builder_with_provider(crate::tls::provider().unwrap());
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        let mut config = builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config
+    }
+
+    // RFC 7301 section 3.2: the server selects one of the protocols that the client offers.
+    #[cfg(feature = "tls-ring")]
+    #[test]
+    fn rfc_7301_tls_offers_http_1_1_or_no_protocol() {
+        let rows: [(&[&str], bool); 6] = [
+            (&[], true),
+            (&["http/1.1"], true),
+            (&["h2"], false),
+            (&["http/1.1", "h2"], false),
+            (&["http/1.0"], false),
+            (&["HTTP/1.1"], false),
+        ];
+        for (protocols, is_usable) in rows {
+            let config = Arc::new(offering(protocols));
+            let connector = Connector::new().tls(Arc::clone(&config));
+            assert!(connector.tls_for(false).unwrap().is_none());
+            match connector.tls_for(true) {
+                Ok(Some(found)) => assert!(is_usable && Arc::ptr_eq(&found, &config), "{protocols:?}"),
+                Err(HandshakeError::BadConnector(_)) => assert!(!is_usable, "{protocols:?}"),
+                outcome => panic!("{protocols:?}: {outcome:?}"),
+            }
+        }
     }
 }

@@ -39,6 +39,15 @@ pub enum Ending {
     Failed(Error),
 }
 
+impl Ending {
+    pub(crate) fn close_info(&self) -> Option<&CloseInfo> {
+        match self {
+            Self::Closed(info) => Some(info),
+            Self::Failed(_) => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Ending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

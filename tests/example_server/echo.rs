@@ -13,8 +13,13 @@ pub(crate) fn next<S: blocking::Stream>(socket: &mut WebSocket<S>) -> Message {
 }
 
 /// Checks that messages of all kinds are echoed and that the closing handshake works.
+#[allow(dead_code, reason = "a test of TLS brings the connection")]
 pub(crate) fn echoes(url: &str) {
-    let mut socket = blocking::connect(url).unwrap();
+    echoes_with(blocking::connect(url).unwrap());
+}
+
+/// [`echoes`] over a connection that is open.
+pub(crate) fn echoes_with<S: blocking::Stream>(mut socket: WebSocket<S>) {
     let messages: [Message; 4] =
         ["".into(), "grüß dich, 世界".into(), vec![0, 255, 10].into(), "x".repeat(300_000).into()];
     for message in &messages {

@@ -53,14 +53,14 @@ impl Server {
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).expect("a line on the server's standard output")
     }
-
-    pub(crate) fn url(&self, resource: &str) -> String {
-        format!("ws://{}{resource}", self.address)
-    }
 }
 
 #[allow(dead_code, reason = "each test uses some of these")]
 impl Server {
+    pub(crate) fn url(&self, resource: &str) -> String {
+        format!("ws://{}{resource}", self.address)
+    }
+
     /// Starts the example with at most `count` descriptors.
     #[cfg(unix)]
     pub(crate) fn start_with_descriptors(count: u32, example: &str) -> Self {

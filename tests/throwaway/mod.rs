@@ -45,7 +45,7 @@ impl Ca {
         builder.with_root_certificates(self.roots()).with_client_auth_cert(chain, key).unwrap()
     }
 
-    fn roots(&self) -> RootCertStore {
+    pub(crate) fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         roots
@@ -58,11 +58,15 @@ impl Ca {
 
     /// A certificate that is valid up to the first day of this year.
     pub(crate) fn identity_until(&self, names: &[&str], year: i32) -> Identity {
-        let key = KeyPair::generate().unwrap();
+        self.identity_of(&KeyPair::generate().unwrap(), names, year)
+    }
+
+    /// A certificate for this key.
+    pub(crate) fn identity_of(&self, key: &KeyPair, names: &[&str], year: i32) -> Identity {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.not_after = date_time_ymd(year, 1, 1);
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let certificate = params.signed_by(key, &self.issuer).unwrap();
         (vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
     }
 

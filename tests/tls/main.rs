@@ -17,5 +17,6 @@ mod closing;
 mod deadline;
 mod echo;
 mod peers;
+mod pinning;
 mod proxied;
 mod session;

@@ -218,7 +218,7 @@ fn connection_comes_from_the_local_address() {
     }
     let error = connect_everywhere(&format!("ws://[::1]:{port}/"), &connector).map(Result::unwrap_err);
     for error in error {
-        assert_eq!(error.to_string(), "the host has no address of the family that is asked for");
+        assert_eq!(error.to_string(), "the host has no address that this end's address can reach");
     }
 }
 

@@ -113,3 +113,23 @@ fn sessions_are_resumed_with_one_configuration() {
         assert_eq!(socket.stream().tls_info().unwrap().is_resumed, is_resumed);
     }
 }
+
+/// It can be replayed, and the opening handshake would be in it (RFC 8446 section 8). Records of it would be lost here: the
+/// server's end does not read them.
+#[test]
+fn early_data_is_not_used_even_if_both_ends_allow_it() {
+    let ca = Ca::new();
+    let mut server = sansocket::tls::rustls::ServerConfig::clone(&ca.server());
+    server.max_early_data_size = 1 << 14;
+    let mut client = sansocket::tls::rustls::ClientConfig::clone(&ca.client());
+    client.enable_early_data = true;
+    let url = format!("wss://localhost:{}/", serve(server.into(), echo));
+    let (request, connector) = (Request::new(&url).unwrap(), Connector::new().tls(client));
+    for is_resumed in [false, true, true] {
+        let (mut socket, _) = blocking::connect_with(&request, &connector).unwrap();
+        socket.send("Hello").unwrap();
+        assert_eq!(socket.read().unwrap(), Some("Hello".into()));
+        assert_eq!(socket.stream().tls_info().unwrap().is_resumed, is_resumed);
+        socket.close(CloseCode::NORMAL, "").unwrap();
+    }
+}
