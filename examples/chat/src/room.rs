@@ -277,10 +277,10 @@ mod tests {
     #[test]
     fn history_takes_no_more_memory_than_is_counted() {
         let mut member = compressing();
-        send(&mut member, &message(16_000)); // the compressor, which the thread keeps
         for (len, count) in
             [(0, usize::MAX), (40, usize::MAX), (1000, usize::MAX), (16_000, usize::MAX), (5000, 50)]
         {
+            send(&mut member, &message(len)); // the compressor and its buffer, which the process and the thread keep
             let (room, _, held) = bytes_in_use(|| {
                 let room = Room::new(count, Arc::default(), mpsc::channel().0);
                 for _ in 0..(3 * MAX_HISTORY_LEN / (len + 100)) {
