@@ -112,7 +112,8 @@
 //! | `deflate` | compression (RFC 7692): settings and negotiation; DEFLATE streams, and those that the connections of a process share |
 //! | `message`, `config` | messages that own their data, and all that can be sent; limits and times |
 //! | `connection/keys`, `claims` | masking keys; what a stream says that it has read or written |
-//! | `connection/event`, `inbox`, `assembly`, `output` | what is given out; bytes that have arrived; the message that is assembled; bytes to be written |
+//! | `connection/event`, `inbox`, `assembly` | what is given out; bytes that have arrived; the message that is assembled |
+//! | `connection/output`, `output/writing` | bytes to be written; the writes |
 //! | `connection/lifecycle`, `timers` | the one state; keepalive and close deadline |
 //! | `connection/sender` | messages to frames |
 //! | `connection/receiver`, `look` | frames to events: the calls, and the general path behind them |
@@ -217,6 +218,11 @@ pub mod prelude {
 #[cfg(all(doctest, feature = "tokio", feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// As are those of the page on proxies in front of a client.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../docs/through-a-proxy.md")]
+struct ThroughAProxy;
 
 /// As are those of the page on proxies.
 #[cfg(doctest)]
