@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use sansocket::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sansocket::tls::rustls::server::WebPkiClientVerifier;
 use sansocket::tls::rustls::version::{TLS12, TLS13};
@@ -18,6 +20,7 @@ pub(crate) struct Ca {
 /// A certificate and its key.
 pub(crate) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
+#[allow(dead_code, reason = "each test uses some of these")]
 impl Ca {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(vec![]).unwrap();
@@ -58,12 +61,22 @@ impl Ca {
 
     /// A certificate that is valid up to the first day of this year.
     pub(crate) fn identity_until(&self, names: &[&str], year: i32) -> Identity {
+        let (certificate, key) = self.issue(names, year);
+        (vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+    }
+
+    /// The PEM texts of a certificate for these names, and of its key.
+    pub(crate) fn pem_identity(&self, names: &[&str]) -> (String, String) {
+        let (certificate, key) = self.issue(names, 2100);
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn issue(&self, names: &[&str], year: i32) -> (Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.not_after = date_time_ymd(year, 1, 1);
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        (vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
     }
 
     /// A server with a certificate for `localhost`, 127.0.0.1 and ::1.

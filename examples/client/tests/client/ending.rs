@@ -52,7 +52,6 @@ fn invalid_options_give_status_2() {
     let url = "ws://127.0.0.1:1/";
     let rows: &[(&[&str], &str)] = &[
         (&["http://127.0.0.1/"], "bad URL: the scheme is neither ws nor wss"),
-        (&["wss://127.0.0.1/"], "wss: needs a TLS stream"),
         (&[url, "--header", "no colon"], "expected NAME: VALUE"),
         (&[url, "--header", "Upgrade: x"], "the header \"Upgrade\" cannot be sent"),
         (&[url, "--header", "X: a\r\nY: b"], "the header \"X\" cannot be sent"),

@@ -184,7 +184,7 @@ fn text_file_that_is_too_long_is_not_sent() {
     let mut client = Client::start(&url, &["--text-file", &file("long", b"12345"), "--max-message", "4"]);
     client.type_line("1234");
     client.end_input();
-    let fault = "a file was not sent: 5 bytes; the limit is 4 bytes, raise it with --max-message";
+    let fault = "a first message was not sent: 5 bytes; the limit is 4 bytes, raise it with --max-message";
     assert_eq!(client.notes_once_connected(), fault);
     assert_eq!(client.status(), 2);
     assert_eq!(server.join().unwrap(), ["1234".into()]);
