@@ -36,9 +36,12 @@ pub(crate) fn run(url: &Request, options: &Options, notes: Notes) -> Status {
         let (status, pause) = match connect(&request, &connector) {
             Ok(socket) => {
                 let opened = Instant::now();
+                let is_first = !std::mem::replace(&mut begun, true);
+                if is_first {
+                    session.close_on_ctrl_c();
+                }
                 let end = session.receive(&name(&place, &socket, options), socket, |session| {
-                    if !std::mem::replace(&mut begun, true) {
-                        session.close_on_ctrl_c();
+                    if is_first {
                         session.start_typing(options);
                     }
                 });

@@ -81,15 +81,17 @@ impl Session {
         socket: WebSocket<NetStream>,
         opened: impl FnOnce(&Arc<Self>),
     ) -> End {
-        self.notes.say(self.connected(name, &socket));
+        let connected = self.connected(name, &socket);
         let (mut reader, writer) = socket.split();
-        for message in &self.first {
-            // They are written when the reader begins to wait.
-            let fed = TooLong::check(message, self.limit)
-                .and_then(|()| writer.feed(message).map_err(|error| error.to_string()));
-            fed.unwrap_or_else(|fault| self.skip("a first message", fault));
-        }
+        // They are written when the reader begins to wait.
+        let feed = |message| {
+            TooLong::check(message, self.limit)?;
+            writer.feed(message).map_err(|error| error.to_string())
+        };
+        let faults: Vec<_> = self.first.iter().filter_map(|message| feed(message).err()).collect();
         self.peers.add(name, writer);
+        self.notes.say(connected);
+        faults.iter().for_each(|fault| self.skip("a first message", fault));
         opened(self);
         let outcome = self.print(&About(self.many.then_some(name)), &mut reader);
         let asked = self.peers.remove(name);

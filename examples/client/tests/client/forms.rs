@@ -3,18 +3,10 @@
 use sansocket::handshake::server::Request;
 use sansocket::{CloseCode, Config, Event, Limits, Message, blocking};
 
-use super::process::{Client, Socket, echo, listen, serve};
+use super::process::{Client, Socket, echo, file, listen, serve};
 
 /// A STOMP frame: lines, and a NUL at the end.
 const STOMP: &str = "SEND\ndestination:/queue/a\ncontent-type:text/plain\n\nhello\0";
-
-/// A folder of the test's own, with one file.
-fn file(name: &str, content: &[u8]) -> String {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let path = folder.join(name);
-    std::fs::write(&path, content).unwrap();
-    path.to_str().unwrap().to_owned()
-}
 
 /// Gives all messages to the end of the connection.
 fn collect(mut socket: Socket) -> Vec<Message> {
