@@ -3,11 +3,13 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 use sansocket::CloseCode;
-use sansocket::blocking::{WebSocket, accept};
+use sansocket::blocking::{TimedRead, WebSocket, accept};
 
-use super::process::Client;
+use super::example_server::PATIENCE;
+use super::process::{Client, read_frame};
 
 /// What the server does with one connection.
 type Act = fn(TcpStream);
@@ -36,7 +38,9 @@ fn answer(mut tcp: TcpStream, response: &str) {
 /// Opens a connection and sends the first message back.
 fn open(tcp: TcpStream) -> WebSocket<TcpStream> {
     let mut socket = accept(tcp).unwrap();
-    let first = socket.read().unwrap().unwrap();
+    let TimedRead::Message(first) = socket.read_timeout(PATIENCE).unwrap() else {
+        panic!("no first message")
+    };
     socket.send(&first).unwrap();
     socket
 }
@@ -124,6 +128,36 @@ fn killed_server_is_found_again_and_typed_lines_wait_for_it() {
     // The count goes on.
     server.type_line("answer");
     assert_eq!(client.shows(), "answer");
+    assert_eq!(client.status(), 0);
+}
+
+/// While the server's closing handshake goes on, nothing can be sent.
+#[test]
+fn line_that_is_typed_while_a_connection_ends_goes_to_the_next_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let mut client = Client::start(&url, &["--reconnect", "-n", "1"]);
+    let mut first = accept(listener.accept().unwrap().0).unwrap().into_parts().0;
+    // 1012, and the client's answer.
+    first.write_all(b"\x88\x02\x03\xf4").unwrap();
+    assert_eq!(read_frame(&mut first), (8, vec![3, 244]));
+    client.type_line("late");
+    // Time for the client to read the line. If it does so later, it sends it later.
+    thread::sleep(Duration::from_millis(100));
+    drop(first);
+    let mut second = open(listener.accept().unwrap().0);
+    assert_eq!(client.shows(), "late");
+    assert_eq!(second.read().unwrap(), None);
+    assert_eq!(client.status(), 0);
+}
+
+#[test]
+fn connection_that_the_user_closes_does_not_come_back() {
+    let url = serve(&[|tcp| assert_eq!(open(tcp).read().unwrap(), None)]);
+    let mut client = Client::start(&url, &["--reconnect", "--first", "a"]);
+    assert_eq!(client.shows(), "a");
+    client.type_line("/close 1012");
+    assert_eq!(client.notes_once_connected(), "closed: code 1012, reason \"\"");
     assert_eq!(client.status(), 0);
 }
 
