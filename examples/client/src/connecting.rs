@@ -76,13 +76,10 @@ fn connect(request: &Request, connector: &Connector) -> Result<WebSocket<NetStre
     Ok(socket)
 }
 
-/// What the connection is called. Redirects may have led elsewhere.
+/// What the connection is called.
 fn name(place: &str, socket: &WebSocket<NetStream>, options: &Options) -> String {
-    let address = socket.stream().peer_addr().map(|address| address.to_string());
-    match address {
-        Ok(address) if options.way.redirects > 0 && address != place => {
-            format!("{place}, reached at {address}")
-        }
+    match socket.stream().peer_addr() {
+        Ok(address) if options.way.may_lead_elsewhere() => format!("{place}, reached at {address}"),
         _ => place.to_owned(),
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Way {
     proxy: Option<Proxy>,
     /// Follow at most this many redirects. Headers and credentials do not go to another origin
     #[arg(long, value_name = "COUNT", default_value = "0")]
-    pub(crate) redirects: u32,
+    redirects: u32,
     /// Use IPv4 only
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     ipv4: bool,
@@ -81,6 +81,11 @@ impl Way {
             Some(Ok(Some(proxy))) => format!("{place} through the proxy {}:{}", proxy.host(), proxy.port()),
             _ => place,
         }
+    }
+
+    /// Whether the address of the peer can be that of another server than the URL names.
+    pub(crate) fn may_lead_elsewhere(&self) -> bool {
+        self.redirects > 0 && self.proxy.is_none()
     }
 
     /// The configuration of TLS. `None`: the one that the crate makes.
