@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use sansocket::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sansocket::tls::rustls::server::WebPkiClientVerifier;
 use sansocket::tls::rustls::version::{TLS12, TLS13};
@@ -18,6 +20,7 @@ pub(crate) struct Ca {
 /// A certificate and its key.
 pub(crate) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
+#[allow(dead_code, reason = "each test uses some of these")]
 impl Ca {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(vec![]).unwrap();
@@ -63,11 +66,21 @@ impl Ca {
 
     /// A certificate for this key.
     pub(crate) fn identity_of(&self, key: &KeyPair, names: &[&str], year: i32) -> Identity {
+        let certificate = self.issue(key, names, year);
+        (vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+    }
+
+    /// The PEM texts of a certificate for these names, and of its key.
+    pub(crate) fn pem_identity(&self, names: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        (self.issue(&key, names, 2100).pem(), key.serialize_pem())
+    }
+
+    fn issue(&self, key: &KeyPair, names: &[&str], year: i32) -> Certificate {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.not_after = date_time_ymd(year, 1, 1);
-        let certificate = params.signed_by(key, &self.issuer).unwrap();
-        (vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        params.signed_by(key, &self.issuer).unwrap()
     }
 
     /// A server with a certificate for `localhost`, 127.0.0.1 and ::1.

@@ -9,6 +9,8 @@
     reason = "this is how a test fails"
 )]
 
+#[path = "../throwaway/proxies.rs"]
+mod proxies;
 #[path = "../throwaway/mod.rs"]
 mod throwaway;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use sansocket::{CloseCode, CloseInfo, Error, HandshakeError, ProtocolError};
+use sansocket::{CloseCode, CloseInfo, Ending, Error, HandshakeError, Message, ProtocolError};
 
 /// The table in `main.rs` describes each status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +29,18 @@ impl From<Status> for ExitCode {
 impl Status {
     pub(crate) fn without_connection(error: &Error) -> Self {
         use HandshakeError::{
-            BadHeader, BadSubprotocol, BadUrl, Refused, TimedOut, TlsNeeded, UnexpectedEof,
+            BadConnector, BadHeader, BadProxy, BadRedirect, BadSubprotocol, BadUrl, MalformedProxy,
+            ProxyRefused, Refused, SocksCredentialsRefused, SocksMethodRefused, SocksRefused, TimedOut, Tls,
+            TlsUnavailable, TooManyRedirects, UnexpectedEof,
         };
+        let Error::Handshake(error) = error else { return Self::NoConnection };
         match error {
-            Error::Handshake(BadUrl(_) | TlsNeeded | BadHeader(_) | BadSubprotocol(_)) => Self::Usage,
-            Error::Handshake(Refused(_)) => Self::Refused,
-            Error::Handshake(TimedOut | UnexpectedEof) => Self::NoConnection,
-            Error::Handshake(_) => Self::RuleBroken,
-            _ => Self::NoConnection,
+            BadUrl(_) | BadHeader(_) | BadSubprotocol(_) | BadProxy(_) | BadConnector(_) => Self::Usage,
+            Refused(_) | BadRedirect(_) | TooManyRedirects { .. } => Self::Refused,
+            TimedOut | UnexpectedEof | Tls(_) | TlsUnavailable(_) => Self::NoConnection,
+            ProxyRefused(_) | MalformedProxy => Self::NoConnection,
+            SocksMethodRefused | SocksCredentialsRefused | SocksRefused(_) => Self::NoConnection,
+            _ => Self::RuleBroken,
         }
     }
 
@@ -55,6 +59,14 @@ impl Status {
             _ => Self::ClosedByPeer,
         }
     }
+}
+
+/// How a connection ended.
+pub(crate) struct End {
+    pub(crate) status: Status,
+    pub(crate) why: Ending,
+    /// The first close code that this end chose.
+    pub(crate) asked: Option<CloseCode>,
 }
 
 /// What ended a connection, and which option would have let it go on.
@@ -79,6 +91,16 @@ impl fmt::Display for Explained<'_> {
 pub(crate) struct TooLong {
     pub(crate) len: u64,
     pub(crate) limit: u64,
+}
+
+impl TooLong {
+    /// Whether a message may be sent, or how much too long it is.
+    pub(crate) fn check(message: &Message, limit: u64) -> Result<(), String> {
+        match message.len() as u64 {
+            len if len > limit => Err(Self { len, limit }.to_string()),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for TooLong {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use sansocket::Error;
-use sansocket::blocking::{self, WebSocket};
+use sansocket::blocking::{self, NetStream, WebSocket};
 use sansocket::handshake::client;
 use sansocket::handshake::server::{Request, Response};
 use sansocket::{Config, HandshakeError};
@@ -71,7 +71,8 @@ fn run_many(listener: TcpListener, door: Door, options: &Options) -> io::Result<
     let receiving = Arc::clone(&session);
     thread::Builder::new().spawn(move || {
         door.serve(&listener, move |socket, name| {
-            receiving.receive(name, socket, |_| ());
+            let end = receiving.receive(name, socket, |_| ());
+            receiving.report(name, &end, None);
         });
     })?;
     session.peers.wait_for_end();
@@ -122,7 +123,7 @@ impl Door {
     fn serve(
         self,
         listener: &TcpListener,
-        opened: impl Fn(WebSocket<TcpStream>, &str) + Send + Sync + 'static,
+        opened: impl Fn(WebSocket<NetStream>, &str) + Send + Sync + 'static,
     ) {
         let shared = Arc::new((self, opened));
         loop {
@@ -145,9 +146,9 @@ impl Door {
         }
     }
 
-    fn open(&self, stream: TcpStream, name: &str) -> Result<WebSocket<TcpStream>, Error> {
+    fn open(&self, stream: TcpStream, name: &str) -> Result<WebSocket<NetStream>, Error> {
         let mut came_in = false;
-        let opened = blocking::accept_with(stream, Arc::clone(&self.config), |request| {
+        let opened = blocking::accept_with(NetStream::from(stream), Arc::clone(&self.config), |request| {
             let refusal = self.refusal(request, name);
             came_in = refusal.is_none();
             refusal.unwrap_or_else(|| self.acceptance(request))

@@ -17,32 +17,39 @@
 //! | 0 | closed with 1000, 1001, no code, or the code of `/close` |
 //! | 1 | closed by the peer with another code |
 //! | 2 | an option is invalid, so there was no connection; or as 0, but a line of the input was not sent |
-//! | 3 | no connection: unknown host, connection refused, timeout; or the address of `--listen` is taken |
-//! | 4 | the server refused the opening handshake with an HTTP status, which is printed |
+//! | 3 | no connection: unknown host, connection refused, timeout; TLS or the proxy failed (a status of the proxy, such as 407, is printed); or the address of `--listen` is taken |
+//! | 4 | the server refused the opening handshake with an HTTP status, which is printed; or its redirects lead nowhere |
 //! | 5 | the peer broke a rule of the protocol, or sent a message longer than `--max-message` |
 //! | 6 | the connection was lost without a closing handshake |
 //! | 7 | the input could not be read, or the output could not be written (without an error message if the program that reads it has ended, as `head -1` does) |
 //! | 8 | as 0, but before `--count` messages had arrived |
-//! | 130 | a second Ctrl-C ended the program |
+//! | 130 | a second Ctrl-C ended the program, or one while there was no connection |
+//!
+//! With `--reconnect` the status is that of the last connection, or of the last attempt.
 //!
 //! With `--many` the statuses 1, 4, 5 and 6 do not occur: notes say how each connection ended.
 //!
 //! | file | its job |
 //! |---|---|
-//! | `options.rs` | the command line |
-//! | `connecting.rs` | makes the connection of a client |
+//! | `options/` | the command line |
+//! | `options/way.rs` | the options of the way to a server: TLS, proxy, addresses |
+//! | `insecure.rs` | accepts any certificate |
+//! | `connecting.rs` | makes the connections of a client |
 //! | `listening.rs` | makes the connections of a server |
 //! | `session.rs` | the threads: one reads each connection, one reads the input |
 //! | `typing.rs` | sends the input |
 //! | `peers.rs` | the connections that the input goes to |
 //! | `input/` | what the input can look like |
 //! | `output.rs` | what the output can look like, and made safe for a terminal |
-//! | `notes.rs` | the standard error, hints |
+//! | `notes.rs` | the standard error |
+//! | `hints.rs` | what to try if there is no connection |
 //! | `ending.rs` | exit statuses, and errors with their numbers |
 
 mod connecting;
 mod ending;
+mod hints;
 mod input;
+mod insecure;
 mod listening;
 mod notes;
 mod options;

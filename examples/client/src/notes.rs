@@ -2,8 +2,11 @@
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
+use std::time::Duration;
 
-use sansocket::{CloseCode, CloseInfo, Error, HandshakeError, Refusal, Role};
+use sansocket::{CloseCode, CloseInfo, Error, HandshakeError, Role};
+
+use crate::hints::hint;
 
 /// The name of the program.
 pub(crate) const NAME: &str = env!("CARGO_BIN_NAME");
@@ -30,42 +33,35 @@ impl Notes {
         writeln!(io::stderr(), "{NAME}: {what}").ok();
     }
 
-    /// Prints why there is no connection.
-    pub(crate) fn show_refusal(self, place: &str, is_secure: bool, error: &Error) {
-        self.complain(format_args!("no connection to {place}: {error}"));
-        if let Error::Handshake(HandshakeError::Refused(refusal)) = error {
+    /// Prints why there is no connection. With `--quiet`, only if there is no further attempt.
+    pub(crate) fn show_refusal(self, place: &str, is_secure: bool, error: &Error, again: Option<Duration>) {
+        let quiet = self.quiet && again.is_some();
+        let notes = Self { quiet };
+        notes.say(format_args!("no connection to {place}: {error}{}", Again(again)));
+        if let Error::Handshake(HandshakeError::Refused(refusal) | HandshakeError::ProxyRefused(refusal)) =
+            error
+        {
             if let Some(location) = refusal.header("Location") {
-                self.complain(format_args!("Location: {location:?}"));
+                notes.say(format_args!("Location: {location:?}"));
             }
             let start = String::from_utf8_lossy(&refusal.body).chars().take(200).collect::<String>();
             if !start.trim().is_empty() {
-                self.complain(format_args!("{:?}", start.trim()));
+                notes.say(format_args!("{:?}", start.trim()));
             }
         }
-        if let Some(hint) = hint(error).filter(|_| !is_secure) {
-            self.complain(hint);
+        if let Some(hint) = hint(error, is_secure) {
+            notes.say(hint);
         }
     }
 }
 
-/// What to try instead, if the port of a `ws:` URL seems to be one for TLS.
-fn hint(error: &Error) -> Option<&'static str> {
-    const SURELY: &str = "this port speaks TLS: write wss:// instead of ws://";
-    const PERHAPS: &str = "if this port speaks TLS, write wss:// instead of ws://";
-    match error {
-        Error::Handshake(HandshakeError::Refused(refusal)) if wants_https(refusal) => Some(SURELY),
-        // A TLS alert is no HTTP. Some TLS servers send none, and end the connection.
-        Error::Handshake(HandshakeError::MalformedHead | HandshakeError::UnexpectedEof) => Some(PERHAPS),
-        Error::Io(error) if error.kind() == io::ErrorKind::ConnectionReset => Some(PERHAPS),
-        _ => None,
-    }
-}
+/// When the next attempt to connect follows, at the end of a note.
+pub(crate) struct Again(pub(crate) Option<Duration>);
 
-/// "The plain HTTP request was sent to HTTPS port" (nginx), "speaking plain HTTP to an SSL-enabled server port" (Apache),
-/// "Client sent an HTTP request to an HTTPS server" (Go).
-fn wants_https(refusal: &Refusal) -> bool {
-    let body = String::from_utf8_lossy(&refusal.body);
-    refusal.status == 400 && ["HTTPS", "SSL-enabled"].iter().any(|word| body.contains(word))
+impl Display for Again {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |pause| write!(f, "; connecting again in {:.1} s", pause.as_secs_f64()))
+    }
 }
 
 /// How a connection was closed, and by which end.

@@ -2,41 +2,42 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use sansocket::CloseCode;
-use sansocket::blocking::{Shareable, Writer};
+use sansocket::blocking::{NetStream, Writer};
 
 /// Any number of connections, by the names of their peers.
-pub(crate) struct Peers<S: Shareable> {
-    state: Mutex<State<S>>,
+pub(crate) struct Peers {
+    state: Mutex<State>,
     changed: Condvar,
 }
 
-struct State<S: Shareable> {
-    open: Vec<Peer<S>>,
-    /// There has been a connection.
-    begun: bool,
+struct State {
+    open: Vec<Peer>,
+    /// How many connections there have been.
+    opened: u64,
     /// All connections are being closed, with this code.
     closing: Option<CloseCode>,
 }
 
-struct Peer<S: Shareable> {
+struct Peer {
     name: String,
-    writer: Writer<S>,
+    writer: Writer<NetStream>,
     /// The first close code that this end chose.
     asked: Option<CloseCode>,
 }
 
-impl<S: Shareable<Handle: Sync> + 'static> Peers<S> {
+impl Peers {
     pub(crate) fn new() -> Self {
-        let state = State { open: Vec::new(), begun: false, closing: None };
+        let state = State { open: Vec::new(), opened: 0, closing: None };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Adds a connection. It is closed at once if all are being closed.
-    pub(crate) fn add(&self, name: &str, writer: Writer<S>) {
+    pub(crate) fn add(&self, name: &str, writer: Writer<NetStream>) {
         let mut state = self.lock();
-        state.begun = true;
+        state.opened += 1;
         let mut peer = Peer { name: name.to_owned(), writer, asked: None };
         if state.closing.is_some() {
             peer.close(CloseCode::GOING_AWAY, "");
@@ -55,7 +56,7 @@ impl<S: Shareable<Handle: Sync> + 'static> Peers<S> {
     }
 
     /// The connection to `name`, or with `None` all of them.
-    pub(crate) fn writers(&self, name: Option<&str>) -> Vec<Writer<S>> {
+    pub(crate) fn writers(&self, name: Option<&str>) -> Vec<Writer<NetStream>> {
         let state = self.lock();
         let wanted = state.open.iter().filter(|peer| name.is_none_or(|name| peer.name == name));
         wanted.map(|peer| peer.writer.clone()).collect()
@@ -78,26 +79,51 @@ impl<S: Shareable<Handle: Sync> + 'static> Peers<S> {
         self.changed.notify_all();
     }
 
+    /// Whether no connection is open.
+    pub(crate) fn are_none(&self) -> bool {
+        self.lock().open.is_empty()
+    }
+
+    /// Whether all connections are being closed.
+    pub(crate) fn are_closing(&self) -> bool {
+        self.lock().closing.is_some()
+    }
+
     /// Waits until there has been a connection, or there will be none.
     pub(crate) fn wait_for_first(&self) {
-        self.wait_while(|state| !state.begun && state.closing.is_none());
+        drop(self.wait_while(|state| state.opened == 0 && state.closing.is_none()));
+    }
+
+    /// Waits for a connection that came after the first `seen` ones. Gives it, and how many have come by then. `None`: all
+    /// are being closed.
+    pub(crate) fn wait_for_newer(&self, seen: u64) -> Option<(u64, Writer<NetStream>)> {
+        let is_missing = |state: &mut State| state.open.is_empty() || state.opened <= seen;
+        let state = self.wait_while(|state| state.closing.is_none() && is_missing(state));
+        let newest = state.open.last().filter(|_| state.closing.is_none())?;
+        Some((state.opened, newest.writer.clone()))
+    }
+
+    /// Waits until all connections are to be closed, but no longer than `pause`. Says whether they are.
+    pub(crate) fn wait_for_closing(&self, pause: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(self.lock(), pause, |state| state.closing.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.closing.is_some()
     }
 
     /// Waits until all connections have been closed.
     pub(crate) fn wait_for_end(&self) {
-        self.wait_while(|state| !state.open.is_empty() || state.closing.is_none());
+        drop(self.wait_while(|state| !state.open.is_empty() || state.closing.is_none()));
     }
 
-    fn wait_while(&self, condition: impl FnMut(&mut State<S>) -> bool) {
-        drop(self.changed.wait_while(self.lock(), condition));
+    fn wait_while(&self, condition: impl FnMut(&mut State) -> bool) -> MutexGuard<'_, State> {
+        self.changed.wait_while(self.lock(), condition).unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<S>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S: Shareable<Handle: Sync> + 'static> Peer<S> {
+impl Peer {
     /// Closes in another thread. The Close frame waits behind earlier messages, and the peer may read those only if this end
     /// keeps reading.
     fn close(&mut self, code: CloseCode, reason: &str) {

@@ -9,26 +9,32 @@ use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use sansocket::blocking::{Reader, Shareable, WebSocket};
-use sansocket::{CloseCode, Error, Event, Role};
+use sansocket::blocking::{NetStream, Reader, WebSocket};
+use sansocket::tls::rustls::ProtocolVersion;
+use sansocket::{CloseCode, Ending, Error, Event, Message, ProtocolError, Role};
 
-use crate::ending::{Explained, Status};
-use crate::notes::{About, Closed, Notes};
+use crate::ending::{End, Explained, Status, TooLong};
+use crate::notes::{About, Again, Closed, Notes};
 use crate::options::Options;
 use crate::output::Screen;
 use crate::peers::Peers;
 use crate::typing::Typing;
 
 /// What the threads share.
-pub(crate) struct Session<S: Shareable> {
-    pub(crate) peers: Peers<S>,
+pub(crate) struct Session {
+    pub(crate) peers: Peers,
     screen: Mutex<Screen>,
     pub(crate) notes: Notes,
     /// Notes and JSON name the peer.
     many: bool,
     role: Role,
     deflate: bool,
+    /// What is sent on each connection before the input.
+    first: Vec<Message>,
+    /// The longest message, in bytes.
+    limit: u64,
     /// A line was not sent.
     unsent: AtomicBool,
     /// The input could not be read.
@@ -36,19 +42,15 @@ pub(crate) struct Session<S: Shareable> {
 }
 
 /// One connection, to its end.
-pub(crate) fn run_one<S: Shareable<Handle: Sync> + 'static>(
-    socket: WebSocket<S>,
-    name: &str,
-    options: &Options,
-    notes: Notes,
-) -> Status {
+pub(crate) fn run_one(socket: WebSocket<NetStream>, name: &str, options: &Options, notes: Notes) -> Status {
     let session = Session::new(options, notes);
     session.close_on_ctrl_c();
-    let status = session.receive(name, socket, |session| session.start_typing(options));
-    session.status(status)
+    let end = session.receive(name, socket, |session| session.start_typing(options));
+    session.report(name, &end, None);
+    session.status(end.status)
 }
 
-impl<S: Shareable<Handle: Sync> + 'static> Session<S> {
+impl Session {
     pub(crate) fn new(options: &Options, notes: Notes) -> Arc<Self> {
         Arc::new(Self {
             peers: Peers::new(),
@@ -57,6 +59,8 @@ impl<S: Shareable<Handle: Sync> + 'static> Session<S> {
             many: options.many,
             role: if options.listen.is_some() { Role::Server } else { Role::Client },
             deflate: options.opening.deflate,
+            first: [&options.input.text_file[..], &options.input.first[..]].concat(),
+            limit: options.input.max_message,
             unsent: AtomicBool::new(false),
             unread: AtomicBool::new(false),
         })
@@ -70,42 +74,69 @@ impl<S: Shareable<Handle: Sync> + 'static> Session<S> {
         }
     }
 
-    /// Prints what arrives on a connection until it has ended, and how it ended.
+    /// Prints what arrives on a connection until it has ended.
     pub(crate) fn receive(
         self: &Arc<Self>,
         name: &str,
-        socket: WebSocket<S>,
+        socket: WebSocket<NetStream>,
         opened: impl FnOnce(&Arc<Self>),
-    ) -> Status {
-        self.notes.say(self.connected(name, &socket));
+    ) -> End {
+        let connected = self.connected(name, &socket);
         let (mut reader, writer) = socket.split();
+        // They are written when the reader begins to wait.
+        let feed = |message| {
+            TooLong::check(message, self.limit)?;
+            writer.feed(message).map_err(|error| error.to_string())
+        };
+        let faults: Vec<_> = self.first.iter().filter_map(|message| feed(message).err()).collect();
         self.peers.add(name, writer);
+        self.notes.say(connected);
+        faults.iter().for_each(|fault| self.skip("a first message", fault));
         opened(self);
-        let about = About(self.many.then_some(name));
-        let outcome = self.print(&about, &mut reader);
+        let outcome = self.print(&About(self.many.then_some(name)), &mut reader);
         let asked = self.peers.remove(name);
+        let lost = || ProtocolError::ConnectionLost.into();
         match (reader.close_info().filter(|info| info.was_clean), outcome) {
             (Some(info), _) => {
-                let closed = Closed { info: &info, asked, role: self.role };
-                self.notes.say(format_args!("{about}{closed}"));
-                Status::of_close(&info, asked)
+                End { status: Status::of_close(&info, asked), why: Ending::Closed(info), asked }
             }
-            (None, Err(error)) => {
-                // After a failure of the output, this end is the one that went away.
-                if self.screen().failure().is_none() {
-                    self.notes.complain(format_args!("{about}{}", Explained(&error)));
-                }
-                Status::of_fault(&error)
+            (None, outcome) => {
+                let error = outcome.err().unwrap_or_else(lost);
+                End { status: Status::of_fault(&error), why: Ending::Failed(error), asked }
             }
-            (None, Ok(())) => Status::Lost,
         }
     }
 
-    fn connected(&self, name: &str, socket: &WebSocket<S>) -> String {
+    /// Prints how the connection to `name` ended, and when the next one follows.
+    pub(crate) fn report(&self, name: &str, end: &End, again: Option<Duration>) {
+        let (about, next) = (About(self.many.then_some(name)), Again(again));
+        match &end.why {
+            Ending::Closed(info) => {
+                let closed = Closed { info, asked: end.asked, role: self.role };
+                self.notes.say(format_args!("{about}{closed}{next}"));
+            }
+            // After a failure of the output, this end is the one that went away.
+            Ending::Failed(_) if self.screen().failure().is_some() => {}
+            Ending::Failed(error) if again.is_some() => {
+                self.notes.say(format_args!("{about}{}{next}", Explained(error)));
+            }
+            Ending::Failed(error) => self.notes.complain(format_args!("{about}{}", Explained(error))),
+            _ => {}
+        }
+    }
+
+    fn connected(&self, name: &str, socket: &WebSocket<NetStream>) -> String {
         let mut connected = match self.role {
             Role::Client => format!("connected to {name}"),
             Role::Server => format!("connection from {name}"),
         };
+        if let Some(tls) = socket.stream().tls_info() {
+            let version = match tls.protocol {
+                ProtocolVersion::TLSv1_2 => "1.2",
+                _ => "1.3",
+            };
+            connected += &format!(", TLS {version} ({:?})", tls.cipher_suite);
+        }
         if let Some(subprotocol) = socket.subprotocol() {
             connected += &format!(", subprotocol {subprotocol}");
         }
@@ -115,7 +146,7 @@ impl<S: Shareable<Handle: Sync> + 'static> Session<S> {
         connected
     }
 
-    fn print(&self, about: &About<'_>, reader: &mut Reader<S>) -> Result<(), Error> {
+    fn print(&self, about: &About<'_>, reader: &mut Reader<NetStream>) -> Result<(), Error> {
         while let Some(event) = reader.read_event()? {
             match &event {
                 Event::Text(_) | Event::Binary(_) => {
@@ -171,7 +202,9 @@ impl<S: Shareable<Handle: Sync> + 'static> Session<S> {
         let session = Arc::clone(self);
         let mut pressed = false;
         let handled = ctrlc::set_handler(move || {
-            if std::mem::replace(&mut pressed, true) {
+            // Without a connection, a client has nothing to close.
+            let is_idle = session.role == Role::Client && session.peers.are_none();
+            if std::mem::replace(&mut pressed, true) || is_idle {
                 process::exit(130);
             }
             session.peers.close_all(CloseCode::GOING_AWAY, "");

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use sansocket::blocking::{Shareable, Writer};
-use sansocket::{CloseCode, Error, Message, SendError};
+use sansocket::blocking::{NetStream, Writer};
+use sansocket::{CloseCode, Error, SendError};
 
 use crate::ending::TooLong;
 use crate::input::{Addressed, Input, Item};
 use crate::options::Options;
 use crate::session::Session;
 
-pub(crate) struct Typing<S: Shareable> {
-    session: Arc<Session<S>>,
-    /// What is sent before the input.
-    first: Vec<Message>,
+pub(crate) struct Typing {
+    session: Arc<Session>,
+    /// Items wait for a connection.
+    waits: bool,
     input: Input<io::Stdin>,
     /// The longest message, in bytes.
     limit: u64,
@@ -25,12 +25,12 @@ pub(crate) struct Typing<S: Shareable> {
     pings: u64,
 }
 
-impl<S: Shareable<Handle: Sync> + 'static> Typing<S> {
-    pub(crate) fn new(session: &Arc<Session<S>>, options: &Options) -> Self {
+impl Typing {
+    pub(crate) fn new(session: &Arc<Session>, options: &Options) -> Self {
         let stays = options.ending.keep_open || options.ending.count.is_some();
         Self {
             session: Arc::clone(session),
-            first: options.input.text_file.clone(),
+            waits: options.opening.reconnect,
             input: Input::new(io::stdin(), options),
             limit: options.input.max_message,
             wait: options.ending.wait.or_else(|| (!stays).then_some(Duration::ZERO)),
@@ -41,10 +41,6 @@ impl<S: Shareable<Handle: Sync> + 'static> Typing<S> {
     /// Sends the input until it or the last connection has ended, and closes.
     pub(crate) fn run(mut self) {
         self.session.peers.wait_for_first();
-        for message in std::mem::take(&mut self.first) {
-            let sent = self.send(Item::Message(message).into());
-            sent.unwrap_or_else(|fault| self.session.skip("a file", fault));
-        }
         self.send_input();
         if let Some(wait) = self.wait {
             thread::sleep(wait);
@@ -56,7 +52,7 @@ impl<S: Shareable<Handle: Sync> + 'static> Typing<S> {
         loop {
             // Write what was fed before waiting for more input.
             if !self.input.is_ready() {
-                self.to_each(None, Writer::flush).ok();
+                self.flush();
             }
             let sent = match self.input.next() {
                 Ok(Some(Ok(addressed))) => self.send(addressed),
@@ -68,17 +64,21 @@ impl<S: Shareable<Handle: Sync> + 'static> Typing<S> {
                 self.session.skip(&self.input.place(), fault);
             }
         }
-        self.to_each(None, Writer::flush).ok();
+        self.flush();
+    }
+
+    fn flush(&self) {
+        self.session.peers.writers(None).iter().for_each(|writer| _ = writer.flush());
     }
 
     fn send(&mut self, addressed: Addressed) -> Result<(), String> {
         let Addressed { peer, item } = addressed;
         let peer = peer.as_deref();
         match item {
-            Item::Message(message) if message.len() as u64 > self.limit => {
-                Err(TooLong { len: message.len() as u64, limit: self.limit }.to_string())
+            Item::Message(message) => {
+                TooLong::check(&message, self.limit)?;
+                self.to_each(peer, |writer| writer.feed(&message))
             }
-            Item::Message(message) => self.to_each(peer, |writer| writer.feed(&message)),
             Item::Ping(Some(payload)) => self.to_each(peer, |writer| writer.ping(&payload)),
             Item::Ping(None) => {
                 self.pings += 1;
@@ -102,8 +102,11 @@ impl<S: Shareable<Handle: Sync> + 'static> Typing<S> {
     fn to_each(
         &self,
         peer: Option<&str>,
-        mut send: impl FnMut(&Writer<S>) -> Result<(), Error>,
+        mut send: impl FnMut(&Writer<NetStream>) -> Result<(), Error>,
     ) -> Result<(), String> {
+        if self.waits && peer.is_none() {
+            return self.to_next(send);
+        }
         let writers = self.session.peers.writers(peer);
         if let (Some(name), true) = (peer, writers.is_empty()) {
             return Err(not_connected(name));
@@ -111,6 +114,21 @@ impl<S: Shareable<Handle: Sync> + 'static> Typing<S> {
         for writer in &writers {
             match send(writer) {
                 Ok(()) | Err(Error::Send(SendError::Closed) | Error::Io(_)) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Does something on the connection, or on the next one that takes it. What was under way when a connection was lost is
+    /// lost with it: the server may have it, and must not get it twice.
+    fn to_next(&self, mut send: impl FnMut(&Writer<NetStream>) -> Result<(), Error>) -> Result<(), String> {
+        let mut seen = 0;
+        while let Some((opened, writer)) = self.session.peers.wait_for_newer(seen) {
+            match send(&writer) {
+                // It ends, and has taken nothing.
+                Err(Error::Send(SendError::Closed)) => seen = opened,
+                Ok(()) | Err(Error::Io(_)) => return Ok(()),
                 Err(error) => return Err(error.to_string()),
             }
         }

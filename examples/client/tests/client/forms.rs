@@ -3,18 +3,10 @@
 use sansocket::handshake::server::Request;
 use sansocket::{CloseCode, Config, Event, Limits, Message, blocking};
 
-use super::process::{Client, Socket, echo, listen, serve};
+use super::process::{Client, Socket, echo, file, listen, serve};
 
 /// A STOMP frame: lines, and a NUL at the end.
 const STOMP: &str = "SEND\ndestination:/queue/a\ncontent-type:text/plain\n\nhello\0";
-
-/// A folder of the test's own, with one file.
-fn file(name: &str, content: &[u8]) -> String {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let path = folder.join(name);
-    std::fs::write(&path, content).unwrap();
-    path.to_str().unwrap().to_owned()
-}
 
 /// Gives all messages to the end of the connection.
 fn collect(mut socket: Socket) -> Vec<Message> {
@@ -184,7 +176,7 @@ fn text_file_that_is_too_long_is_not_sent() {
     let mut client = Client::start(&url, &["--text-file", &file("long", b"12345"), "--max-message", "4"]);
     client.type_line("1234");
     client.end_input();
-    let fault = "a file was not sent: 5 bytes; the limit is 4 bytes, raise it with --max-message";
+    let fault = "a first message was not sent: 5 bytes; the limit is 4 bytes, raise it with --max-message";
     assert_eq!(client.notes_once_connected(), fault);
     assert_eq!(client.status(), 2);
     assert_eq!(server.join().unwrap(), ["1234".into()]);

@@ -10,11 +10,19 @@ mod ending;
 #[path = "../../../../tests/example_server/mod.rs"]
 mod example_server;
 mod forms;
+mod hints;
 mod input;
 mod listening;
 mod output;
 mod pipes;
 mod process;
+mod proxied;
+#[path = "../../../../tests/throwaway/proxies.rs"]
+mod proxies;
+mod reconnecting;
+mod redirects;
+#[path = "../../../../tests/throwaway/mod.rs"]
+mod throwaway;
 mod tls;
 mod usage;
 

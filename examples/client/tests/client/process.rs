@@ -30,9 +30,12 @@ impl Client {
 
     /// A server of one connection, or with `--many` of any number. Gives its URL.
     pub(crate) fn listen(options: &[&str]) -> (Self, String) {
+        Self::listen_on("127.0.0.1:0", options)
+    }
+
+    pub(crate) fn listen_on(address: &str, options: &[&str]) -> (Self, String) {
         let mut command = Command::new(CLIENT);
-        let listening =
-            Self::run(command.args(["--listen", "127.0.0.1:0"]).args(options).stdin(Stdio::piped()));
+        let listening = Self::run(command.args(["--listen", address]).args(options).stdin(Stdio::piped()));
         let note = listening.notes();
         let url = note.strip_prefix("listening on ").expect("the address").to_owned();
         (listening, url)
@@ -86,6 +89,12 @@ impl Client {
         self.stderr.recv_timeout(PATIENCE).expect("a line on the standard error")
     }
 
+    /// All notes, and the exit status, of a client that gets no connection.
+    pub(crate) fn without_connection(url: &str, options: &[&str]) -> (i32, Vec<String>) {
+        let mut client = Self::start(url, options);
+        (client.status(), client.all_notes())
+    }
+
     /// The note after `connected to …`.
     pub(crate) fn notes_once_connected(&self) -> String {
         let connected = self.notes();
@@ -107,6 +116,12 @@ impl Client {
     /// All further lines of the standard error.
     pub(crate) fn all_notes(&self) -> Vec<String> {
         self.stderr.iter().collect()
+    }
+
+    /// Ends the process without a warning.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     #[cfg(unix)]
@@ -187,4 +202,24 @@ pub(crate) fn read_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     stream.read_exact(&mut payload).unwrap();
     payload.iter_mut().zip(start[2..].iter().cycle()).for_each(|(byte, key)| *byte ^= key);
     (start[0] & 15, payload)
+}
+
+/// A server that gives each connection to `task` in a thread. Gives its port.
+pub(crate) fn listen_to_many(task: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let task = task.clone();
+            thread::spawn(move || task(stream.unwrap()));
+        }
+    });
+    port
+}
+
+/// A file for one test.
+pub(crate) fn file(name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
 }

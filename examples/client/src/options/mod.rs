@@ -1,5 +1,7 @@
 //! The command line.
 
+mod way;
+
 use std::fs;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use clap_complete::Shell;
 use sansocket::handshake::client::Request;
 use sansocket::{Config, Deflate, Limits, Message};
 
+use self::way::Way;
 use crate::notes::NAME;
 
 const AFTER_HELP: &str = "\
@@ -29,12 +32,13 @@ Exit status:
   0  closed with 1000, 1001, no code, or the code of /close
   1  closed by the peer with another code
   2  an option is invalid, or a line of the input was not sent
-  3  no connection: unknown host, connection refused, timeout
+  3  no connection: unknown host, connection refused, timeout, TLS, proxy
   4  the server refused with an HTTP status, which is printed
   5  the peer broke a rule, or sent a message longer than --max-message
   6  the connection was lost without a closing handshake
   7  the input could not be read, or the output could not be written
-  8  closed before --count messages had arrived";
+  8  closed before --count messages had arrived
+  With --reconnect, as the last connection or attempt ended.";
 
 /// The largest message, unless the caller says otherwise.
 const DEFAULT_MAX_MESSAGE: &str = "16MiB";
@@ -58,6 +62,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) opening: Opening,
     #[command(flatten)]
+    pub(crate) way: Way,
+    #[command(flatten)]
     pub(crate) input: Sending,
     #[command(flatten)]
     pub(crate) output: Printing,
@@ -80,7 +86,12 @@ pub(crate) struct Opening {
     /// Offer or accept compression (permessage-deflate); a note says whether it was agreed on
     #[arg(long)]
     pub(crate) deflate: bool,
-    /// Time limit for host name, TCP connection and opening handshake together, in seconds
+    /// Connect again, after growing pauses, when the connection is lost or cannot be made, and when the server closes with a
+    /// code such as 1001 or 1012. Not after 1000 or 1008, and not after an error that would come again: 404, a certificate.
+    /// The input waits meanwhile; what was on its way is lost
+    #[arg(long, conflicts_with = "listen")]
+    pub(crate) reconnect: bool,
+    /// Time limit for the whole way, in seconds: host name, TCP connection, proxy, TLS, redirects, opening handshake
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     connect_timeout: Duration,
 }
@@ -88,7 +99,10 @@ pub(crate) struct Opening {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct Sending {
-    /// First send this file as one text message, byte for byte (repeatable)
+    /// First send this text message on each connection, as to subscribe (repeatable)
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) first: Vec<Message>,
+    /// First send this file as one text message, byte for byte (repeatable; before --first)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = text_file)]
     pub(crate) text_file: Vec<Message>,
     /// Send every line as a text message, commands included
@@ -107,7 +121,7 @@ pub(crate) struct Sending {
 pub(crate) struct Printing {
     /// One JSON object per line: what comes in, what goes out, or both
     #[arg(long, value_name = "WAY", num_args = 0..=1, require_equals = true, default_missing_value = "both")]
-    json: Option<Way>,
+    json: Option<Direction>,
     /// Print messages byte for byte, text and binary, and nothing between them
     #[arg(long)]
     pub(crate) raw: bool,
@@ -142,7 +156,7 @@ pub(crate) enum BinaryMode {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Way {
+enum Direction {
     In,
     Out,
     Both,
@@ -163,11 +177,11 @@ impl Options {
     }
 
     pub(crate) fn json_in(&self) -> bool {
-        matches!(self.output.json, Some(Way::In | Way::Both))
+        matches!(self.output.json, Some(Direction::In | Direction::Both))
     }
 
     pub(crate) fn json_out(&self) -> bool {
-        matches!(self.output.json, Some(Way::Out | Way::Both))
+        matches!(self.output.json, Some(Direction::Out | Direction::Both))
     }
 
     /// The configuration of a connection of either role.
