@@ -172,8 +172,8 @@ async fn unanswered_close_ends_at_the_close_timeout() {
 async fn wss_url_needs_a_feature_or_a_stream_of_the_caller() {
     let request = Request::new("wss://127.0.0.1:1/").unwrap();
     match connect_with(&request, untimed()).await {
-        Err(Error::Handshake(HandshakeError::TlsNeeded)) => assert!(cfg!(not(feature = "rustls"))),
-        Err(Error::Io(_)) => assert!(cfg!(feature = "rustls")),
+        Err(Error::Handshake(HandshakeError::TlsNeeded)) if cfg!(not(feature = "rustls")) => {}
+        Err(Error::Io(_)) if cfg!(feature = "rustls") => {}
         outcome => panic!("{outcome:?}"),
     }
     let (client, server) = duplex(1000);
