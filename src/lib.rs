@@ -135,7 +135,7 @@
 //! | `dial/connector`, `update` | how a client gets to a server, as settings; what a connection that comes back reports |
 //! | `asynchronous/transport`, `tasks`, `storage` | what a runtime brings; the tasks that wait; memory that connections share |
 //! | `asynchronous/driver` | the polling of a connection |
-//! | `asynchronous/net`, `tls` | TCP with or without TLS, polled; the records of TLS over it |
+//! | `asynchronous/socket`, `net`, `tls` | what a TCP stream does; TCP with or without TLS, polled; the records of TLS over it |
 //! | `asynchronous/reaching`, `opening`, `split`, `binding` | connect and accept; one connection in several tasks; the functions of a binding |
 //! | `asynchronous/reconnecting` | a client's connection that comes back |
 //! | `tokio`, `smol` | the two bindings |

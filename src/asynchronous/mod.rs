@@ -24,6 +24,7 @@ mod net;
 mod opening;
 mod reaching;
 mod reconnecting;
+mod socket;
 mod split;
 mod storage;
 mod tasks;
@@ -37,10 +38,11 @@ use std::task::{Context, Poll, ready};
 
 pub(crate) use binding::bind;
 use driver::Driver;
-pub use net::{NetStream, Socket};
+pub use net::NetStream;
 pub(crate) use opening::{accept, accept_or_respond, connect, pass};
 pub(crate) use reaching::reach;
 pub use reconnecting::{Dial, Reconnecting};
+pub use socket::Socket;
 pub use split::{Reader, ReuniteError, Writer};
 pub use transport::Transport;
 

@@ -3,33 +3,10 @@
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
+use super::socket::Socket;
 use crate::dial::TlsConfig;
 #[cfg(feature = "rustls")]
 use crate::tls::{Session, TlsInfo};
-
-/// A runtime's TCP stream, by functions that all runtimes have.
-pub trait Socket {
-    /// Reads into `to`. `Ok(0)` is the end of the stream.
-    ///
-    /// # Errors
-    ///
-    /// Those of the stream.
-    fn poll_read(&mut self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>>;
-
-    /// Writes some of what is in the slices. Gives how many bytes.
-    ///
-    /// # Errors
-    ///
-    /// Those of the stream.
-    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
-
-    /// Tells the peer that nothing more will be written. Reading goes on.
-    ///
-    /// # Errors
-    ///
-    /// Those of the stream.
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
-}
 
 /// A TCP connection, with or without TLS on it: what `connect` reaches a server with. It has the traits of the runtime's own
 /// streams. The TLS handshake is part of the first reads and writes.

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::task::{Context, Poll, ready};
 
-use super::net::Socket;
+use super::socket::Socket;
 use crate::tls::{MAX_READ, Session};
 
 /// Reads plaintext. The records are read into `to`, too, which costs no second buffer.

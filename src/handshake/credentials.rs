@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::url::NOT_ENCODED;
+pub(super) const NOT_ENCODED: &str = "a character that must be percent-encoded";
 
 /// A user name and a password, percent-decoded. Either may be empty.
 #[derive(Clone, PartialEq, Eq)]

@@ -6,9 +6,8 @@ mod reference;
 use alloc::format;
 use alloc::string::String;
 
-use super::credentials::Credentials;
+use super::credentials::{Credentials, NOT_ENCODED};
 
-pub(super) const NOT_ENCODED: &str = "a character that must be percent-encoded";
 pub(super) const NOT_PUNYCODE: &str = "a host that is not ASCII: write it in punycode, as xn--...";
 pub(super) const NO_HOST: &str = "no valid host";
 pub(super) const NO_PORT: &str = "no valid port";

@@ -92,7 +92,8 @@ impl core::fmt::Debug for Server {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handshake::url::{NO_HOST, NO_PORT, NOT_ENCODED, NOT_PUNYCODE};
+    use crate::handshake::credentials::NOT_ENCODED;
+    use crate::handshake::url::{NO_HOST, NO_PORT, NOT_PUNYCODE};
 
     #[test]
     fn urls_of_proxies_are_parsed_or_refused() {
