@@ -9,6 +9,8 @@
     reason = "this is how a test fails"
 )]
 
+#[path = "../counting/mod.rs"]
+mod counting;
 #[path = "../throwaway/mod.rs"]
 mod throwaway;
 
@@ -16,5 +18,9 @@ mod certificates;
 mod closing;
 mod deadline;
 mod echo;
+mod forged;
+mod idle;
 mod peers;
+mod peers_that_break_tls;
 mod session;
+mod turns;
