@@ -52,7 +52,10 @@ impl Running {
     /// An open connection.
     pub fn connect(&self) -> Outcome<TcpStream> {
         let stream = match self.protocol {
-            Protocol::WebSocket => blocking::connect(&format!("ws://{}/", self.address))?.into_parts().0,
+            Protocol::WebSocket => {
+                let (stream, _) = blocking::connect(&format!("ws://{}/", self.address))?.into_parts();
+                stream.into_tcp().map_err(|_| "there is no TLS on it")?
+            }
             Protocol::Bytes => TcpStream::connect(self.address)?,
         };
         stream.set_nodelay(true)?;
