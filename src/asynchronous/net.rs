@@ -4,6 +4,8 @@ use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
 use super::socket::Socket;
+#[cfg(feature = "rustls")]
+use super::tls::Tls;
 use crate::dial::TlsConfig;
 #[cfg(feature = "rustls")]
 use crate::tls::{Session, TlsInfo};
@@ -14,7 +16,7 @@ use crate::tls::{Session, TlsInfo};
 pub struct NetStream<T> {
     tcp: T,
     #[cfg(feature = "rustls")]
-    tls: Option<Box<Session>>,
+    tls: Option<Box<Tls>>,
 }
 
 impl<T> From<T> for NetStream<T> {
@@ -44,8 +46,8 @@ impl<T> NetStream<T> {
             #[cfg(feature = "rustls")]
             Some(config) => {
                 let mut session = Session::client(config, host)?;
-                session.receive(&arrived)?;
-                Ok((Self { tcp, tls: Some(Box::new(session)) }, Vec::new()))
+                session.receive(&arrived);
+                Ok((Self { tcp, tls: Some(Box::new(session.into())) }, Vec::new()))
             }
             _ => Ok((tcp.into(), arrived)),
         }
@@ -59,7 +61,7 @@ impl<T> NetStream<T> {
     /// `InvalidInput` for a host that no certificate can have. `InvalidData` for a configuration that offers nothing.
     #[cfg(feature = "rustls")]
     pub fn tls_client(tcp: T, config: TlsConfig, host: &str) -> io::Result<Self> {
-        Ok(Self { tcp, tls: Some(Box::new(Session::client(config, host)?)) })
+        Ok(Self { tcp, tls: Some(Box::new(Session::client(config, host)?.into())) })
     }
 
     /// The server's end of TLS over a TCP connection. Give it to `accept`, whose deadline is for the TLS handshake, too.
@@ -69,7 +71,7 @@ impl<T> NetStream<T> {
     /// `InvalidData` for a configuration that offers nothing.
     #[cfg(feature = "rustls")]
     pub fn tls_server(tcp: T, config: std::sync::Arc<rustls::ServerConfig>) -> io::Result<Self> {
-        Ok(Self { tcp, tls: Some(Box::new(Session::server(config)?)) })
+        Ok(Self { tcp, tls: Some(Box::new(Session::server(config)?.into())) })
     }
 
     /// The TCP connection, for its addresses and options. Reading from it or writing to it breaks TLS.
@@ -80,7 +82,7 @@ impl<T> NetStream<T> {
     /// What was agreed on about TLS. `None` without TLS, and before the handshake is complete.
     #[cfg(feature = "rustls")]
     pub fn tls_info(&self) -> Option<TlsInfo> {
-        self.tls.as_ref()?.info()
+        self.tls.as_ref()?.session.info()
     }
 }
 
@@ -88,8 +90,8 @@ impl<T> NetStream<T> {
 impl<T: Socket> NetStream<T> {
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
         #[cfg(feature = "rustls")]
-        if let Some(session) = &mut self.tls {
-            return super::tls::poll_read(session, &mut self.tcp, cx, to);
+        if let Some(tls) = &mut self.tls {
+            return super::tls::poll_read(tls, &mut self.tcp, cx, to);
         }
         self.tcp.poll_read(cx, to)
     }
@@ -100,8 +102,8 @@ impl<T: Socket> NetStream<T> {
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         #[cfg(feature = "rustls")]
-        if let Some(session) = &mut self.tls {
-            return super::tls::poll_write(session, &mut self.tcp, cx, from);
+        if let Some(tls) = &mut self.tls {
+            return super::tls::poll_write(tls, &mut self.tcp, cx, from);
         }
         self.tcp.poll_write(cx, from)
     }
@@ -109,17 +111,17 @@ impl<T: Socket> NetStream<T> {
     #[cfg_attr(not(feature = "rustls"), expect(unused_variables, reason = "TCP has nothing to pass on"))]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         #[cfg(feature = "rustls")]
-        if let Some(session) = &mut self.tls {
-            return super::tls::poll_flush(session, &mut self.tcp, cx);
+        if let Some(tls) = &mut self.tls {
+            return super::tls::poll_flush(tls, &mut self.tcp, cx);
         }
         Poll::Ready(Ok(()))
     }
 
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         #[cfg(feature = "rustls")]
-        if let Some(session) = &mut self.tls {
-            session.close();
-            std::task::ready!(super::tls::poll_flush(session, &mut self.tcp, cx))?;
+        if let Some(tls) = &mut self.tls {
+            tls.session.close();
+            std::task::ready!(super::tls::poll_flush(tls, &mut self.tcp, cx))?;
         }
         self.tcp.poll_shutdown(cx)
     }

@@ -1,17 +1,34 @@
 //! TLS over a socket that is polled.
 
-use std::io::{self, ErrorKind, IoSlice, Write};
+use std::io::{self, ErrorKind, IoSlice, Read};
 use std::task::{Context, Poll, ready};
 
 use super::socket::Socket;
-use crate::tls::{MAX_READ, Session};
+use super::transport::TURN;
+use crate::tls::{MAX_READ, Records, Session};
 
-/// Reads plaintext. The records are read into `to`, too, which costs no second buffer.
+#[derive(Debug)]
+pub(super) struct Tls {
+    pub(super) session: Session,
+    records: Records,
+}
+
+impl From<Session> for Tls {
+    fn from(session: Session) -> Self {
+        Self { session, records: Records::default() }
+    }
+}
+
+/// Reads plaintext. Records are read to where rustls has them, if it has room for a long one. Otherwise they are read into `to`,
+/// too, which costs no second buffer.
 ///
 /// Behind the handshake this never writes: reading does not depend on writing, and another task may wait for the socket to
 /// take its bytes.
+///
+/// A peer may send records without plaintext for ever. After some reads of them other tasks of the thread have their turn:
+/// `Pending`, and the task has been woken.
 pub(super) fn poll_read<S: Socket>(
-    session: &mut Session,
+    tls: &mut Tls,
     socket: &mut S,
     cx: &mut Context<'_>,
     to: &mut [u8],
@@ -19,37 +36,79 @@ pub(super) fn poll_read<S: Socket>(
     if to.is_empty() {
         return Poll::Ready(Ok(0));
     }
-    loop {
-        if let Some(n) = session.read(to)? {
-            return Poll::Ready(Ok(n));
+    for _ in 0..TURN {
+        match tls.session.read(to) {
+            Ok(Some(n)) => return Poll::Ready(Ok(n)),
+            Ok(None) => {}
+            Err(error) => {
+                // The alert says what is wrong, if the socket takes it.
+                let _: Poll<_> = poll_flush(tls, socket, cx);
+                return Poll::Ready(Err(error));
+            }
         }
-        if session.must_write() {
-            ready!(poll_flush(session, socket, cx))?;
+        if tls.session.is_opening() {
+            ready!(poll_flush(tls, socket, cx))?;
+            tls.session.flushed();
+        }
+        let mut polled = Polled { socket, cx, is_pending: false, has_room: true };
+        let read = tls.session.receive_from(&mut polled);
+        match polled {
+            Polled { is_pending: true, .. } => return Poll::Pending,
+            Polled { has_room: false, .. } => {}
+            _ => {
+                read?;
+                continue;
+            }
         }
         let room = to.len().min(MAX_READ);
         let records = to.get_mut(..room).unwrap_or_default();
         let n = ready!(socket.poll_read(cx, records))?;
         if n == 0 {
-            session.end_of_stream();
+            tls.session.end_of_stream();
         }
-        if let Err(error) = session.receive(records.get(..n).unwrap_or_default()) {
-            // The alert says what is wrong, if the socket takes it.
-            let _: Poll<_> = poll_flush(session, socket, cx);
-            return Poll::Ready(Err(error));
+        tls.session.receive(records.get(..n).unwrap_or_default());
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Less room than this is not worth a system call, in bytes: half of the longest record.
+const LEAST: usize = 8 << 10;
+
+/// A socket that is polled, as a `Read`.
+struct Polled<'a, 'b, S> {
+    socket: &'a mut S,
+    cx: &'a mut Context<'b>,
+    /// Whether the task will be woken.
+    is_pending: bool,
+    /// Whether there was room enough to read.
+    has_room: bool,
+}
+
+impl<S: Socket> Read for Polled<'_, '_, S> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.has_room = to.len() >= LEAST;
+        if self.has_room {
+            let read = self.socket.poll_read(self.cx, to);
+            self.is_pending = read.is_pending();
+            if let Poll::Ready(read) = read {
+                return read;
+            }
         }
+        Err(ErrorKind::WouldBlock.into())
     }
 }
 
 /// Encrypts and writes. Bytes count as written when they are encrypted.
 pub(super) fn poll_write<S: Socket>(
-    session: &mut Session,
+    tls: &mut Tls,
     socket: &mut S,
     cx: &mut Context<'_>,
     from: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
-    ready!(poll_flush(session, socket, cx))?;
-    let written = session.write(from)?;
-    match poll_flush(session, socket, cx) {
+    ready!(poll_flush(tls, socket, cx))?;
+    let written = tls.session.write(from, &mut tls.records)?;
+    match poll_flush(tls, socket, cx) {
         Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         _ => Poll::Ready(Ok(written)),
     }
@@ -57,40 +116,16 @@ pub(super) fn poll_write<S: Socket>(
 
 /// Writes what has been encrypted.
 pub(super) fn poll_flush<S: Socket>(
-    session: &mut Session,
+    tls: &mut Tls,
     socket: &mut S,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
-    while session.has_output() {
-        match session.write_to(&mut Polled { socket, cx }) {
-            Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Poll::Pending,
-            Err(error) => return Poll::Ready(Err(error)),
+    tls.session.take_output(&mut tls.records)?;
+    while !tls.records.is_empty() {
+        match ready!(socket.poll_write(cx, &[IoSlice::new(tls.records.rest())]))? {
+            0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+            n => tls.records.advance(n),
         }
     }
     Poll::Ready(Ok(()))
-}
-
-/// A socket that is polled, as a `Write`: `WouldBlock` means that the task will be woken.
-struct Polled<'a, 'b, S> {
-    socket: &'a mut S,
-    cx: &'a mut Context<'b>,
-}
-
-impl<S: Socket> Write for Polled<'_, '_, S> {
-    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(from)])
-    }
-
-    fn write_vectored(&mut self, from: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self.socket.poll_write(self.cx, from) {
-            Poll::Ready(written) => written,
-            Poll::Pending => Err(ErrorKind::WouldBlock.into()),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

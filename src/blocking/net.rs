@@ -47,7 +47,7 @@ impl NetStream {
             #[cfg(feature = "rustls")]
             Some(config) => {
                 let mut session = crate::tls::Session::client(config, host)?;
-                session.receive(&arrived)?;
+                session.receive(&arrived);
                 Ok((Self { tcp, tls: Some(Box::new(Tls::new(session))) }, Vec::new()))
             }
             _ => Ok((tcp.into(), arrived)),

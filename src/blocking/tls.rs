@@ -11,25 +11,15 @@ use std::time::Duration;
 
 use super::timed::{Progress, SHORTEST, is_timeout};
 use crate::sync::{Instant, Mutex, MutexGuard};
-use crate::tls::{MAX_READ, Session, TlsInfo};
-
-/// Plaintext that is encrypted at once, in bytes. The records of it wait here if the socket does not take them.
-const MAX_WRITE: usize = 64 << 10;
+use crate::tls::{MAX_READ, Records, Session, TlsInfo};
 
 #[derive(Debug)]
 pub(super) struct Tls {
     session: Mutex<Session>,
-    sending: Mutex<Sending>,
+    sending: Mutex<Records>,
     /// The time limits of the socket. One read of plaintext may need several of records.
     pub(super) read_limit: Limit,
     pub(super) write_limit: Limit,
-}
-
-/// Records on their way to the socket.
-#[derive(Debug, Default)]
-struct Sending {
-    records: Vec<u8>,
-    sent: usize,
 }
 
 impl Tls {
@@ -53,46 +43,41 @@ impl Tls {
         }
         let window = self.read_limit.begin();
         loop {
-            let must_write = {
+            let (read, is_opening) = {
                 let mut session = lock(&self.session);
-                if let Some(n) = session.read(buf)? {
-                    return Ok(n);
-                }
-                session.must_write()
+                (session.read(buf), session.is_opening())
             };
-            if must_write {
+            match read {
+                Ok(Some(n)) => return Ok(n),
+                Ok(None) => {}
+                Err(error) => {
+                    // The alert says what is wrong.
+                    self.flush(tcp).ok();
+                    return Err(error);
+                }
+            }
+            if is_opening {
                 self.flush(tcp)?;
+                lock(&self.session).flushed();
             }
             let room = buf.len().min(MAX_READ);
             let records = buf.get_mut(..room).unwrap_or_default();
             let n = window.read(tcp, records)?;
-            let received = {
-                let mut session = lock(&self.session);
-                if n == 0 {
-                    session.end_of_stream();
-                }
-                session.receive(records.get(..n).unwrap_or_default())
-            };
-            if received.is_err() {
-                // The alert says what is wrong.
-                self.flush(tcp).ok();
+            let mut session = lock(&self.session);
+            if n == 0 {
+                session.end_of_stream();
             }
-            received?;
+            session.receive(records.get(..n).unwrap_or_default());
         }
     }
 
     /// Encrypts and sends. Bytes count as written when they are encrypted.
     pub(super) fn write(&self, tcp: &TcpStream, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let window = self.write_limit.begin();
-        let mut sending = lock(&self.sending);
-        sending.send(tcp, window)?;
-        let written = {
-            let mut session = lock(&self.session);
-            let written = session.write(bufs)?;
-            sending.take_from(&mut session)?;
-            written
-        };
-        match sending.send(tcp, window) {
+        let mut records = lock(&self.sending);
+        send(&mut records, tcp, window)?;
+        let written = lock(&self.session).write(bufs, &mut records)?;
+        match send(&mut records, tcp, window) {
             Err(error) if !is_timeout(&error) => Err(error),
             _ => Ok(written),
         }
@@ -100,9 +85,9 @@ impl Tls {
 
     /// Sends what has been encrypted.
     pub(super) fn flush(&self, tcp: &TcpStream) -> io::Result<()> {
-        let mut sending = lock(&self.sending);
-        sending.take_from(&mut lock(&self.session))?;
-        sending.send(tcp, self.write_limit.begin())
+        let mut records = lock(&self.sending);
+        lock(&self.session).take_output(&mut records)?;
+        send(&mut records, tcp, self.write_limit.begin())
     }
 
     /// Sends `close_notify`.
@@ -112,34 +97,23 @@ impl Tls {
     }
 }
 
-impl Sending {
-    fn take_from(&mut self, session: &mut Session) -> io::Result<()> {
-        while session.has_output() {
-            session.write_to(&mut self.records)?;
+/// Sends all that waits. At the end of the time: `WouldBlock`, with [`Progress`] if some of it was sent.
+fn send(records: &mut Records, mut tcp: &TcpStream, window: Window) -> io::Result<()> {
+    let mut progress = false;
+    while !records.is_empty() {
+        match tcp.write(records.rest()) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(n) => records.advance(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) if is_timeout(&error) && progress => return Err(Progress.into()),
+            Err(error) => return Err(error),
         }
-        Ok(())
-    }
-
-    /// Sends all that waits. At the end of the time: `WouldBlock`, with [`Progress`] if some of it was sent.
-    fn send(&mut self, mut tcp: &TcpStream, window: Window) -> io::Result<()> {
-        let begin = self.sent;
-        while let Some(rest @ [_, ..]) = self.records.get(self.sent..) {
-            match tcp.write(rest) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(n) => self.sent += n,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_timeout(&error) && self.sent > begin => return Err(Progress.into()),
-                Err(error) => return Err(error),
-            }
-            if self.sent < self.records.len() && window.is_over() {
-                return Err(Progress.into());
-            }
+        progress = true;
+        if !records.is_empty() && window.is_over() {
+            return Err(Progress.into());
         }
-        self.sent = 0;
-        self.records.clear();
-        self.records.shrink_to(MAX_WRITE);
-        Ok(())
     }
+    Ok(())
 }
 
 /// A time limit of the socket, in microseconds. 0: none.

@@ -16,11 +16,13 @@
 //! The provider is the process's default if the program has installed one, otherwise that of `tls-ring`, otherwise that of
 //! `tls-aws-lc-rs`. Of several ways to check certificates the first of the table counts.
 
+mod records;
 mod roots;
 mod session;
 
 use std::sync::{Arc, OnceLock};
 
+pub(crate) use records::Records;
 pub use rustls;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;

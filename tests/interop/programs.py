@@ -77,7 +77,7 @@ class Program:
 
 
 class Server(Program):
-    address = r"ws://[^/]*"
+    address = r"wss?://[^/]*"
 
     def start(self):
         super().start()

@@ -9,6 +9,8 @@
     reason = "this is how a test fails"
 )]
 
+#[path = "../counting/mod.rs"]
+mod counting;
 #[path = "../throwaway/proxies.rs"]
 mod proxies;
 #[path = "../throwaway/mod.rs"]
@@ -18,7 +20,11 @@ mod certificates;
 mod closing;
 mod deadline;
 mod echo;
+mod forged;
+mod idle;
 mod peers;
+mod peers_that_break_tls;
 mod pinning;
 mod proxied;
 mod session;
+mod turns;

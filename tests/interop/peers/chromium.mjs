@@ -1,4 +1,5 @@
-// The WebSocket of a page in Chromium. MODULES is the directory that playwright-core is installed in, CHROMIUM the browser.
+// The WebSocket of a page in Chromium. MODULES is the directory that playwright-core is installed in, CHROMIUM the browser,
+// SPKI the hash of the one public key that is accepted without a CA that the system knows.
 
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -12,7 +13,11 @@ let server;
 let page;
 
 async function start() {
-  server = await chromium.launchServer({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
+  const accepted = process.env.SPKI ? [`--ignore-certificate-errors-spki-list=${process.env.SPKI}`] : [];
+  server = await chromium.launchServer({
+    executablePath: process.env.CHROMIUM,
+    args: ["--no-sandbox", ...accepted],
+  });
   const browser = await chromium.connect(server.wsEndpoint());
   page = await browser.newPage();
   await page.addScriptTag({ content: `${data}; ${expect}; ${names}; ${standard}; const NOT_CONNECTED = "${NOT_CONNECTED}";` });

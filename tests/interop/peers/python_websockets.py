@@ -1,7 +1,10 @@
 """The peer websockets, from PyPI, with threads."""
 
+import os
 import socket
+import ssl
 import sys
+from pathlib import Path
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
@@ -90,16 +93,22 @@ def handler(ws):
 
 if sys.argv[1:2] == ["server"]:
     chosen = parameters("".join(sys.argv[2:]))
+    directory, context = os.environ.get("TLS"), None
+    if directory:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(Path(directory, "certificate.pem"), Path(directory, "key.pem"))
     server = serve(
         handler,
         "127.0.0.1",
         0,
         max_size=None,
+        ssl=context,
         extensions=[ServerPerMessageDeflateFactory(**chosen)] if chosen else None,
         process_request=lambda ws, request: ws.respond(403, "no\n") if request.path == "/reject" else None,
         select_subprotocol=lambda ws, offers: next((name for name in offers if name == "echo"), None),
     )
-    print("listening: ws://{}:{}/".format(*server.socket.getsockname()), flush=True)
+    scheme = "wss" if context else "ws"
+    print("listening: {}://{}:{}/".format(scheme, *server.socket.getsockname()), flush=True)
     server.serve_forever()
 else:
     answer_lines(client)

@@ -1,6 +1,9 @@
 // The peer ws, from npm. MODULES is the directory that it is installed in.
 
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
@@ -112,15 +115,20 @@ async function serve(socket, path) {
 }
 
 if (process.argv[2] === "server") {
+  const read = (name) => readFileSync(join(process.env.TLS, name));
+  const http = process.env.TLS
+    ? createTlsServer({ cert: read("certificate.pem"), key: read("key.pem") })
+    : createServer();
   const server = new WebSocket.Server({
-    host: "127.0.0.1",
-    port: 0,
+    server: http,
     perMessageDeflate: process.argv[3] ? { threshold: 0, ...parameters(process.argv[3]) } : false,
     verifyClient: ({ req }, decide) => decide(req.url !== "/reject", 403),
     handleProtocols: (offers) => [...offers].find((name) => name === "echo") ?? false,
   });
   server.on("connection", (socket, request) => serve(socket, request.url));
-  server.on("listening", () => console.log(`listening: ws://127.0.0.1:${server.address().port}/`));
+  http.listen(0, "127.0.0.1", () => {
+    console.log(`listening: ${process.env.TLS ? "wss" : "ws"}://127.0.0.1:${http.address().port}/`);
+  });
 } else {
   await answerLines(client);
 }

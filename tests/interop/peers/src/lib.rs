@@ -1,6 +1,7 @@
 //! The scenario protocol of `../README.md`, for the peers written in Rust.
 
 pub mod ours;
+pub mod tls;
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
@@ -87,7 +88,8 @@ pub fn run(
         }
         Some("server") => {
             let listener = TcpListener::bind("127.0.0.1:0")?;
-            say(&format!("listening: ws://{}/", listener.local_addr()?));
+            let scheme = if tls::directory().is_some() { "wss" } else { "ws" };
+            say(&format!("listening: {scheme}://{}/", listener.local_addr()?));
             server(listener)
         }
         _ => Err("usage: PEER client | PEER server".into()),

@@ -1,11 +1,27 @@
-//! What the programs that use `sansocket::blocking` have in common.
+//! What the programs that use this crate have in common.
 
 use sansocket::blocking::{NetStream, WebSocket};
-use sansocket::{CloseCode, CloseInfo, Error, Event, ProtocolError};
+use sansocket::handshake::client::Request;
+use sansocket::{
+    CloseCode, CloseInfo, Config, Connector, Error, Event, Message, Outgoing, ProtocolError, blocking,
+};
 
-use crate::{PING, Result};
+use crate::{Data, PING, Result, tls};
 
 pub type Socket = WebSocket<NetStream>;
+
+/// A connector, with TLS if there is to be.
+pub fn connector(config: Config) -> Result<Connector> {
+    let connector = Connector::new().config(config);
+    Ok(match tls::client()? {
+        Some(config) => connector.tls(config),
+        None => connector,
+    })
+}
+
+pub fn connect(url: &str) -> Result<Socket> {
+    Ok(blocking::connect_with(&Request::new(url)?, connector(Config::default())?)?.0)
+}
 
 pub fn finish(mut socket: Socket) -> Result<String> {
     socket.close(CloseCode::NORMAL, "")?;
@@ -35,4 +51,30 @@ pub fn wait_for_pong(socket: &mut Socket) -> Result<()> {
         }
     }
     Err("closed".into())
+}
+
+/// Three fragments. Each of a text ends at the end of a character: this crate sends whole characters only.
+pub fn fragments(data: &Data) -> Vec<Outgoing<'_>> {
+    let mut text = std::str::from_utf8(&data.bytes).unwrap_or_default();
+    let part = |(part, last): (_, bool)| {
+        let part: &[u8] = part;
+        if !data.is_text {
+            return Outgoing::binary_fragment(part, last);
+        }
+        let end =
+            if last { text.len() } else { (part.len()..).find(|at| text.is_char_boundary(*at)).unwrap_or(0) };
+        let (now, later) = text.split_at(end);
+        text = later;
+        Outgoing::text_fragment(now, last)
+    };
+    data.thirds().into_iter().map(part).collect()
+}
+
+pub fn to_message(data: &Data) -> Result<Message> {
+    let bytes = data.bytes.clone();
+    Ok(if data.is_text { String::from_utf8(bytes)?.into() } else { bytes.into() })
+}
+
+pub fn from_message(message: Message) -> Data {
+    Data { is_text: message.as_text().is_some(), bytes: message.as_bytes().to_vec() }
 }

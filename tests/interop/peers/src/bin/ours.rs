@@ -4,13 +4,13 @@ use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 use std::thread;
 
-use interop_peers::ours::{Socket, finish, wait_for_end, wait_for_pong};
-use interop_peers::{CLOSE_CODE, CLOSE_REASON, Data, PING, Result, choose, ended, run};
-use sansocket::blocking;
-use sansocket::handshake::client::Request;
-use sansocket::{
-    CloseCode, Config, Deflate, Error, HandshakeError, Limits, Message, Outgoing, ProtocolError,
+use interop_peers::ours::{
+    Socket, connect, connector, finish, fragments, from_message, to_message, wait_for_end, wait_for_pong,
 };
+use interop_peers::{CLOSE_CODE, CLOSE_REASON, Data, PING, Result, choose, ended, run, tls};
+use sansocket::blocking::{self, NetStream};
+use sansocket::handshake::client::Request;
+use sansocket::{CloseCode, Config, Deflate, Error, HandshakeError, Limits, ProtocolError};
 
 fn main() -> Result<()> {
     run(client, server)
@@ -20,11 +20,11 @@ fn client(command: &str, url: &str, rest: &str) -> Result<String> {
     match command {
         "echo" | "fragments" => {
             let data = Data::parse(rest)?;
-            let mut socket = blocking::connect(url)?;
+            let mut socket = connect(url)?;
             if command == "echo" {
                 socket.send(&to_message(&data)?)?;
             } else {
-                send_fragments(&mut socket, &data)?;
+                fragments(&data).into_iter().try_for_each(|part| socket.send(part))?;
             }
             from_message(socket.read()?.ok_or("closed")?).expect(&data)?;
             finish(socket)
@@ -32,13 +32,13 @@ fn client(command: &str, url: &str, rest: &str) -> Result<String> {
         "fragmented" => fragmented(url, rest),
         "deflate" => deflate(url, rest),
         "ping" => {
-            let mut socket = blocking::connect(url)?;
+            let mut socket = connect(url)?;
             socket.ping(PING.as_bytes())?;
             wait_for_pong(&mut socket)?;
             finish(socket)
         }
         "message" => {
-            let mut socket = blocking::connect(url)?;
+            let mut socket = connect(url)?;
             let message = socket.read()?.ok_or("closed")?;
             finish(socket)?;
             Ok(message.as_text().ok_or("not a text")?.to_owned())
@@ -48,33 +48,35 @@ fn client(command: &str, url: &str, rest: &str) -> Result<String> {
                 .split(',')
                 .filter(|name| !name.is_empty())
                 .fold(Request::new(url)?, Request::subprotocol);
-            let (socket, _) = blocking::connect_with(&request, Config::default())?;
+            let (socket, _) = blocking::connect_with(&request, connector(Config::default())?)?;
             let chosen = socket.subprotocol().unwrap_or_default().to_owned();
             finish(socket)?;
             Ok(chosen)
         }
         "close" => {
             let (code, reason) = rest.split_once(' ').ok_or("CODE REASON expected")?;
-            let mut socket = blocking::connect(url)?;
+            let mut socket = connect(url)?;
             socket.close(CloseCode(code.parse()?), reason)?;
             let end = socket.close_info().ok_or("not closed")?;
             Ok(format!("{} {}", end.code, if end.was_clean { "clean" } else { "not clean" }))
         }
         "closed" => {
-            let mut socket = blocking::connect(url)?;
+            let mut socket = connect(url)?;
             socket.send("exit")?;
             let end = wait_for_end(&mut socket)?;
             Ok(format!("{} {}", end.code, end.reason))
         }
         "drop" => {
-            drop(blocking::connect(url)?);
+            drop(connect(url)?);
             Ok(String::new())
         }
-        "open" => match blocking::connect(url) {
-            Err(Error::Handshake(HandshakeError::Refused(refusal))) => Ok(refusal.status.to_string()),
-            Err(error) => Err(error.into()),
-            Ok(_) => Err("connected".into()),
-        },
+        "open" => {
+            let error = connect(url).err().ok_or("connected")?;
+            match error.downcast_ref() {
+                Some(Error::Handshake(HandshakeError::Refused(refusal))) => Ok(refusal.status.to_string()),
+                _ => Err(error),
+            }
+        }
         _ => Err("n/a".into()),
     }
 }
@@ -84,7 +86,7 @@ fn deflate(url: &str, rest: &str) -> Result<String> {
     let (data, settings) = rest.rsplit_once(' ').ok_or("KIND LEN SETTINGS expected")?;
     let data = Data::parse(data)?;
     let config = Config::default().deflate(Some(settings_of(settings)?));
-    let (mut socket, _) = blocking::connect_with(&Request::new(url)?, config)?;
+    let (mut socket, _) = blocking::connect_with(&Request::new(url)?, connector(config)?)?;
     for _ in 0..3 {
         socket.send(&to_message(&data)?)?;
         from_message(socket.read()?.ok_or("closed")?).expect(&data)?;
@@ -111,7 +113,7 @@ fn settings_of(name: &str) -> Result<Deflate> {
 fn fragmented(url: &str, rest: &str) -> Result<String> {
     client("echo", url, rest)?;
     let config = Config::default().limits(Limits::default().max_fragments(2));
-    let (mut socket, _) = blocking::connect_with(&Request::new(url)?, config)?;
+    let (mut socket, _) = blocking::connect_with(&Request::new(url)?, connector(config)?)?;
     socket.send(&to_message(&Data::parse(rest)?)?)?;
     match socket.read() {
         Err(Error::Protocol(ProtocolError::TooManyFragments { .. })) => Ok(String::new()),
@@ -119,40 +121,16 @@ fn fragmented(url: &str, rest: &str) -> Result<String> {
     }
 }
 
-/// Each fragment of a text ends at the end of a character: this crate sends whole characters only.
-fn send_fragments(socket: &mut Socket, data: &Data) -> Result<()> {
-    let mut text = std::str::from_utf8(&data.bytes).unwrap_or_default();
-    for (part, last) in data.thirds() {
-        if data.is_text {
-            let end = if last {
-                text.len()
-            } else {
-                (part.len()..).find(|at| text.is_char_boundary(*at)).unwrap_or(0)
-            };
-            let (now, later) = text.split_at(end);
-            socket.send(Outgoing::text_fragment(now, last))?;
-            text = later;
-        } else {
-            socket.send(Outgoing::binary_fragment(part, last))?;
-        }
-    }
-    Ok(())
-}
-
-fn to_message(data: &Data) -> Result<Message> {
-    let bytes = data.bytes.clone();
-    Ok(if data.is_text { String::from_utf8(bytes)?.into() } else { bytes.into() })
-}
-
-fn from_message(message: Message) -> Data {
-    Data { is_text: message.as_text().is_some(), bytes: message.as_bytes().to_vec() }
-}
-
 fn server(listener: TcpListener) -> Result<()> {
     let settings = std::env::args().nth(2).map(|name| settings_of(&name)).transpose()?;
     let config = Arc::new(Config::default().deflate(settings));
+    let tls = tls::server()?;
     loop {
-        let (stream, _) = listener.accept()?;
+        let (tcp, _) = listener.accept()?;
+        let stream = match &tls {
+            Some(tls) => NetStream::tls_server(tcp, Arc::clone(tls))?,
+            None => NetStream::from(tcp),
+        };
         let config = Arc::clone(&config);
         thread::spawn(move || {
             let mut path = String::new();
@@ -183,7 +161,9 @@ fn serve(socket: &mut Socket, path: &str) -> Result<()> {
     }
     while let Some(message) = socket.read()? {
         match path {
-            "/fragments" => send_fragments(socket, &from_message(message))?,
+            "/fragments" => {
+                fragments(&from_message(message)).into_iter().try_for_each(|part| socket.send(part))?;
+            }
             "/drop" => return Ok(socket.stream().shutdown(Shutdown::Both)?),
             "/close" => return Ok(socket.close(CloseCode(CLOSE_CODE), CLOSE_REASON)?),
             _ => socket.feed(&message)?,

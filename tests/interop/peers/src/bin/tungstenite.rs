@@ -1,9 +1,12 @@
-//! The peer tungstenite, blocking.
+//! The peer tungstenite, blocking. Over TLS with rustls.
 
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 
-use interop_peers::{CLOSE_CODE, CLOSE_REASON, Data, PING, Result, SUBPROTOCOL, choose, ended, run};
+use interop_peers::{CLOSE_CODE, CLOSE_REASON, Data, PING, Result, SUBPROTOCOL, choose, ended, run, tls};
+use sansocket::tls::rustls::{ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::http::HeaderValue;
@@ -11,7 +14,54 @@ use tungstenite::protocol::frame::coding;
 use tungstenite::protocol::frame::{CloseFrame, Frame};
 use tungstenite::{Error, Message, WebSocket, accept_hdr};
 
-type Socket = WebSocket<TcpStream>;
+type Socket = WebSocket<Stream>;
+
+/// A TCP connection, and what is on it: itself or TLS.
+struct Stream {
+    tcp: TcpStream,
+    on_it: Box<dyn Duplex + Send>,
+}
+
+trait Duplex: Read + Write {}
+
+impl<S: Read + Write> Duplex for S {}
+
+impl Stream {
+    fn client(tcp: TcpStream) -> Result<Self> {
+        let on_it: Box<dyn Duplex + Send> = match tls::client()? {
+            Some(config) => {
+                let session = ClientConnection::new(config, "127.0.0.1".try_into()?)?;
+                Box::new(StreamOwned::new(session, tcp.try_clone()?))
+            }
+            None => Box::new(tcp.try_clone()?),
+        };
+        Ok(Self { tcp, on_it })
+    }
+
+    fn server(tcp: TcpStream, tls: Option<Arc<ServerConfig>>) -> Result<Self> {
+        let on_it: Box<dyn Duplex + Send> = match tls {
+            Some(config) => Box::new(StreamOwned::new(ServerConnection::new(config)?, tcp.try_clone()?)),
+            None => Box::new(tcp.try_clone()?),
+        };
+        Ok(Self { tcp, on_it })
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.on_it.read(buf)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.on_it.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.on_it.flush()
+    }
+}
 
 const PROTOCOL: &str = "Sec-WebSocket-Protocol";
 
@@ -27,7 +77,8 @@ fn connect(
     if let Some((name, value)) = header {
         request.headers_mut().insert(name, HeaderValue::from_str(value)?);
     }
-    let stream = TcpStream::connect(request.uri().authority().ok_or("no host")?.as_str())?;
+    let tcp = TcpStream::connect(request.uri().authority().ok_or("no host")?.as_str())?;
+    let stream = Stream::client(tcp)?;
     tungstenite::client(request, stream).map_err(|error| match error {
         tungstenite::HandshakeError::Failure(Error::Http(response)) => {
             response.status().as_u16().to_string().into()
@@ -84,7 +135,7 @@ fn client(command: &str, url: &str, rest: &str) -> Result<String> {
         }
         "drop" => {
             let (socket, _) = connect(url, None)?;
-            socket.get_ref().shutdown(Shutdown::Both)?;
+            socket.get_ref().tcp.shutdown(Shutdown::Both)?;
             Ok(String::new())
         }
         "open" => refused(connect(url, None)),
@@ -151,8 +202,10 @@ fn from_message(message: &Message) -> Data {
 }
 
 fn server(listener: TcpListener) -> Result<()> {
+    let tls = tls::server()?;
     loop {
-        let (stream, _) = listener.accept()?;
+        let (tcp, _) = listener.accept()?;
+        let stream = Stream::server(tcp, tls.clone())?;
         thread::spawn(move || {
             let mut path = String::new();
             #[allow(clippy::result_large_err, reason = "tungstenite's signature")]
@@ -199,7 +252,7 @@ fn serve(socket: &mut Socket, path: &str) -> Result<(u16, String)> {
                 return wait_for_end(socket);
             }
             "/drop" => {
-                socket.get_ref().shutdown(Shutdown::Both)?;
+                socket.get_ref().tcp.shutdown(Shutdown::Both)?;
                 return Ok((1006, String::new()));
             }
             _ => socket.send(message)?,
