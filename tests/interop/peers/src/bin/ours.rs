@@ -134,7 +134,7 @@ fn server(listener: TcpListener) -> Result<()> {
         let config = Arc::clone(&config);
         thread::spawn(move || {
             let mut path = String::new();
-            let accepted = blocking::accept_with(blocking::NetStream::from(stream), config, |request| {
+            let accepted = blocking::accept_with(stream, config, |request| {
                 path = request.path().to_owned();
                 match choose(request.subprotocols()) {
                     _ if path == "/reject" => request.reject(403),
