@@ -26,9 +26,9 @@ use crate::frame::CloseCode;
 ///
 /// - *Two tasks*: `tokio::io::split`, or `split` of `futures`. Each half wakes its own task.
 /// - *Back-pressure*: a write waits while more than 64 KiB are queued and the peer does not read.
-/// - *Shutting down* (`poll_shutdown`, `poll_close`): sends what was gathered and a Close frame with
-///   [`CloseCode::NORMAL`], and waits for the peer's, or for data that the peer had sent before it. Such data stays there: to see
-///   the end of the connection, read on up to the end of the file.
+/// - *Shutting down* (`poll_shutdown`, `poll_close`): sends what was gathered and a Close frame with [`CloseCode::NORMAL`],
+///   and waits for the peer's, or for data that the peer had sent before it. Such data stays there: to see the end of the
+///   connection, read on up to the end of the file.
 /// - *Cancel safety*: a read or a write that is dropped while it waits has taken nothing. A flush or a shutdown that is
 ///   dropped goes on with the next one. `write_all` and `copy` of the runtimes count in the future that is dropped, as with
 ///   every stream.

@@ -13,8 +13,8 @@ use crate::connection::{CloseInfo, State};
 use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
 
-/// A connection as a stream of bytes: [`Read`], [`BufRead`] and [`Write`], for protocols that run over TCP as a rule: tunnels,
-/// SSH, VNC, MQTT.
+/// A connection as a stream of bytes: [`Read`], [`BufRead`] and [`Write`], for what runs over TCP as a rule: tunnels, SSH,
+/// VNC, MQTT.
 ///
 /// ```no_run
 /// use std::io::{BufRead, Write};
@@ -30,10 +30,10 @@ use crate::frame::CloseCode;
 ///
 /// # Reading
 ///
-/// A read gives the bytes of binary messages, in order and as they arrive: where one message ends and the next one begins is not
-/// seen, and a message needs no more memory than a part of it. [`BufRead`] lends them without a copy. The limits on frames and
-/// messages hold all the same: for messages of more than 16 MiB, raise [`Limits`](crate::Limits). Pings are answered while a read
-/// waits.
+/// A read gives the bytes of binary messages, in order and as they arrive: where one message ends and the next one begins is
+/// not seen, and a message needs no more memory than a part of it. [`BufRead`] lends them without a copy. The limits on frames
+/// and messages hold all the same: for messages of more than 16 MiB, raise [`Limits`](crate::Limits). Pings are answered while
+/// a read waits.
 ///
 /// | what happens | what a read gives, again and again |
 /// |---|---|
@@ -48,9 +48,9 @@ use crate::frame::CloseCode;
 /// # Writing
 ///
 /// Written bytes are gathered, and become a binary message at [`flush`](Write::flush), or where more than
-/// [`message_len`](Self::message_len) come. So a flush decides where a message ends, and is needed before an answer is waited for, as
-/// with [`BufWriter`](io::BufWriter). While more than 64 KiB are queued, a write waits for the peer to read. Bytes that are not
-/// flushed are lost if the stream is dropped.
+/// [`message_len`](Self::message_len) come. So a flush decides where a message ends, and is needed before an answer is waited
+/// for, as with [`BufWriter`](io::BufWriter). While more than 64 KiB are queued, a write waits for the peer to read. Bytes that
+/// are not flushed are lost if the stream is dropped.
 ///
 /// | what happens | what a write or a flush gives |
 /// |---|---|
@@ -80,8 +80,8 @@ impl<S: Stream> WebSocket<S> {
 }
 
 impl<S: Stream> ByteStream<S> {
-    /// How many bytes become one message, at most. Default: 16 KiB, which one read of the peer takes with the header. A longer
-    /// message costs fewer headers, and as much more memory in the buffer of written bytes. Zero counts as one, and more than
+    /// How many bytes become one message, at most. Default: 16 KiB, which one read of the peer takes with the header. Longer
+    /// messages need fewer headers, and as much more memory for written bytes. Zero counts as one, and more than
     /// [`Config::max_output_len`](crate::Config::max_output_len) as that.
     #[must_use]
     pub fn message_len(mut self, len: usize) -> Self {
@@ -96,8 +96,8 @@ impl<S: Stream> ByteStream<S> {
         self
     }
 
-    /// Sends what was gathered and a Close frame with [`CloseCode::NORMAL`], and waits for the peer's, or for data that the peer
-    /// had sent before it. Such data stays there: to see the end of the connection, read on up to the end of the file.
+    /// Sends what was gathered and a Close frame with [`CloseCode::NORMAL`], and waits for the peer's, or for data that the
+    /// peer had sent before it. Such data stays there: to see the end of the connection, read on up to the end of the file.
     ///
     /// # Errors
     ///
@@ -138,7 +138,8 @@ impl<S: Shareable> ByteStream<S> {
     }
 }
 
-/// The half of a [`ByteStream`] that is read. It keeps the timers and answers Pings while it reads, so some thread should read.
+/// The half of a [`ByteStream`] that is read. It keeps the timers and answers Pings while it reads, so some thread should
+/// read.
 #[derive(Debug)]
 pub struct ByteReader<S: Shareable = TcpStream> {
     reader: Reader<S>,

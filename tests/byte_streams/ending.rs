@@ -12,6 +12,9 @@ fn closed(code: u16, reason: &str) -> ByteStreamError {
     ByteStreamError::Closed { code: CloseCode(code), reason: reason.into() }
 }
 
+/// A name, what the peer sends, the error unless it is the end of the file, and how the answer ends.
+type Row = (&'static str, Vec<u8>, Option<(ErrorKind, ByteStreamError)>, &'static [u8]);
+
 fn inside(error: &std::io::Error) -> Option<&ByteStreamError> {
     error.get_ref()?.downcast_ref()
 }
@@ -19,7 +22,7 @@ fn inside(error: &std::io::Error) -> Option<&ByteStreamError> {
 #[test]
 fn end_of_file_is_a_closing_handshake_and_nothing_else() {
     let lost = ByteStreamError::Protocol(ProtocolError::ConnectionLost);
-    let rows: [(&str, Vec<u8>, Option<(ErrorKind, ByteStreamError)>, &[u8]); 13] = [
+    let rows: [Row; 13] = [
         ("1000", frame(0x88, b"\x03\xe8bye"), None, b"\x88\x02\x03\xe8"),
         ("1001", frame(0x88, b"\x03\xe9"), None, b"\x88\x02\x03\xe9"),
         ("no code", frame(0x88, b""), None, b"\x88\x00"),
