@@ -105,6 +105,11 @@ impl Config {
 
 #[cfg(feature = "std")]
 impl Config {
+    /// With more than this many bytes queued, a shell that writes when it likes writes before it takes more.
+    pub(crate) fn high_water(&self) -> usize {
+        (self.max_output_len / 2).min(64 << 10)
+    }
+
     /// The default configuration, shared by all connections.
     pub(crate) fn shared_default() -> std::sync::Arc<Self> {
         static DEFAULT: std::sync::LazyLock<std::sync::Arc<Config>> =

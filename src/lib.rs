@@ -133,17 +133,18 @@
 //! | `dial/back_off`, `temporary`, `retry_after` | the pauses between attempts; after what there is another one; how long a server asks to wait |
 //! | `dial/socket` | a socket that has an address before it is connected |
 //! | `dial/connector`, `update` | how a client gets to a server, as settings; what a connection that comes back reports |
+//! | `byte_stream` | a connection as a stream of bytes: what has been read of a chunk, what becomes the next message |
 //! | `asynchronous/transport`, `tasks`, `storage` | what a runtime brings; the tasks that wait; memory that connections share |
 //! | `asynchronous/driver` | the polling of a connection |
 //! | `asynchronous/socket`, `net`, `tls` | what a TCP stream does; TCP with or without TLS, polled; the records of TLS over it |
 //! | `asynchronous/reaching`, `opening`, `split`, `binding` | connect and accept; one connection in several tasks; the functions of a binding |
-//! | `asynchronous/reconnecting` | a client's connection that comes back |
+//! | `asynchronous/reconnecting`, `byte_stream` | a client's connection that comes back; a connection that is polled as a stream of bytes |
 //! | `tokio`, `smol` | the two bindings |
 //! | `blocking/stream`, `timed` | what a stream must do; reads and writes up to a point in time |
 //! | `blocking/receiving` | the wait loop |
 //! | `blocking/net`, `tls` | TCP with or without TLS, for several threads; the records of TLS over it |
 //! | `blocking/reaching`, `connecting`, `opening`, `split` | the way to a server; accept; one connection in several threads |
-//! | `blocking/reconnecting` | a client's connection that comes back |
+//! | `blocking/reconnecting`, `byte_stream` | a client's connection that comes back; a connection as `Read` and `Write` |
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -155,6 +156,8 @@ extern crate alloc;
 pub mod asynchronous;
 #[cfg(feature = "std")]
 pub mod blocking;
+#[cfg(feature = "std")]
+mod byte_stream;
 mod config;
 mod connection;
 #[cfg(feature = "deflate")]
@@ -179,6 +182,8 @@ pub mod tls;
 pub mod tokio;
 mod utf8;
 
+#[cfg(feature = "std")]
+pub use byte_stream::ByteStreamError;
 pub use bytes::Bytes;
 pub use bytestring::ByteString;
 pub use config::Config;
@@ -248,3 +253,8 @@ struct Reconnecting;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/timeouts.md")]
 struct Timeouts;
+
+/// As are those of the page on streams of bytes.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../docs/byte-streams.md")]
+struct ByteStreams;

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use async_io::Timer;
 use async_net::TcpStream;
-use futures_io::{AsyncRead, AsyncWrite};
+use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
 use crate::asynchronous::{self, Socket, Transport};
 use crate::config::Config;
@@ -171,6 +171,44 @@ impl<T: Socket + Unpin> AsyncWrite for asynchronous::NetStream<T> {
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.get_mut().poll_write(cx, from)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_shutdown(cx)
+    }
+}
+
+impl<T: Transport> AsyncRead for asynchronous::ByteStream<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_read(cx, to)
+    }
+}
+
+impl<T: Transport> AsyncBufRead for asynchronous::ByteStream<T> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        self.get_mut().poll_fill(cx)
+    }
+
+    fn consume(self: Pin<&mut Self>, n: usize) {
+        self.get_mut().consume(n);
+    }
+}
+
+impl<T: Transport> AsyncWrite for asynchronous::ByteStream<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write(cx, [from])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write(cx, from.iter().map(|slice| &**slice))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
@@ -160,6 +160,49 @@ impl<T: Socket + Unpin> AsyncWrite for asynchronous::NetStream<T> {
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.get_mut().poll_write(cx, from)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_shutdown(cx)
+    }
+}
+
+impl<T: Transport> AsyncRead for asynchronous::ByteStream<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = self.get_mut().poll_read(cx, to.initialize_unfilled());
+        read.map_ok(|n| to.advance(n))
+    }
+}
+
+impl<T: Transport> AsyncBufRead for asynchronous::ByteStream<T> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        self.get_mut().poll_fill(cx)
+    }
+
+    fn consume(self: Pin<&mut Self>, n: usize) {
+        self.get_mut().consume(n);
+    }
+}
+
+impl<T: Transport> AsyncWrite for asynchronous::ByteStream<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write(cx, [from])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write(cx, from.iter().map(|slice| &**slice))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -10,6 +10,9 @@ macro_rules! bind {
         /// A connection over such a stream.
         pub type WebSocket<S> = asynchronous::WebSocket<$transport<S>>;
 
+        /// A connection as a stream of bytes.
+        pub type ByteStream<S> = asynchronous::ByteStream<$transport<S>>;
+
         /// The receiving half of a split connection.
         pub type Reader<S> = asynchronous::Reader<$transport<S>>;
 

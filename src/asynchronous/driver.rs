@@ -172,11 +172,11 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Queues what `send` sends. If there is no room for it, writes first.
-    pub(super) fn poll_queue(
+    pub(super) fn poll_queue<R>(
         &mut self,
         cx: &mut Context<'_>,
-        send: impl Fn(&mut Sender) -> Result<(), SendError>,
-    ) -> Poll<Result<(), Error>> {
+        mut send: impl FnMut(&mut Sender) -> Result<R, SendError>,
+    ) -> Poll<Result<R, Error>> {
         loop {
             if self.asleep && self.sender.output().is_empty() {
                 lend_output(self.sender.output());

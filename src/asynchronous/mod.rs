@@ -19,6 +19,7 @@
 //! a lock or `futures_util::StreamExt::split`. No task takes the wake-up of another.
 
 mod binding;
+mod byte_stream;
 mod driver;
 mod net;
 mod opening;
@@ -37,6 +38,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 pub(crate) use binding::bind;
+pub use byte_stream::ByteStream;
 use driver::Driver;
 pub use net::NetStream;
 pub(crate) use opening::{accept, accept_or_respond, connect, pass};
@@ -51,9 +53,6 @@ use crate::connection::{By, Chunk, CloseInfo, Connection, Event, Receiver, Sende
 use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
 use crate::message::{Message, Outgoing};
-
-/// A [`Sink`](futures_sink::Sink) with more than this many bytes queued flushes before it takes more.
-const HIGH_WATER: usize = 64 << 10;
 
 /// An open connection over a stream that is polled.
 ///
@@ -329,8 +328,8 @@ impl Slot {
         driver: &mut Driver<T>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_queued(cx, driver))?;
-        let high_water = HIGH_WATER.min(driver.sender.config().max_output_len / 2);
-        if driver.sender.buffered_amount() > high_water { driver.poll_flush(cx) } else { Poll::Ready(Ok(())) }
+        let is_above = driver.sender.buffered_amount() > driver.sender.config().high_water();
+        if is_above { driver.poll_flush(cx) } else { Poll::Ready(Ok(())) }
     }
 
     fn start_send<T: Transport>(&mut self, driver: &mut Driver<T>, message: Message) -> Result<(), Error> {

@@ -20,6 +20,7 @@
 //! The shell applies the times of the [`Config`]: the deadlines of the opening and the closing handshake, the keepalive, and
 //! the write timeout. Protocol logic is in the core.
 
+mod byte_stream;
 mod connecting;
 mod net;
 mod opening;
@@ -34,6 +35,7 @@ mod tls;
 
 use std::time::Duration;
 
+pub use byte_stream::{ByteReader, ByteStream, ByteWriter};
 pub use connecting::{connect, connect_from, connect_with};
 pub use net::NetStream;
 pub use opening::{accept, accept_or_respond, accept_with, connect_over};
@@ -281,12 +283,11 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// Queues what `send` sends. Writes first if there is no room for it.
-    fn queue(&mut self, send: impl Fn(&mut Sender) -> Result<(), SendError>) -> Result<(), Error> {
-        let sent = send(&mut self.receiving.transport.link.sender);
-        if sent != Err(SendError::OutputFull) {
-            return Ok(sent?);
+    fn queue<R>(&mut self, mut send: impl FnMut(&mut Sender) -> Result<R, SendError>) -> Result<R, Error> {
+        match send(&mut self.receiving.transport.link.sender) {
+            Err(SendError::OutputFull) => self.flush()?,
+            sent => return Ok(sent?),
         }
-        self.flush()?;
         Ok(send(&mut self.receiving.transport.link.sender)?)
     }
 }

@@ -102,13 +102,18 @@ impl<L: Link<S>, S: Stream> Receiving<L, S> {
     }
 
     pub(super) fn read_chunk(&mut self) -> Result<Option<Chunk<'_>>, Error> {
+        match self.find_chunk()? {
+            Some(found) => self.transport.give(self.receiver.lend_chunk(found)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Waits for the next chunk, which the receiver keeps.
+    pub(super) fn find_chunk(&mut self) -> Result<Option<Found>, Error> {
         loop {
             match self.wait_for(By::Chunk)? {
-                Some(found) if found.is_data() => {
-                    return self.transport.give(self.receiver.lend_chunk(found)).map(Some);
-                }
-                Some(_) => self.receiver.forget_found(),
-                None => return Ok(None),
+                Some(found) if !found.is_data() => self.receiver.forget_found(),
+                found => return Ok(found),
             }
         }
     }
@@ -245,7 +250,7 @@ impl<L: Link<S>, S: Stream> Transport<L, S> {
     }
 
     /// Gives out what was found. If that is a fault, ends the connection.
-    fn give<T>(&mut self, found: Result<T, ProtocolError>) -> Result<T, Error> {
+    pub(super) fn give<T>(&mut self, found: Result<T, ProtocolError>) -> Result<T, Error> {
         found.map_err(|error| {
             self.link.with(|sender| sender.fail(error));
             self.end();

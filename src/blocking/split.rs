@@ -134,7 +134,7 @@ impl<S: Shareable> Drop for Turn<'_, S> {
 
 /// The receiving half of a connection. It keeps the timers and answers Pings while it reads, so some thread should read.
 pub struct Reader<S: Shareable = TcpStream> {
-    receiving: Receiving<Half<S>, S::Handle>,
+    pub(super) receiving: Receiving<Half<S>, S::Handle>,
 }
 
 impl<S: Shareable> Reader<S> {
@@ -327,7 +327,7 @@ impl<S: Shareable> Writer<S> {
         self.flush()
     }
 
-    fn start_closing(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
+    pub(super) fn start_closing(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
         let mut protocol = self.core.lock();
         protocol.sender.close(code, reason)?;
         // The close deadline runs from now on, although the reader notices it only when it next looks.
@@ -356,13 +356,16 @@ impl<S: Shareable> Writer<S> {
     }
 
     /// Queues what `send` sends. If there is no room for it, waits until what was queued before has been written.
-    fn queue(&self, send: impl Fn(&mut Sender) -> Result<(), SendError>) -> Result<(), Error> {
+    pub(super) fn queue<R>(
+        &self,
+        mut send: impl FnMut(&mut Sender) -> Result<R, SendError>,
+    ) -> Result<R, Error> {
         loop {
             let sent = send(&mut self.core.lock().sender);
-            if sent != Err(SendError::OutputFull) {
-                return Ok(sent?);
+            match sent {
+                Err(SendError::OutputFull) => self.core.flush(None)?,
+                sent => return Ok(sent?),
             }
-            self.core.flush(None)?;
         }
     }
 }
@@ -397,7 +400,7 @@ impl<S: Shareable> std::fmt::Debug for Writer<S> {
 }
 
 /// The reader's way to the sender.
-struct Half<S: Shareable> {
+pub(super) struct Half<S: Shareable> {
     core: Arc<Core<S>>,
 }
 

@@ -68,6 +68,12 @@ impl Found {
     pub(crate) fn is_data(self) -> bool {
         self.kind.is_data()
     }
+
+    /// Whether this is a text message or a part of one.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_text(self) -> bool {
+        self.kind == Kind::Text
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -419,10 +425,31 @@ impl Receiver {
         })
     }
 
-    /// Forgets a control frame that was found.
+    /// Forgets what was found: a control frame, or a chunk whose bytes have been read.
     #[cfg(feature = "std")]
     pub(crate) fn forget_found(&mut self) {
         self.found = None;
+    }
+
+    /// Validates the chunk that was found, which stays found. On an error the sender has to fail, too.
+    #[cfg(feature = "std")]
+    pub(crate) fn check_found(&mut self, found: Found) -> Result<(), ProtocolError> {
+        if found.is_text() {
+            if let Err(error) = self.lend_text(found) {
+                self.found = None;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of a chunk that was found, as long as it stays found.
+    #[cfg(feature = "std")]
+    pub(crate) fn found_bytes(&self, found: Found) -> &[u8] {
+        match (found.place, found.kind, &self.inbox) {
+            (Place::Assembled, Kind::Text, Some(inbox)) => inbox.assembly.text.as_bytes(),
+            _ => self.lend_binary(found),
+        }
     }
 
     fn lend_text(&mut self, found: Found) -> Result<&str, ProtocolError> {
