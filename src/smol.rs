@@ -93,7 +93,7 @@ impl<S> SmolTransport<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Transport for SmolTransport<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for SmolTransport<S> {
     type Stream = S;
 
     fn stream(&self) -> &S {
@@ -110,6 +110,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for SmolTransport<S> {
 
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, from)
+    }
+
+    fn passed_on(&self) -> u64 {
+        passed_on(&self.stream)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

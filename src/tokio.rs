@@ -83,7 +83,7 @@ impl<S> TokioTransport<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Transport for TokioTransport<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for TokioTransport<S> {
     type Stream = S;
 
     fn stream(&self) -> &S {
@@ -102,6 +102,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for TokioTransport<S> {
 
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, from)
+    }
+
+    fn passed_on(&self) -> u64 {
+        passed_on(&self.stream)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

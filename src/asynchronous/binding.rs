@@ -20,7 +20,7 @@ macro_rules! bind {
         pub type Writer<S> = asynchronous::Writer<$transport<S>>;
 
         /// A connection that is open already.
-        pub fn from_parts<S: AsyncRead + AsyncWrite + Unpin>(
+        pub fn from_parts<S: AsyncRead + AsyncWrite + Unpin + 'static>(
             stream: S,
             connection: Connection,
         ) -> WebSocket<S> {
@@ -200,6 +200,11 @@ macro_rules! bind {
             prepare(&stream)?;
             Box::pin(asynchronous::accept_or_respond($transport::new(stream), config.into(), decide, page))
                 .await
+        }
+
+        /// [`Transport::passed_on`] of a stream.
+        fn passed_on<S: 'static>(stream: &S) -> u64 {
+            (stream as &dyn std::any::Any).downcast_ref().map_or(0, NetStream::passed_on)
         }
 
         /// Turns Nagle's algorithm off if the stream is TCP: it would hold small messages back. Behind a type of the caller's,

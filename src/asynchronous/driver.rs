@@ -117,10 +117,14 @@ impl<T: Transport> Driver<T> {
             return Poll::Ready(Ok(()));
         }
         self.unflushed = true;
-        let waiting = self.sender.output().len();
+        let (waiting, passed_on) = (self.sender.output().len(), self.transport.passed_on());
         let written = poll_write_all(&mut self.transport, cx, self.sender.output());
+        let passes_on = self.transport.passed_on() > passed_on;
+        if passes_on && self.stalled.is_some() {
+            self.sender.output().note_moved();
+        }
         if written.is_pending() {
-            if self.sender.buffered_amount() < waiting {
+            if passes_on || self.sender.buffered_amount() < waiting {
                 self.stalled = None;
             }
             let stalled = self.poll_stalled();

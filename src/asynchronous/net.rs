@@ -79,6 +79,16 @@ impl<T> NetStream<T> {
         &self.tcp
     }
 
+    /// How many bytes the socket has taken, if there is TLS on it, which may hold some back.
+    #[cfg_attr(not(feature = "rustls"), expect(clippy::unused_self, reason = "TCP holds nothing back"))]
+    pub(crate) fn passed_on(&self) -> u64 {
+        #[cfg(feature = "rustls")]
+        if let Some(tls) = &self.tls {
+            return tls.passed_on;
+        }
+        0
+    }
+
     /// What was agreed on about TLS. `None` without TLS, and before the handshake is complete.
     #[cfg(feature = "rustls")]
     pub fn tls_info(&self) -> Option<TlsInfo> {

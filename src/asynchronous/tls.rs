@@ -11,11 +11,13 @@ use crate::tls::{MAX_READ, Records, Session};
 pub(super) struct Tls {
     pub(super) session: Session,
     records: Records,
+    /// How many bytes of records the socket has taken.
+    pub(super) passed_on: u64,
 }
 
 impl From<Session> for Tls {
     fn from(session: Session) -> Self {
-        Self { session, records: Records::default() }
+        Self { session, records: Records::default(), passed_on: 0 }
     }
 }
 
@@ -124,7 +126,10 @@ pub(super) fn poll_flush<S: Socket>(
     while !tls.records.is_empty() {
         match ready!(socket.poll_write(cx, &[IoSlice::new(tls.records.rest())]))? {
             0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-            n => tls.records.advance(n),
+            n => {
+                tls.records.advance(n);
+                tls.passed_on += n as u64;
+            }
         }
     }
     Poll::Ready(Ok(()))

@@ -32,6 +32,13 @@ pub trait Transport {
     /// Those of the stream.
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
+    /// How many bytes the stream has passed on in all, if it may hold bytes back that it has taken, as TLS does. As long as this
+    /// grows, a peer that reads slowly is not given up, although no write gets further. Default: 0, for streams that hold
+    /// nothing back.
+    fn passed_on(&self) -> u64 {
+        0
+    }
+
     /// Passes on what has been written.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::receiving::{Link, Receiving, TimedRead, Transport};
 use super::stream::{Shareable, Stream};
-use super::timed::{LONGEST_WRITE, Patience, Timed, is_timeout, later};
+use super::timed::{LONGEST_WRITE, Patience, Progress, Timed, is_timeout, later};
 use super::{Owned, WebSocket};
 use crate::connection::{Chunk, CloseInfo, Connection, Event, Sender, State, Storage};
 use crate::error::{Error, SendError};
@@ -94,8 +94,9 @@ impl<S: Shareable> Core<S> {
     fn write(&self, deadline: Option<Instant>) -> Result<(), Error> {
         let mut taken = self.lock().sender.output().take();
         let patience = Patience { deadline, ..self.patience };
-        let written = patience.write_all(&mut self.handle.clone(), &mut taken, |n| {
-            self.lock().sender.output().confirm(n);
+        let written = patience.write_all(&mut self.handle.clone(), &mut taken, |n| match n {
+            0 => self.lock().sender.output().note_moved(),
+            n => self.lock().sender.output().confirm(n),
         });
         let mut protocol = self.lock();
         match written {
@@ -435,7 +436,12 @@ impl<S: Shareable> Link<S::Handle> for Half<S> {
             Ok(_) if protocol.sender.output().is_empty() => Ok(Some(idle)),
             // The stream takes more.
             Ok(_) => Ok(Some(Duration::ZERO)),
-            Err(error) if is_timeout(&error) => Ok(Some(RETRY)),
+            Err(error) if is_timeout(&error) => {
+                if Progress::is_in(&error) {
+                    protocol.sender.output().note_moved();
+                }
+                Ok(Some(RETRY))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -169,7 +169,8 @@ impl Patience {
         Self { stall: config.write_timeout, tick: tick(config), deadline: None }
     }
 
-    /// Writes until nothing waits, and flushes the stream. Tells `progress` how many bytes each write has written.
+    /// Writes until nothing waits, and flushes the stream. Tells `progress` how many bytes each write has written, and 0 if the
+    /// stream has passed on some of what it had taken.
     pub(super) fn write_all<S: Stream>(
         self,
         stream: &mut S,
@@ -190,7 +191,11 @@ impl Patience {
                     progress(n);
                     stalled_since = None;
                 }
-                Err(error) if Progress::is_in(&error) => stalled_since = None,
+                Err(error) if Progress::is_in(&error) => {
+                    progress(0);
+                    output.note_moved();
+                    stalled_since = None;
+                }
                 Err(error) if is_timeout(&error) => {
                     blocks.check(began.elapsed(), self.tick, error)?;
                     let since: Instant = *stalled_since.get_or_insert(began);
@@ -208,7 +213,7 @@ impl Patience {
     }
 }
 
-/// A write that has waited for its time, but the stream took some of what it had accepted earlier: the peer is reading.
+/// A write has waited for its time, but the stream has passed on some of what it had taken: the peer is reading.
 #[derive(Debug)]
 pub(super) struct Progress;
 
@@ -226,7 +231,7 @@ impl From<Progress> for io::Error {
 
 impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the stream has taken a part")
+        f.write_str("the stream has passed on a part")
     }
 }
 

@@ -180,6 +180,12 @@ impl Output {
         self.note_written(self.written.saturating_add(n as u64).min(self.front));
     }
 
+    /// The stream has passed on some of what it had taken, after a wait: the peer is reading.
+    #[cfg(feature = "std")]
+    pub(crate) fn note_moved(&mut self) {
+        self.moved = true;
+    }
+
     /// Drops everything, with what the caller has taken: it cannot be written any more.
     #[cfg(feature = "std")]
     pub(crate) fn give_up(&mut self) {
@@ -206,8 +212,8 @@ impl Output {
         }
     }
 
-    /// Whether the stream has taken something since the last call, after it had stalled: a peer reads slowly. What a stream
-    /// takes at once says nothing about the peer.
+    /// Whether the stream has taken or passed on something since the last call, after it had stalled: a peer reads slowly. What
+    /// a stream takes at once says nothing about the peer.
     pub(crate) fn take_moved(&mut self) -> bool {
         core::mem::take(&mut self.moved)
     }

@@ -27,4 +27,5 @@ mod peers_that_break_tls;
 mod pinning;
 mod proxied;
 mod session;
+mod slow;
 mod turns;
