@@ -69,23 +69,12 @@ impl Receiver {
             0xC2 => Kind::DeflatedBinary,
             _ => return None,
         };
-        let role = self.reader.role();
-        let (header_len, len) = lengths(start, role)?;
+        let arrived = arrived(inbox, start, self.reader.role())?;
         // Stricter than need be: the longest message is not the longest compressed one.
-        if u32::from(len) >= self.whole_below || !self.reader.is_between_messages() {
+        if arrived.len as u64 >= u64::from(self.whole_below) || !self.reader.is_between_messages() {
             return None;
         }
-        let len = usize::from(len);
-        if !inbox.holds(header_len + len) {
-            return None;
-        }
-        let key = match role {
-            Role::Server => Some(MaskKey(*inbox.peek(header_len - 4)?)),
-            Role::Client => None,
-        };
-        self.heard = true;
-        inbox.consume(header_len);
-        Some(Fragment { kind, key, phase: 0, len, ends_message: true })
+        Some(self.take_header(inbox, arrived, kind, true))
     }
 
     /// Takes the header of the next frame, if it is a fragment that has arrived as a whole.
@@ -99,21 +88,41 @@ impl Receiver {
             0x02 => (Opcode::Binary, false),
             _ => return None,
         };
-        let role = self.reader.role();
-        let (header_len, len) = lengths(start, role)?;
-        let len = usize::from(len);
-        if !inbox.holds(header_len + len) {
-            return None;
-        }
-        let key = match role {
-            Role::Server => Some(MaskKey(*inbox.peek(header_len - 4)?)),
-            Role::Client => None,
-        };
-        let kind = self.reader.admit_whole(opcode, fin, len as u64, &self.config.limits)?;
+        let arrived = arrived(inbox, start, self.reader.role())?;
+        let kind = self.reader.admit_whole(opcode, fin, arrived.len as u64, &self.config.limits)?;
+        Some(self.take_header(inbox, arrived, kind, fin))
+    }
+
+    #[inline(always)]
+    fn take_header(&mut self, inbox: &mut Inbox, arrived: Arrived, kind: Kind, fin: bool) -> Fragment {
+        let Arrived { header_len, len, key } = arrived;
         self.heard = true;
         inbox.consume(header_len);
-        Some(Fragment { kind, key, phase: 0, len, ends_message: fin })
+        Fragment { kind, key, phase: 0, len, ends_message: fin }
     }
+}
+
+/// A short frame that has arrived as a whole.
+struct Arrived {
+    header_len: usize,
+    /// The length of its payload.
+    len: usize,
+    key: Option<MaskKey>,
+}
+
+/// The frame at the front, which begins with `start`, if it is short and has arrived as a whole.
+#[inline(always)]
+fn arrived(inbox: &Inbox, start: [u8; 4], role: Role) -> Option<Arrived> {
+    let (header_len, len) = lengths(start, role)?;
+    let len = usize::from(len);
+    if !inbox.holds(header_len + len) {
+        return None;
+    }
+    let key = match role {
+        Role::Server => Some(MaskKey(*inbox.peek(header_len - 4)?)),
+        Role::Client => None,
+    };
+    Some(Arrived { header_len, len, key })
 }
 
 impl Sender {

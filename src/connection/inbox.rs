@@ -4,12 +4,6 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::assembly::{Assembly, RETAINED_LEN};
-#[cfg(feature = "deflate")]
-use super::inflation::Inflation;
-#[cfg(feature = "deflate")]
-use crate::deflate::{SLOW_LEN, TAIL};
-#[cfg(feature = "deflate")]
-use crate::error::ProtocolError;
 use crate::frame::{MaskKey, apply_mask, copy_masked};
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
@@ -91,15 +85,21 @@ pub(crate) struct Inbox {
     lent_from: usize,
     /// How many bytes the frame at the front lacks, while its rest is waited for.
     rest: usize,
-    /// That frame is waited for once: until more of it has come.
-    waits_once: bool,
-    /// The frame at the front has been waited for once.
-    has_waited: bool,
+    wait: WaitOnce,
     /// How many bytes at the front of `received` are found and not lent yet, while bytes are added behind them.
     kept: usize,
     /// The room that the last `unfilled` gave.
     room: Room,
     pub(super) assembly: Assembly,
+}
+
+/// How far the one wait for more of the frame at the front is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum WaitOnce {
+    #[default]
+    NotBegun,
+    UnderWay,
+    Over,
 }
 
 /// Where the next bytes go, and how many at most.
@@ -186,7 +186,9 @@ impl Inbox {
 
     fn note_arrival(&mut self) {
         self.rest = 0;
-        self.has_waited |= core::mem::take(&mut self.waits_once);
+        if self.wait == WaitOnce::UnderWay {
+            self.wait = WaitOnce::Over;
+        }
     }
 
     /// Reads once into [`unfilled`](Self::unfilled). `Ok(0)` is the end of the stream.
@@ -215,8 +217,7 @@ impl Inbox {
         self.received.reset(RETAINED_LEN);
         self.lent_from = 0;
         self.rest = 0;
-        self.waits_once = false;
-        self.has_waited = false;
+        self.wait = WaitOnce::NotBegun;
         self.kept = 0;
         self.room = Room::default();
         self.assembly.clear();
@@ -308,7 +309,7 @@ impl Inbox {
     }
 
     pub(crate) fn consume(&mut self, n: usize) {
-        self.has_waited = false;
+        self.wait = WaitOnce::NotBegun;
         self.received.consume(n);
     }
 
@@ -339,13 +340,13 @@ impl Inbox {
 
     /// [`await_rest`](Self::await_rest), until more of the frame has come.
     pub(super) fn await_rest_once(&mut self, missing: usize) -> bool {
-        self.waits_once = true;
+        self.wait = WaitOnce::UnderWay;
         self.await_rest(missing)
     }
 
     /// Whether the frame at the front has been waited for once.
     pub(super) fn has_waited(&self) -> bool {
-        self.has_waited
+        self.wait == WaitOnce::Over
     }
 
     /// `missing` bytes of a binary frame come next, beginning with those that were read directly.
@@ -392,21 +393,17 @@ impl Inbox {
         (self.received.as_slice().get(..n).unwrap_or_default(), &mut self.assembly)
     }
 
-    /// Inflates the first `n` unread bytes, a whole message, to the assembly, and drops them.
+    /// [`front`](Self::front) with `tail` and `more` bytes behind it, for `use_bytes`. See [`Queue::with_tail`].
     #[cfg(feature = "deflate")]
-    pub(super) fn inflate_whole(
+    pub(super) fn with_tail<const N: usize, T>(
         &mut self,
         n: usize,
-        inflation: &mut Inflation,
-        max_message_len: u64,
-    ) -> Result<(), ProtocolError> {
+        tail: [u8; N],
+        more: usize,
+        use_bytes: impl FnOnce(&[u8], &mut Assembly) -> T,
+    ) -> T {
         let Self { received, assembly, .. } = self;
-        received.with_tail(n, TAIL, SLOW_LEN, |payload| {
-            inflation.inflate_whole(payload, n, assembly, max_message_len)
-        })?;
-        received.consume(n);
-        inflation.remember(assembly.content(), true);
-        Ok(())
+        received.with_tail(n, tail, more, |bytes| use_bytes(bytes, assembly))
     }
 
     /// Moves the next `n` bytes, already unmasked, to the text message that is being assembled, and validates them.

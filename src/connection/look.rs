@@ -4,6 +4,8 @@ use super::inbox::Inbox;
 #[cfg(feature = "deflate")]
 use super::inflation::Bounds;
 use super::receiver::{By, Found, Given, Place, Receiver};
+#[cfg(feature = "deflate")]
+use crate::deflate::{SLOW_LEN, TAIL};
 use crate::error::ProtocolError;
 use crate::frame::decoder::{Part, Patience, Step};
 use crate::frame::rules::Kind;
@@ -272,13 +274,18 @@ impl Receiver {
         len: usize,
     ) -> Result<Found, ProtocolError> {
         let Some(inflation) = &mut self.inflation else { return Err(ProtocolError::ReservedBits) };
+        let max_message_len = self.config.limits.max_message_len;
         inbox.unmask(len, key, 0);
-        let inflated = inbox.inflate_whole(len, inflation, self.config.limits.max_message_len);
+        let inflated = inbox.with_tail(len, TAIL, SLOW_LEN, |payload, assembly| {
+            inflation.inflate_whole(payload, len, assembly, max_message_len)
+        });
         // Text before a fault that is not UTF-8 is the first fault.
         inflated.map_err(|error| match kind {
             Kind::DeflatedText if inbox.assembly.has_invalid_text() => ProtocolError::InvalidUtf8,
             _ => error,
         })?;
+        inbox.consume(len);
+        inflation.remember(inbox.assembly.content(), true);
         inbox.lend_assembled();
         Ok(Found { kind: kind.inflated(), place: Place::Inflated, ends_message: true, begins_message: true })
     }
