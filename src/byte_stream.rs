@@ -2,7 +2,7 @@
 //!
 //! Bytes of binary messages come out of [`Intake`], in order. Bytes that are written become binary messages in [`Gather`].
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::string::ToString as _;
 use std::vec::Vec;
 
@@ -179,16 +179,12 @@ impl Default for Gather {
 }
 
 impl Gather {
-    /// Takes some of `parts`, and gives how many bytes. Each [`message_len`](Self::message_len) bytes become a message.
+    /// Takes some of what is in the slices, and gives how many bytes. Each [`message_len`](Self::message_len) bytes become a message.
     /// [`OutputFull`](SendError::OutputFull): nothing was taken; write some of the output first.
-    pub(crate) fn write<'a>(
-        &mut self,
-        sender: &mut Sender,
-        parts: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<usize, SendError> {
+    pub(crate) fn write(&mut self, sender: &mut Sender, from: &[IoSlice<'_>]) -> Result<usize, SendError> {
         let mut taken = 0;
-        for part in parts {
-            let mut rest = part;
+        for slice in from {
+            let mut rest: &[u8] = slice;
             while !rest.is_empty() {
                 match self.take(sender, rest) {
                     Ok(n) => {

@@ -206,7 +206,7 @@ pub enum HandshakeError {
     /// counts as any other status, and so does 407, which asks for other credentials.
     #[error("the proxy answered with status {}", .0.status)]
     ProxyRefused(Box<Refusal>),
-    /// What the proxy in front of the server sent is neither HTTP/1.x nor SOCKS 5, whichever it was spoken to in.
+    /// The proxy in front of the server did not answer in the protocol it was asked in: HTTP/1.x or SOCKS 5.
     #[error("the proxy sent a malformed answer")]
     MalformedProxy,
     /// The SOCKS proxy in front of the server accepts no authentication method that could be offered (RFC 1928 section 3).

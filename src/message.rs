@@ -252,7 +252,7 @@ pub enum Compress {
     /// If it is as long as [`Deflate::min_len`](crate::Deflate::min_len).
     #[default]
     ByLength,
-    /// Not at all: data that does not get smaller, such as images, or that must not be compressed because it has secrets.
+    /// Never: for data that does not get smaller, such as images, and for data with secrets.
     Never,
     /// However short it is.
     Always,

@@ -158,33 +158,13 @@ impl Socket for TcpStream {
     }
 }
 
-impl<T: Socket + Unpin> AsyncRead for asynchronous::NetStream<T> {
+impl<T: Socket> AsyncRead for asynchronous::NetStream<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
         self.get_mut().poll_read(cx, to)
     }
 }
 
-impl<T: Socket + Unpin> AsyncWrite for asynchronous::NetStream<T> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_write(cx, &[IoSlice::new(from)])
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        from: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_write(cx, from)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_shutdown(cx)
-    }
-}
+asynchronous::async_write!(NetStream<T: Socket>, poll_close);
 
 impl<T: Transport> AsyncRead for asynchronous::ByteStream<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -202,24 +182,4 @@ impl<T: Transport> AsyncBufRead for asynchronous::ByteStream<T> {
     }
 }
 
-impl<T: Transport> AsyncWrite for asynchronous::ByteStream<T> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_write(cx, [from])
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        from: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_write(cx, from.iter().map(|slice| &**slice))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_shutdown(cx)
-    }
-}
+asynchronous::async_write!(ByteStream<T: Transport>, poll_close);

@@ -147,37 +147,15 @@ impl Socket for TcpStream {
     }
 }
 
-impl<T: Socket + Unpin> AsyncRead for asynchronous::NetStream<T> {
+impl<T: Socket> AsyncRead for asynchronous::NetStream<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.get_mut().poll_read(cx, to.initialize_unfilled()).map_ok(|n| to.advance(n))
     }
 }
 
-impl<T: Socket + Unpin> AsyncWrite for asynchronous::NetStream<T> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_write(cx, &[IoSlice::new(from)])
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        from: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_write(cx, from)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_shutdown(cx)
-    }
-}
+asynchronous::async_write!(NetStream<T: Socket>, poll_shutdown, fn is_write_vectored(&self) -> bool {
+    true
+});
 
 impl<T: Transport> AsyncRead for asynchronous::ByteStream<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -196,28 +174,6 @@ impl<T: Transport> AsyncBufRead for asynchronous::ByteStream<T> {
     }
 }
 
-impl<T: Transport> AsyncWrite for asynchronous::ByteStream<T> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_write(cx, [from])
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        from: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_write(cx, from.iter().map(|slice| &**slice))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_shutdown(cx)
-    }
-}
+asynchronous::async_write!(ByteStream<T: Transport>, poll_shutdown, fn is_write_vectored(&self) -> bool {
+    true
+});

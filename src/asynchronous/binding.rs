@@ -219,4 +219,34 @@ macro_rules! bind {
     };
 }
 
-pub(crate) use bind;
+/// A binding's `AsyncWrite` for a type that has its functions for every runtime. The traits differ in the name of the last
+/// function, and tokio's has one more.
+macro_rules! async_write {
+    ($type:ident<T: $bound:ident>, $close:ident $(, $more:item)?) => {
+        impl<T: $bound> AsyncWrite for asynchronous::$type<T> {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+                self.get_mut().poll_write(cx, &[IoSlice::new(from)])
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                from: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.get_mut().poll_write(cx, from)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.get_mut().poll_flush(cx)
+            }
+
+            fn $close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.get_mut().poll_shutdown(cx)
+            }
+
+            $($more)?
+        }
+    };
+}
+
+pub(crate) use {async_write, bind};

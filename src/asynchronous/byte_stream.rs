@@ -1,6 +1,6 @@
 //! A connection that is polled as a stream of bytes. The bindings give it the traits of their runtimes.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
 use super::transport::Transport;
@@ -105,14 +105,14 @@ impl<T: Transport> ByteStream<T> {
         Poll::Ready(Ok(self.intake.copy(&mut self.connection.receiver, to)))
     }
 
-    /// Takes some of `parts`. Waits if the output is full.
-    pub(crate) fn poll_write<'a>(
+    /// Takes some of what is in the slices. Waits if the output is full.
+    pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        parts: impl IntoIterator<Item = &'a [u8]> + Clone,
+        from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let Self { connection, gather, .. } = self;
-        let write = |sender: &mut _| gather.write(sender, parts.clone());
+        let write = |sender: &mut _| gather.write(sender, from);
         connection.driver.poll_queue(cx, write).map_err(write_error)
     }
 

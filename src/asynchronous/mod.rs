@@ -8,7 +8,7 @@
 //! queued stays.
 //!
 //! - A dropped `read` loses nothing. The next one goes on where it stopped.
-//! - A `send` or `feed` queues its message as a whole or not at all. If it is dropped while it waits for room, it has queued
+//! - A `send` or `feed` queues its whole message or nothing of it. If it is dropped while it waits for room, it has queued
 //!   nothing. If it is dropped while it writes, the message goes out with the next write.
 //! - A dropped `close` that was polled has queued its Close frame, unless a message of the `Sink` still waits for room. The
 //!   next read writes the frame and completes the closing handshake.
@@ -37,7 +37,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-pub(crate) use binding::bind;
+pub(crate) use binding::{async_write, bind};
 pub use byte_stream::ByteStream;
 use driver::Driver;
 pub use net::NetStream;

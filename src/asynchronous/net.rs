@@ -45,8 +45,7 @@ impl<T> NetStream<T> {
         match tls {
             #[cfg(feature = "rustls")]
             Some(config) => {
-                let mut session = Session::client(config, host)?;
-                session.receive(&arrived);
+                let session = Session::client(config, host, &arrived)?;
                 Ok((Self { tcp, tls: Some(Box::new(session.into())) }, Vec::new()))
             }
             _ => Ok((tcp.into(), arrived)),
@@ -61,7 +60,7 @@ impl<T> NetStream<T> {
     /// `InvalidInput` for a host that no certificate can have. `InvalidData` for a configuration that offers nothing.
     #[cfg(feature = "rustls")]
     pub fn tls_client(tcp: T, config: TlsConfig, host: &str) -> io::Result<Self> {
-        Ok(Self { tcp, tls: Some(Box::new(Session::client(config, host)?.into())) })
+        Self::client(tcp, Some(config), host, Vec::new()).map(|(stream, _)| stream)
     }
 
     /// The server's end of TLS over a TCP connection. Give it to `accept`, whose deadline is for the TLS handshake, too.

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
 /// A runtime's TCP stream, by functions that all runtimes have.
-pub trait Socket {
+pub trait Socket: Unpin {
     /// Reads into `to`. `Ok(0)` is the end of the stream.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ use crate::frame::CloseCode;
 ///
 /// A read gives the bytes of binary messages, in order and as they arrive: where one message ends and the next one begins is
 /// not seen, and a message needs no more memory than a part of it. [`BufRead`] lends them without a copy. The limits on frames
-/// and messages hold all the same: for messages of more than 16 MiB, raise [`Limits`](crate::Limits). Pings are answered while
+/// and messages still count: for messages of more than 16 MiB, raise [`Limits`](crate::Limits). Pings are answered while
 /// a read waits.
 ///
 /// | what happens | what a read gives, again and again |
@@ -63,7 +63,7 @@ use crate::frame::CloseCode;
 ///
 /// "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send a Close frame in
 /// response" (section 5.5.1). So [`shutdown`](Self::shutdown) ends both directions: what the peer had sent before it got the
-/// Close frame can still be read, and whatever it writes afterwards fails with `BrokenPipe`. A protocol that says "I have
+/// Close frame can still be read, and its later writes fail with `BrokenPipe`. A protocol that says "I have
 /// finished, now you" by the end of a file, as TCP can, does not work over WebSocket.
 #[derive(Debug)]
 pub struct ByteStream<S = NetStream> {
@@ -235,14 +235,12 @@ macro_rules! write {
     ($type:ident, $bound:ident, $side:ident) => {
         impl<S: $bound> Write for $type<S> {
             fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-                let Self { $side, gather, .. } = self;
-                $side.queue(|sender| gather.write(sender, [from])).map_err(write_error)
+                self.write_vectored(&[IoSlice::new(from)])
             }
 
             fn write_vectored(&mut self, from: &[IoSlice<'_>]) -> io::Result<usize> {
                 let Self { $side, gather, .. } = self;
-                let write = |sender: &mut _| gather.write(sender, from.iter().map(|slice| &**slice));
-                $side.queue(write).map_err(write_error)
+                $side.queue(|sender| gather.write(sender, from)).map_err(write_error)
             }
 
             fn flush(&mut self) -> io::Result<()> {

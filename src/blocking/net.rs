@@ -46,8 +46,7 @@ impl NetStream {
         match tls {
             #[cfg(feature = "rustls")]
             Some(config) => {
-                let mut session = crate::tls::Session::client(config, host)?;
-                session.receive(&arrived);
+                let session = crate::tls::Session::client(config, host, &arrived)?;
                 Ok((Self { tcp, tls: Some(Box::new(Tls::new(session))) }, Vec::new()))
             }
             _ => Ok((tcp.into(), arrived)),
@@ -66,8 +65,7 @@ impl NetStream {
         config: std::sync::Arc<rustls::ClientConfig>,
         host: &str,
     ) -> io::Result<Self> {
-        let session = crate::tls::Session::client(config, host)?;
-        Ok(Self { tcp, tls: Some(Box::new(Tls::new(session))) })
+        Self::client(tcp, Some(config), host, Vec::new()).map(|(stream, _)| stream)
     }
 
     /// The server's end of TLS over a TCP connection.

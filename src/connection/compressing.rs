@@ -28,7 +28,7 @@ impl Sender {
         let Some(deflation) = &self.deflation else { return false };
         let begins_message = self.lifecycle.message().is_none();
         deflation.compresses(message, begins_message)
-            // What has room only as it is goes as it is. Within a message there is no choice.
+            // A message that has room only without compression is sent without it. A later fragment has no choice.
             && (!begins_message || self.has_room(Compressor::bound(message.payload().len())))
     }
 

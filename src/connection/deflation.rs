@@ -10,7 +10,7 @@ use crate::role::Role;
 /// The compressing side of a connection on which permessage-deflate was agreed on.
 pub(super) struct Deflation {
     negotiated: Negotiated,
-    /// `None` where this end cannot compress as agreed: all messages go as they are.
+    /// `None` where this end cannot compress as agreed: messages are sent without compression.
     compressor: Option<Compressor>,
     min_len: usize,
     /// Taken from the pool for each message, or kept for takeover.
@@ -29,7 +29,7 @@ impl Deflation {
         Self {
             negotiated,
             compressor: Compressor::new(settings, window_bits.min(settings.own_bits()), takeover),
-            // An empty message is shorter as it is.
+            // An empty message is shorter without compression.
             min_len: settings.min_len.max(1),
             deflater: None,
             in_message: false,

@@ -70,7 +70,7 @@ impl Receiver {
             _ => return None,
         };
         let arrived = arrived(inbox, start, self.reader.role())?;
-        // Stricter than need be: the longest message is not the longest compressed one.
+        // Stricter than the limit, which counts inflated bytes. The general path takes the others.
         if arrived.len as u64 >= u64::from(self.whole_below) || !self.reader.is_between_messages() {
             return None;
         }

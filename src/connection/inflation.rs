@@ -239,7 +239,7 @@ impl Inflation {
         assembly: &Assembly,
         carry: &Carry,
     ) -> Result<(), ProtocolError> {
-        // No byte at all is no DEFLATE block. Peers send that for an empty message whose flush gave nothing.
+        // A payload of 0 bytes is no DEFLATE block. Some peers send it for an empty message.
         if self.message.received > 0 && inflater.end_message()? == Then::Restart {
             self.restart(inflater, assembly, carry)?;
         }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use crate::frame::{MaskKey, MaskKeySource};
 
-/// How frames are masked: not at all by a server, with fresh keys by a client.
+/// How frames are masked: a server does not mask, a client uses fresh keys.
 pub(crate) enum Keys {
     Unmasked,
     #[cfg(feature = "std")]

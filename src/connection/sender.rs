@@ -351,8 +351,8 @@ impl Sender {
         self.output.append_frame(&header, payload);
     }
 
-    /// [`send`](Self::send) of a whole message that is not short, where nothing but its length can be wrong. The arguments fit
-    /// in registers.
+    /// [`send`](Self::send) of a whole message that is not short. Only its length can be wrong. The arguments
+    /// fit in registers.
     #[inline(never)]
     fn send_plain(&mut self, opcode: Opcode, data: &[u8], shared: Option<&Bytes>) -> Result<(), SendError> {
         self.check_room(data.len())?;

@@ -186,7 +186,8 @@ impl Retries {
     /// The connection was closed by the server. Gives the pause before the next attempt, or `None` if the code says that this
     /// was the end, or that this client did something wrong, which it would do again; then nothing has changed.
     ///
-    /// If the program itself has closed the connection, that ends its loop, with whatever code the server answers: do not ask.
+    /// If the program itself has closed the connection, its loop has ended. Do not ask then: the code that the server answers
+    /// with does not matter.
     ///
     /// | code (RFC 6455 section 7.4 and its IANA registry) | another attempt |
     /// |---|---|

@@ -39,7 +39,7 @@ pub struct Connector {
     fault: Option<&'static str>,
 }
 
-/// The way of one request, as far as it is known before a socket is opened.
+/// The way of one request: what is known of it before a socket is opened.
 pub(crate) struct Way<'a> {
     /// Where the first connection goes: to the server, or to the proxy.
     pub(crate) host: &'a str,
@@ -144,7 +144,7 @@ impl Connector {
         let proxy = self.proxy.as_ref().map_or(Ok(None), |proxy| proxy.server_for(request))?;
         let (host, port) =
             proxy.map_or_else(|| (request.host(), request.port()), |server| (server.host(), server.port()));
-        Ok(Way { host, port, proxy, tls: self.tls_for(request.is_secure())? })
+        Ok(Way { host, port, proxy, tls: self.tls_for(request)? })
     }
 
     /// The addresses that are tried.
@@ -188,8 +188,8 @@ impl Connector {
 
     /// The configuration of TLS, if the server is reached with TLS.
     #[cfg(feature = "rustls")]
-    fn tls_for(&self, is_secure: bool) -> Result<Option<TlsConfig>, HandshakeError> {
-        if !is_secure {
+    fn tls_for(&self, request: &Request) -> Result<Option<TlsConfig>, HandshakeError> {
+        if !request.is_secure() {
             return Ok(None);
         }
         let config = self.tls.clone().map_or_else(crate::tls::config, Ok)?;
@@ -202,8 +202,8 @@ impl Connector {
     /// No feature for TLS is enabled.
     #[cfg(not(feature = "rustls"))]
     #[expect(clippy::unused_self, reason = "a feature needs it")]
-    fn tls_for(&self, is_secure: bool) -> Result<Option<TlsConfig>, HandshakeError> {
-        if is_secure { Err(HandshakeError::TlsNeeded) } else { Ok(None) }
+    fn tls_for(&self, request: &Request) -> Result<Option<TlsConfig>, HandshakeError> {
+        if request.is_secure() { Err(HandshakeError::TlsNeeded) } else { Ok(None) }
     }
 }
 
@@ -340,11 +340,18 @@ mod tests {
         }
     }
 
+    fn request(url: &str) -> Request {
+        Request::new(url).unwrap()
+    }
+
     #[test]
     fn tls_is_for_secure_urls_only() {
-        assert!(Connector::new().tls_for(false).unwrap().is_none());
+        assert!(Connector::new().tls_for(&request("ws://localhost/")).unwrap().is_none());
         #[cfg(not(feature = "rustls"))]
-        assert_eq!(Connector::new().tls_for(true).unwrap_err(), HandshakeError::TlsNeeded);
+        assert_eq!(
+            Connector::new().tls_for(&request("wss://localhost/")).unwrap_err(),
+            HandshakeError::TlsNeeded
+        );
     }
 
     /// A configuration that trusts nobody and offers these protocols.
@@ -372,8 +379,8 @@ mod tests {
         for (protocols, is_usable) in rows {
             let config = Arc::new(offering(protocols));
             let connector = Connector::new().tls(Arc::clone(&config));
-            assert!(connector.tls_for(false).unwrap().is_none());
-            match connector.tls_for(true) {
+            assert!(connector.tls_for(&request("ws://localhost/")).unwrap().is_none());
+            match connector.tls_for(&request("wss://localhost/")) {
                 Ok(Some(found)) => assert!(is_usable && Arc::ptr_eq(&found, &config), "{protocols:?}"),
                 Err(HandshakeError::BadConnector(_)) => assert!(!is_usable, "{protocols:?}"),
                 outcome => panic!("{protocols:?}: {outcome:?}"),

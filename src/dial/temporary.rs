@@ -26,7 +26,7 @@ fn is_lost(error: ProtocolError) -> bool {
 }
 
 /// After 408 a client "MAY repeat that request" (RFC 9110 section 15.5.9), 429 means "too many requests in a given amount of
-/// time" (RFC 6585 section 4), and 5xx is about the server. It cannot do at all what 501 and 505 are the answer to.
+/// time" (RFC 6585 section 4), and 5xx is about the server. 501 and 505 say that it does not implement what was asked for.
 fn is_temporary(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502..=504 | 506..=599)
 }

@@ -170,9 +170,12 @@ impl ThreadKeys {
 #[cfg(feature = "std")]
 pub(crate) fn os_random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // Section 5.3 requires unpredictable keys, so a client without randomness cannot send a frame. The peer is not at
-    // fault.
-    #[expect(clippy::expect_used, reason = "no frame can be sent without randomness (section 5.3)")]
+    // Section 5.3 requires unpredictable keys, and section 4.1 a random nonce: without randomness there is no client. The
+    // operating system is at fault, not the peer.
+    #[expect(
+        clippy::expect_used,
+        reason = "a client needs randomness (sections 4.1 and 5.3), and no peer can take it away"
+    )]
     getrandom::fill(&mut bytes).expect("the operating system has no randomness");
     bytes
 }

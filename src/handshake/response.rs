@@ -213,7 +213,7 @@ impl Response {
         self
     }
 
-    /// Sets the body. It is sent as `text/plain` unless there is a `Content-Type` header, and not sent at all in answer to
+    /// Sets the body. It is sent as `text/plain` unless there is a `Content-Type` header, and is left out in answer to
     /// `HEAD` and with status 204 or 304. A body in a response that opens the connection is an error in
     /// [`check`](Self::check).
     #[must_use]

@@ -18,7 +18,7 @@ pub(super) fn config(builder: Builder) -> Result<ClientConfig, HandshakeError> {
 pub(super) fn config(builder: Builder) -> Result<ClientConfig, HandshakeError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = rustls::RootCertStore::empty();
-    // Some systems have roots that are no certificates for rustls. The others serve all the same.
+    // rustls cannot parse some roots of some systems. The others are used.
     roots.add_parsable_certificates(found.certs);
     match found.errors.first() {
         Some(error) if roots.is_empty() => Err(super::unavailable(error)),

@@ -46,11 +46,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A client's session with a host name or an IP address.
-    pub(crate) fn client(config: Arc<ClientConfig>, host: &str) -> io::Result<Self> {
+    /// A client's session with a host name or an IP address. `arrived` has come from the server before.
+    pub(crate) fn client(config: Arc<ClientConfig>, host: &str, arrived: &[u8]) -> io::Result<Self> {
         let name = ServerName::try_from(host.to_owned());
         let name = name.map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
-        Ok(Self::new(ClientConnection::new(config, name).map_err(fault)?))
+        let mut session = Self::new(ClientConnection::new(config, name).map_err(fault)?);
+        session.receive(arrived);
+        Ok(session)
     }
 
     pub(crate) fn server(config: Arc<ServerConfig>) -> io::Result<Self> {
