@@ -317,6 +317,7 @@ impl Receiver {
     }
 
     /// Finds the next event or chunk and remembers it.
+    #[inline]
     pub(crate) fn find(&mut self, sender: &mut Sender, by: By) -> Result<Option<Found>, ProtocolError> {
         self.debug_assert_same_connection(sender);
         if let Some(found) = self.remembered(by) {
@@ -341,6 +342,7 @@ impl Receiver {
 
     /// What was found before, if it can be given out as `by` asks. A chunk cannot be given out as a message: it goes back to its
     /// message, whose rest is assembled or, if chunks of it have been given out before, dropped.
+    #[inline]
     pub(crate) fn remembered(&mut self, by: By) -> Option<Found> {
         let found = self.found?;
         let is_part = !(found.begins_message && found.ends_message);
@@ -357,6 +359,7 @@ impl Receiver {
     }
 
     /// Tells the sender what a look found: a sign of life, a Ping, a Close frame or a fault.
+    #[inline]
     pub(crate) fn report(
         &mut self,
         looked: Result<Option<Found>, ProtocolError>,
@@ -377,6 +380,7 @@ impl Receiver {
     }
 
     /// The event that was found. On an error the sender has to fail, too.
+    #[inline]
     pub(crate) fn lend_event(&mut self, found: Found) -> Result<Event<'_>, ProtocolError> {
         self.found = None;
         Ok(match found.kind {

@@ -114,6 +114,7 @@ impl Fragmented {
 }
 
 /// Checks the header of the next frame. Gives what the frame carries, and the fragmented message that is under way after it.
+#[inline]
 pub(crate) fn admit(
     role: Role,
     message: Option<Fragmented>,
