@@ -62,7 +62,18 @@ pub(crate) fn connect_everywhere(url: &str, connector: &Connector) -> [Result<()
             }
         };
     }
-    [by_blocking(), on_tokio(by!(tokio)), ::smol::block_on(by!(smol))]
+    in_each_shell(by_blocking, || on_tokio(by!(tokio)), || ::smol::block_on(by!(smol)))
+}
+
+/// Runs the three at the same time, each in a thread.
+pub(crate) fn in_each_shell<T: Send>(
+    blocking: impl FnOnce() -> T + Send,
+    tokio: impl FnOnce() -> T + Send,
+    smol: impl FnOnce() -> T + Send,
+) -> [T; 3] {
+    thread::scope(|scope| {
+        [scope.spawn(blocking), scope.spawn(tokio), scope.spawn(smol)].map(|shell| shell.join().unwrap())
+    })
 }
 
 pub(crate) fn on_tokio<F: Future>(future: F) -> F::Output {
