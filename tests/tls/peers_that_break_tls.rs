@@ -101,9 +101,15 @@ const ROWS: [(&str, &[&SupportedProtocolVersion], Records, usize, &str); 16] = [
             [begin, many(8, || forge.record(HANDSHAKE, &[0; 16 << 10]))].concat()
         },
         0,
-        "I",
+        "InvalidMessage",
     ),
-    ("an unknown kind of record", BOTH, |forge| forge.record(ContentType::Unknown(99), b"?"), 0, "I"),
+    (
+        "an unknown kind of record",
+        BOTH,
+        |forge| forge.record(ContentType::Unknown(99), b"?"),
+        0,
+        "InvalidMessage",
+    ),
     (
         "a record that is too long",
         BOTH,
