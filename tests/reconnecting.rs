@@ -3,7 +3,10 @@
 #![cfg(all(feature = "tokio", feature = "smol"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
-use std::io::{Read, Write};
+#[path = "throwaway/servers.rs"]
+mod servers;
+
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +15,8 @@ use sansocket::blocking::{self, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::handshake::server;
 use sansocket::{BackOff, CloseCode, Config, Connector, Ending, Error, HandshakeError, Update, smol, tokio};
+
+use servers::read_head;
 
 /// What the server does with one connection.
 #[derive(Clone, Debug)]
@@ -55,14 +60,9 @@ fn perform(act: &Act, mut tcp: TcpStream, port: u16) -> Option<String> {
     match act {
         Drop => {}
         Answer(head) => {
-            let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                tcp.read_exact(&mut byte).unwrap();
-                request.push(byte[0]);
-            }
+            let request = read_head(&tcp).unwrap();
             tcp.write_all(head.replace("PORT", &port.to_string()).as_bytes()).unwrap();
-            return Some(String::from_utf8(request).unwrap());
+            return Some(request);
         }
         Lose => drop(open(tcp)),
         Close(code) => open(tcp).close(CloseCode(*code), "").unwrap(),

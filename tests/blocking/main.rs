@@ -14,6 +14,8 @@ mod opening;
 mod over;
 #[path = "../script/mod.rs"]
 mod script;
+#[path = "../throwaway/servers.rs"]
+mod servers;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -26,6 +28,8 @@ use sansocket::{
     Chunk, CloseCode, Config, Error, Event, HandshakeError, Message, Outgoing, Prepared, ProtocolError,
     SendError, State,
 };
+
+use servers::read_head;
 
 const HANDSHAKE: &[u8] =
     b"GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -65,13 +69,8 @@ fn connect(url: &str) -> Socket {
 fn connect_raw(url: &str) -> TcpStream {
     let mut stream = TcpStream::connect(url.trim_start_matches("ws://").trim_end_matches('/')).unwrap();
     stream.write_all(HANDSHAKE).unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", head.escape_ascii());
+    let head = read_head(&stream).unwrap();
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     stream
 }
 

@@ -8,7 +8,8 @@ use sansocket::blocking::{NetStream, WebSocket, WithoutTimeouts, accept};
 use sansocket::tls::rustls::{ServerConnection, StreamOwned};
 use sansocket::{CloseCode, Connector, Error, Event, ProtocolError};
 
-use crate::peers::{connect_everywhere, listen, serve};
+use crate::peers::{connect_everywhere, serve};
+use crate::servers::listen;
 use crate::throwaway::Ca;
 
 /// Answers the Close frame, then ends the TCP connection under TLS.

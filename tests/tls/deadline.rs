@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use sansocket::{Config, Connector, Error, HandshakeError};
 
-use crate::peers::{connect_everywhere, echo, listen, serve};
+use crate::peers::{connect_everywhere, echo, serve};
+use crate::servers::listen;
 use crate::throwaway::Ca;
 
 const TIMEOUT: Duration = Duration::from_millis(500);

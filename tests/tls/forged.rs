@@ -10,7 +10,7 @@ use sansocket::tls::rustls::{
     SupportedCipherSuite,
 };
 
-use crate::peers::listen;
+use crate::servers::listen;
 
 /// What a server says from here on.
 pub(crate) struct Forge {

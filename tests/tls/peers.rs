@@ -1,12 +1,13 @@
 //! The other ends: servers over TLS in threads of their own.
 
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
 use sansocket::blocking::{NetStream, WebSocket, accept};
 use sansocket::tls::rustls::ServerConfig;
 use sansocket::{Connector, Error};
+
+use crate::servers::listen;
 
 /// A server that serves each connection with `serve`. Gives its port.
 pub(crate) fn serve<F>(config: Arc<ServerConfig>, serve: F) -> u16
@@ -17,19 +18,6 @@ where
         let stream = NetStream::tls_server(tcp, Arc::clone(&config)).unwrap();
         accept(stream).and_then(&serve).ok();
     })
-}
-
-/// Gives each connection to `serve` in a thread.
-pub(crate) fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for tcp in listener.incoming() {
-            let serve = serve.clone();
-            thread::spawn(move || serve(tcp.unwrap()));
-        }
-    });
-    port
 }
 
 /// Sends every message back.

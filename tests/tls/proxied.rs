@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use sansocket::{Config, Connector, Error, HandshakeError, Proxy, blocking};
 
-use crate::peers::{connect_everywhere, echo, listen, on_tokio, serve};
+use crate::peers::{connect_everywhere, echo, on_tokio, serve};
 use crate::proxies::{http, socks};
+use crate::servers::listen;
 use crate::throwaway::Ca;
 
 fn through(url: &str) -> Connector {

@@ -12,7 +12,8 @@ use sansocket::handshake::client::Request;
 use sansocket::tls::rustls::version::{TLS12, TLS13};
 use sansocket::{CloseCode, Config, Connector, Message, blocking, tokio};
 
-use crate::peers::{echo, listen, on_tokio, serve};
+use crate::peers::{echo, on_tokio, serve};
+use crate::servers::listen;
 use crate::throwaway::{Ca, server};
 
 /// Memory that gives and takes at most this many bytes at a time.

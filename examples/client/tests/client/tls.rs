@@ -7,7 +7,8 @@ use sansocket::blocking::{NetStream, WebSocket, accept};
 use sansocket::tls::rustls::ServerConfig;
 use sansocket::tls::rustls::version::{TLS12, TLS13};
 
-use super::process::{Client, file, listen_to_many};
+use super::process::{Client, file, read_to_end};
+use super::servers::listen;
 use super::throwaway::{Ca, server};
 
 const WARNING: &str = "WARNING: --insecure: the certificate of the server is not checked. Whoever is on the way can read \
@@ -28,14 +29,14 @@ pub(crate) fn echo(stream: NetStream) {
 
 /// An echo server over TLS. Gives its port.
 pub(crate) fn serve(config: Arc<ServerConfig>) -> u16 {
-    listen_to_many(move |tcp: TcpStream| echo(NetStream::tls_server(tcp, Arc::clone(&config)).unwrap()))
+    listen(move |tcp: TcpStream| echo(NetStream::tls_server(tcp, Arc::clone(&config)).unwrap()))
 }
 
-/// Whether a client gets its message back. Gives its notes, too.
+/// The notes of a client that gets its message back.
 fn notes_of_echo(url: &str, options: &[&str]) -> Vec<String> {
     let mut client = Client::start(url, options);
     client.type_line("hello");
-    assert_eq!(client.stdout.recv_timeout(super::example_server::PATIENCE).as_deref(), Ok("hello"), "{url}");
+    assert_eq!(client.shows(), "hello", "{url}");
     client.end_input();
     assert_eq!(client.status(), 0);
     client.all_notes()
@@ -169,11 +170,11 @@ fn files_that_are_no_certificates_or_keys_give_status_2() {
 
 #[test]
 fn port_without_tls_gives_status_3_and_a_hint() {
-    let answers = listen_to_many(|tcp| echo(tcp.into()));
-    let ends = listen_to_many(|mut tcp| {
+    let answers = listen(|tcp| echo(tcp.into()));
+    let ends = listen(|mut tcp| {
         std::io::Read::read_exact(&mut tcp, &mut [0; 5]).unwrap();
         tcp.shutdown(std::net::Shutdown::Write).unwrap();
-        std::io::copy(&mut tcp, &mut std::io::sink()).ok();
+        read_to_end(&mut tcp);
     });
     for port in [answers, ends] {
         let (status, notes) = Client::without_connection(&format!("wss://localhost:{port}/"), &["-k"]);
