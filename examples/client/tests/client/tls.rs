@@ -11,8 +11,8 @@ use super::process::{Client, file, read_to_end};
 use super::servers::listen;
 use super::throwaway::{Ca, server};
 
-const WARNING: &str = "WARNING: --insecure: the certificate of the server is not checked. Whoever is on the way can read \
-    and change all messages";
+const WARNING: &str = "WARNING: --insecure: the certificate of the server is not checked. Anyone between this program \
+    and the server can read and change all messages";
 const UNKNOWN: &str =
     "if you trust this server, name its CA with --ca FILE, or check no certificate with --insecure";
 
