@@ -6,7 +6,7 @@ use std::thread;
 
 /// A server that gives each connection to `serve` in a thread. Gives its port.
 #[allow(dead_code, reason = "each test uses some of these")]
-pub(crate) fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
+pub(crate) fn listen_to_many(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {

@@ -91,7 +91,7 @@ fn tls_and_plain_text_that_meet_say_so() {
         let Err(Error::Handshake(error)) = outcome else { panic!("{outcome:?}") };
         assert_eq!(error, HandshakeError::MalformedHead);
     }
-    let plain = crate::servers::listen(|tcp| drop(blocking::accept(tcp)));
+    let plain = crate::servers::listen_to_many(|tcp| drop(blocking::accept(tcp)));
     for outcome in connect_everywhere(&format!("wss://localhost:{plain}/"), &trusting(&ca)) {
         let error = outcome.unwrap_err().to_string();
         assert!(error.ends_with("(does the server speak TLS on this port?)"), "{error}");

@@ -7,14 +7,14 @@ use sansocket::blocking::{NetStream, WebSocket, accept};
 use sansocket::tls::rustls::ServerConfig;
 use sansocket::{Connector, Error};
 
-use crate::servers::listen;
+use crate::servers::listen_to_many;
 
 /// A server that serves each connection with `serve`. Gives its port.
 pub(crate) fn serve<F>(config: Arc<ServerConfig>, serve: F) -> u16
 where
     F: Fn(WebSocket<NetStream>) -> Result<(), Error> + Clone + Send + 'static,
 {
-    listen(move |tcp| {
+    listen_to_many(move |tcp| {
         let stream = NetStream::tls_server(tcp, Arc::clone(&config)).unwrap();
         accept(stream).and_then(&serve).ok();
     })

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use super::CLIENT;
 use super::process::{Client, file, read_to_end};
 use super::proxies::{http, socks};
-use super::servers::listen;
+use super::servers::listen_to_many;
 use super::throwaway::Ca;
 use super::tls::{echo, serve};
 
@@ -22,9 +22,9 @@ impl Net {
     fn new(name: &str) -> Self {
         let ca = Ca::new();
         Self {
-            http: listen(|tcp| drop(http(tcp))),
-            socks: listen(|tcp| drop(socks(tcp))),
-            plain: format!("ws://127.0.0.1:{}/", listen(|tcp| echo(tcp.into()))),
+            http: listen_to_many(|tcp| drop(http(tcp))),
+            socks: listen_to_many(|tcp| drop(socks(tcp))),
+            plain: format!("ws://127.0.0.1:{}/", listen_to_many(|tcp| echo(tcp.into()))),
             secure: format!("wss://localhost:{}/", serve(ca.server())),
             ca: file(name, ca.pem()),
         }
@@ -56,8 +56,8 @@ fn servers_are_reached_through_http_and_socks() {
 #[test]
 fn proxies_that_connect_nobody_give_status_3_and_a_hint() {
     let net = Net::new("refused.pem");
-    let silent = listen(|mut tcp| read_to_end(&mut tcp));
-    let broken = listen(|mut tcp| {
+    let silent = listen_to_many(|mut tcp| read_to_end(&mut tcp));
+    let broken = listen_to_many(|mut tcp| {
         std::io::Read::read_exact(&mut tcp, &mut [0; 3]).unwrap();
         std::io::Write::write_all(&mut tcp, b"SSH-2.0-OpenSSH\r\n").unwrap();
         read_to_end(&mut tcp);

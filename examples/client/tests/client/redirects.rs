@@ -7,12 +7,12 @@ use sansocket::Config;
 use sansocket::blocking::{NetStream, accept_with};
 
 use super::process::Client;
-use super::servers::listen;
+use super::servers::listen_to_many;
 use super::tls::echo;
 
 /// A server that redirects to this place.
 fn redirecting(place: String) -> u16 {
-    listen(move |tcp: TcpStream| {
+    listen_to_many(move |tcp: TcpStream| {
         let place = place.clone();
         accept_with(NetStream::from(tcp), Config::default(), |request| {
             request.reject(302).header("Location", place)
@@ -23,7 +23,7 @@ fn redirecting(place: String) -> u16 {
 
 #[test]
 fn redirects_are_followed_if_asked_for() {
-    let last = listen(|tcp| echo(tcp.into()));
+    let last = listen_to_many(|tcp| echo(tcp.into()));
     let second = redirecting(format!("http://127.0.0.1:{last}/"));
     let first = redirecting(format!("ws://127.0.0.1:{second}/"));
     let url = format!("ws://127.0.0.1:{first}/");
@@ -45,7 +45,7 @@ fn redirects_are_followed_if_asked_for() {
 
 #[test]
 fn families_choose_among_the_addresses() {
-    let port = listen(|mut tcp| drop(tcp.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")));
+    let port = listen_to_many(|mut tcp| drop(tcp.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")));
     let url = format!("ws://127.0.0.1:{port}/");
     assert_eq!(Client::without_connection(&url, &["-4"]).0, 4);
     let (status, notes) = Client::without_connection(&url, &["-6"]);
@@ -57,7 +57,7 @@ fn families_choose_among_the_addresses() {
 #[cfg(target_os = "linux")]
 #[test]
 fn connection_comes_from_the_local_address() {
-    let port = listen(|tcp| {
+    let port = listen_to_many(|tcp| {
         let from = tcp.peer_addr().unwrap().ip().to_string();
         sansocket::blocking::accept(NetStream::from(tcp)).unwrap().send(&from).unwrap();
     });

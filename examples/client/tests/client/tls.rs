@@ -8,7 +8,7 @@ use sansocket::tls::rustls::ServerConfig;
 use sansocket::tls::rustls::version::{TLS12, TLS13};
 
 use super::process::{Client, file, read_to_end};
-use super::servers::listen;
+use super::servers::listen_to_many;
 use super::throwaway::{Ca, server};
 
 const WARNING: &str = "WARNING: --insecure: the certificate of the server is not checked. Anyone between this program \
@@ -29,7 +29,7 @@ pub(crate) fn echo(stream: NetStream) {
 
 /// An echo server over TLS. Gives its port.
 pub(crate) fn serve(config: Arc<ServerConfig>) -> u16 {
-    listen(move |tcp: TcpStream| echo(NetStream::tls_server(tcp, Arc::clone(&config)).unwrap()))
+    listen_to_many(move |tcp: TcpStream| echo(NetStream::tls_server(tcp, Arc::clone(&config)).unwrap()))
 }
 
 /// The notes of a client that gets its message back.
@@ -170,8 +170,8 @@ fn files_that_are_no_certificates_or_keys_give_status_2() {
 
 #[test]
 fn port_without_tls_gives_status_3_and_a_hint() {
-    let answers = listen(|tcp| echo(tcp.into()));
-    let ends = listen(|mut tcp| {
+    let answers = listen_to_many(|tcp| echo(tcp.into()));
+    let ends = listen_to_many(|mut tcp| {
         std::io::Read::read_exact(&mut tcp, &mut [0; 5]).unwrap();
         tcp.shutdown(std::net::Shutdown::Write).unwrap();
         read_to_end(&mut tcp);
