@@ -38,7 +38,6 @@ fn echo_smol_echoes() {
 
 #[cfg(feature = "tokio")]
 mod broadcast {
-
     use sansocket::blocking::{self, NetStream, TimedRead, WebSocket};
     use sansocket::{CloseCode, Message};
 

@@ -5,7 +5,6 @@
 #[allow(dead_code, reason = "the example is no server")]
 mod example_server;
 #[cfg(feature = "tls")]
-#[allow(dead_code, reason = "this test needs a server only")]
 mod throwaway;
 
 use std::io::{BufRead, BufReader};

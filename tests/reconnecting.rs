@@ -3,7 +3,10 @@
 #![cfg(all(feature = "tokio", feature = "smol"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
-use std::io::{Read, Write};
+#[path = "throwaway/servers.rs"]
+mod servers;
+
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +15,8 @@ use sansocket::blocking::{self, WebSocket};
 use sansocket::handshake::client::Request;
 use sansocket::handshake::server;
 use sansocket::{BackOff, CloseCode, Config, Connector, Ending, Error, HandshakeError, Update, smol, tokio};
+
+use servers::read_head;
 
 /// What the server does with one connection.
 #[derive(Clone, Debug)]
@@ -55,14 +60,9 @@ fn perform(act: &Act, mut tcp: TcpStream, port: u16) -> Option<String> {
     match act {
         Drop => {}
         Answer(head) => {
-            let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                tcp.read_exact(&mut byte).unwrap();
-                request.push(byte[0]);
-            }
+            let request = read_head(&tcp).unwrap();
             tcp.write_all(head.replace("PORT", &port.to_string()).as_bytes()).unwrap();
-            return Some(String::from_utf8(request).unwrap());
+            return Some(request);
         }
         Lose => drop(open(tcp)),
         Close(code) => open(tcp).close(CloseCode(*code), "").unwrap(),
@@ -135,8 +135,12 @@ fn everywhere(acts: &[Act], connector: &Connector) -> [Vec<String>; 3] {
             }
         };
     }
+    [by_blocking(), on_tokio(by!(tokio)), ::smol::block_on(by!(smol))]
+}
+
+fn on_tokio<F: Future>(future: F) -> F::Output {
     let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    [by_blocking(), runtime.block_on(by!(tokio)), ::smol::block_on(by!(smol))]
+    runtime.block_on(future)
 }
 
 const UNAVAILABLE: &str = "HTTP/1.1 503 Now\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";
@@ -228,7 +232,7 @@ fn headers_and_credentials_stay_with_their_origin() {
 }
 
 #[test]
-fn waiting_has_an_end_and_closing_ends_the_attempts() {
+fn short_waits_lose_no_update_and_a_closed_connection_does_not_come_back() {
     let (port, server) = serve(&[Answer(UNAVAILABLE), Close(1000)]);
     let back_off = BackOff::default();
     let url = format!("ws://127.0.0.1:{port}/");
@@ -243,6 +247,39 @@ fn waiting_has_an_end_and_closing_ends_the_attempts() {
         assert!(socket.close_info().unwrap().was_clean);
     }
     server.join().unwrap();
+}
+
+/// The server asks for a pause of minutes. A wait with a time limit ends in it, and so do the attempts when they are closed.
+#[test]
+fn pause_outlasts_a_wait_and_ends_when_closed() {
+    const LATER: &[Act] = &[Answer("HTTP/1.1 503 Now\r\nRetry-After: 200\r\nContent-Length: 0\r\n\r\n")];
+    let request = |port: u16| Request::new(&format!("ws://127.0.0.1:{port}/")).unwrap();
+    let (port, server) = serve(LATER);
+    let mut socket = blocking::Reconnecting::new(request(port), Connector::new(), BackOff::default());
+    assert_eq!(words(socket.next_update()), "refused with 503");
+    for _ in 0..2 {
+        let update = socket.next_update_timeout(Duration::from_millis(1)).unwrap();
+        assert!(matches!(update, Some(Update::TimedOut)), "{update:?}");
+    }
+    socket.close(CloseCode::NORMAL, "").unwrap();
+    assert_eq!((words(socket.next_update()), socket.close_info()), ("end".into(), None));
+    server.join().unwrap();
+
+    macro_rules! ends {
+        ($shell:ident) => {
+            async {
+                let (port, server) = serve(LATER);
+                let mut socket =
+                    $shell::Reconnecting::new(request(port), Connector::new(), BackOff::default());
+                assert_eq!(words(socket.next_update().await), "refused with 503");
+                socket.close(CloseCode::NORMAL, "").await.unwrap();
+                assert_eq!((words(socket.next_update().await), socket.close_info()), ("end".into(), None));
+                server.join().unwrap();
+            }
+        };
+    }
+    on_tokio(ends!(tokio));
+    ::smol::block_on(ends!(smol));
 }
 
 /// The subscription of a feed, long enough that a peer which does not read is noticed while it is sent.
@@ -299,7 +336,6 @@ fn connection_that_is_lost_while_the_first_message_is_sent_comes_back() {
             }
         };
     }
-    let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(comes_back!(tokio));
+    on_tokio(comes_back!(tokio));
     ::smol::block_on(comes_back!(smol));
 }

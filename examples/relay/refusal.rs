@@ -22,7 +22,7 @@ const ONE_HOP: [&[u8]; 6] =
 /// How the body ends (RFC 9112 section 6.3).
 enum Body {
     None,
-    /// After so many more bytes.
+    /// After this many more bytes.
     Length(u64),
     /// Chunks, which are passed on as they came.
     Chunked(Chunks),

@@ -9,7 +9,8 @@ use sansocket::handshake::client::{Handshake, Request};
 use sansocket::{Config, Connection, Deflate, Limits, Outgoing, ProtocolError, Storage};
 
 use crate::counting::bytes_in_use;
-use crate::{opened, receive};
+use crate::opened::{self, written};
+use crate::receive;
 
 /// The tests of this file count streams. All connections of the process share them, so one test runs at a time.
 fn alone() -> MutexGuard<'static, ()> {
@@ -35,9 +36,8 @@ fn talk(client: &mut Connection, server: &mut Connection, storage: &mut Storage,
         let ends = [&mut *client, &mut *server];
         ends[from].reuse(storage);
         ends[from].send(&text).unwrap();
-        let bytes: Vec<u8> = ends[from].output().chunks().flatten().copied().collect();
+        let bytes = written(ends[from]);
         assert!(bytes.len() < text.len(), "it is compressed");
-        ends[from].output().advance(bytes.len());
         ends[from].reclaim(storage);
         ends[to].reuse(storage);
         ends[to].receive(&bytes);
@@ -137,8 +137,7 @@ fn streams_of_many_messages_at_once_are_not_all_kept() {
     let mut storage = Storage::new();
     let mut fragment = |client: &mut Connection, server: &mut Connection, fin| {
         client.send(Outgoing::binary_fragment(&[0; 1000], fin)).unwrap();
-        let bytes: Vec<u8> = client.output().chunks().flatten().copied().collect();
-        client.output().advance(bytes.len());
+        let bytes = written(client);
         client.reclaim(&mut storage);
         server.receive(&bytes);
         assert_eq!(server.next_chunk().unwrap().unwrap().fin(), fin);
@@ -163,9 +162,7 @@ fn gibibyte_of_zeros(before: usize) -> (Vec<u8>, Vec<u8>) {
     let (_, mut sender) = pair(Some(Deflate::default().takeover(true).level(9)), Limits::default());
     let mut frame = |message: Outgoing<'_>| {
         sender.send(message).unwrap();
-        let frame: Vec<u8> = sender.output().chunks().flatten().copied().collect();
-        sender.output().advance(frame.len());
-        frame
+        written(&mut sender)
     };
     let first_message = if before > 0 { frame(Outgoing::from(&vec![0; before][..])) } else { Vec::new() };
     let piece = vec![0; 1 << 20];
@@ -174,7 +171,7 @@ fn gibibyte_of_zeros(before: usize) -> (Vec<u8>, Vec<u8>) {
         let (_, header_len) = FrameHeader::decode(&frame).unwrap().unwrap();
         frame[header_len..].to_vec()
     };
-    // Behind the first one they are all alike: they refer to nothing but zeros.
+    // Behind the first one they are all alike: they refer to zeros only.
     let (first, second) = (fragment(), fragment());
     ([first, second.repeat(1023)].concat(), first_message)
 }

@@ -2,8 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use sansocket::asynchronous::{Transport, WebSocket};
 use sansocket::{Config, Connection, Timestamp};
 
+pub(crate) use crate::script::task::{Task, finish, poll};
 use crate::script::wire::Wire;
 
 /// Makes a transport of a scripted stream.
@@ -183,41 +183,6 @@ pub(crate) fn server<B: Binding>(wire: &Wire, config: Config) -> WebSocket<B::Tr
 /// A connection without a keepalive.
 pub(crate) fn untimed() -> Config {
     Config::default().keepalive(None)
-}
-
-/// A task that counts how often it is woken.
-#[derive(Default)]
-pub(crate) struct Task(AtomicUsize);
-
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Task {
-    /// Whether the task was woken since the last call.
-    pub(crate) fn is_woken(&self) -> bool {
-        self.0.swap(0, Ordering::SeqCst) > 0
-    }
-}
-
-/// Polls once in a task.
-pub(crate) fn poll<F: Future + Unpin>(task: &Arc<Task>, future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(&Waker::from(Arc::clone(task))))
-}
-
-/// Runs one future as an executor does: polls it only when it is woken. Panics if it would sleep for ever.
-pub(crate) fn finish<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let task = Arc::new(Task::default());
-    for _ in 0..1_000_000 {
-        if let Poll::Ready(output) = poll(&task, &mut future) {
-            return output;
-        }
-        assert!(task.is_woken(), "the task would sleep for ever");
-    }
-    panic!("the task never sleeps");
 }
 
 /// Futures that run as tasks of their own. Each task is polled only when it is woken.

@@ -10,9 +10,12 @@
 
 mod deadlines;
 mod halves;
+mod opening;
 mod over;
 #[path = "../script/mod.rs"]
 mod script;
+#[path = "../throwaway/servers.rs"]
+mod servers;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -25,6 +28,8 @@ use sansocket::{
     Chunk, CloseCode, Config, Error, Event, HandshakeError, Message, Outgoing, Prepared, ProtocolError,
     SendError, State,
 };
+
+use servers::read_head;
 
 const HANDSHAKE: &[u8] =
     b"GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -64,13 +69,8 @@ fn connect(url: &str) -> Socket {
 fn connect_raw(url: &str) -> TcpStream {
     let mut stream = TcpStream::connect(url.trim_start_matches("ws://").trim_end_matches('/')).unwrap();
     stream.write_all(HANDSHAKE).unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", head.escape_ascii());
+    let head = read_head(&stream).unwrap();
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     stream
 }
 
@@ -116,63 +116,6 @@ fn client_reads_to_the_end_after_the_server_has_closed() {
     let info = client.close_info().unwrap();
     assert_eq!((info.code, &*info.reason, info.was_clean), (CloseCode::GOING_AWAY, "restart", true));
     assert_eq!(server.join().unwrap().code, CloseCode::GOING_AWAY, "echoed");
-}
-
-// req: 6455-4.1-al, 6455-4.2.2-d, 6455-10.5-a
-#[test]
-fn decide_accepts_or_rejects_with_headers() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}/room?name=rust", listener.local_addr().unwrap());
-    let server = thread::spawn(move || {
-        let decide = |request: &sansocket::handshake::server::Request| {
-            assert_eq!((request.path(), request.query()), ("/room", Some("name=rust")));
-            match request.cookies().find(|cookie| *cookie == ("session", "42")) {
-                Some(_) => request.accept().subprotocol("chat").header("X-Room", "rust"),
-                None => request.reject(401).header("X-Why", "cookie").body("who are you?"),
-            }
-        };
-        let accept = || blocking::accept_with(listener.accept().unwrap().0, patient(), decide);
-        (accept().map(drop), accept().map(drop))
-    });
-    let request = Request::new(&url).unwrap().subprotocol("superchat").subprotocol("chat");
-    let refused = blocking::connect_with(&request, patient()).map(drop).unwrap_err();
-    let Error::Handshake(HandshakeError::Refused(refusal)) = refused else { panic!("{refused}") };
-    assert_eq!((refusal.status, refusal.header("x-why")), (401, Some("cookie")));
-    assert_eq!(refusal.body, b"who are you?");
-    let (socket, response) =
-        blocking::connect_with(&request.header("Cookie", "a=b; session=42"), patient()).unwrap();
-    assert_eq!((socket.subprotocol(), response.header("x-room")), (Some("chat"), Some("rust")));
-    drop(socket);
-    let (rejected, accepted) = server.join().unwrap();
-    assert!(matches!(rejected, Err(Error::Handshake(HandshakeError::Rejected(401)))));
-    assert!(accepted.is_ok());
-}
-
-// req: 6455-4.2.1-a, 6455-7.2.2-a, 6455-10.7-d
-#[test]
-fn pages_and_refusals_are_sent_on_the_same_port() {
-    let rows: [(&[u8], &str); 4] = [
-        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n", "HTTP/1.1 400 Bad Request"),
-        (b"GET / HTTP/1.1\nHost: x\n\n", "HTTP/1.1 400 Bad Request"),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n", "HTTP/1.1 405 Method Not Allowed"),
-    ];
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    for (request, expected) in rows {
-        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        // The server ignores the bytes behind the head. They must not cost the client the response.
-        client.write_all(&[request, &[0; 1000]].concat()).unwrap();
-        let (stream, _) = listener.accept().unwrap();
-        let page = |http: &sansocket::handshake::server::HttpRequest| http.respond(200).body("<p>Hello");
-        let server = thread::spawn(move || {
-            blocking::accept_or_respond(stream, patient(), |request| request.accept(), page)
-        });
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with(expected), "{}: {answer}", request.escape_ascii());
-        drop(client);
-        assert!(!matches!(server.join().unwrap(), Ok(Some(_))));
-    }
 }
 
 // attack: io-3
@@ -275,25 +218,6 @@ fn keepalive_ends_a_connection_with_a_silent_peer() {
     assert!(matches!(server.join().unwrap(), Err(Error::Protocol(ProtocolError::ConnectionLost))));
 }
 
-// attack: server-1
-#[test]
-fn handshake_has_one_deadline_for_all_its_reads() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let config = patient().handshake_timeout(Duration::from_millis(200));
-    let stream = listener.accept().unwrap().0;
-    let server =
-        thread::spawn(move || blocking::accept_with(stream, config, |request| request.accept()).map(drop));
-    // A time limit on each read would never pass, because a byte arrives every few milliseconds.
-    for byte in HANDSHAKE.iter().cycle() {
-        if server.is_finished() || client.write_all(&[*byte & 0x7F | 0x40]).is_err() {
-            break;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    assert!(matches!(server.join().unwrap(), Err(Error::Handshake(HandshakeError::TimedOut))));
-}
-
 // attack: floods-5
 #[test]
 fn send_ends_at_the_write_timeout_if_the_peer_does_not_read() {
@@ -308,19 +232,6 @@ fn send_ends_at_the_write_timeout_if_the_peer_does_not_read() {
     let _client = connect_raw(&url);
     let (error, buffered) = server.join().unwrap();
     assert!(matches!(error, Error::Io(_)) && buffered > 0, "{error}");
-}
-
-// req: 6455-4.1-j, 6455-4.1-k
-#[test]
-fn connect_to_a_closed_port_or_without_the_feature_for_wss_is_an_error() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert!(matches!(blocking::connect(&format!("ws://{closed}/")), Err(Error::Io(_))));
-    let secure = blocking::connect(&format!("wss://{closed}/"));
-    match secure {
-        Err(Error::Handshake(HandshakeError::TlsNeeded)) if cfg!(not(feature = "rustls")) => {}
-        Err(Error::Io(_)) if cfg!(feature = "rustls") => {}
-        outcome => panic!("{outcome:?}"),
-    }
 }
 
 #[test]
@@ -475,17 +386,6 @@ fn timeouts_of_zero_have_passed_at_once() {
     let hasty = hasty.handshake_timeout(Duration::ZERO);
     let late = blocking::accept_with(listener.accept().unwrap().0, hasty, |request| request.accept());
     assert!(matches!(late, Err(Error::Handshake(HandshakeError::TimedOut))));
-}
-
-#[test]
-fn server_that_takes_no_request_is_given_up_after_the_handshake_timeout() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let _server = listener.accept().unwrap();
-    // More than the kernel takes.
-    let request = Request::new("ws://x/").unwrap().header("Large", vec![b'a'; 32 << 20]);
-    let late = blocking::connect_over(stream, &request, patient().handshake_timeout(SHORT));
-    assert!(matches!(late, Err(Error::Handshake(HandshakeError::TimedOut))), "{late:?}");
 }
 
 #[test]

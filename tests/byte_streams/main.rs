@@ -23,7 +23,6 @@ mod script;
 mod shells;
 #[cfg(feature = "tls-ring")]
 #[path = "../throwaway/mod.rs"]
-#[allow(dead_code, reason = "shared by several test binaries")]
 mod throwaway;
 #[cfg(feature = "tls-ring")]
 mod tls;

@@ -7,19 +7,13 @@ use std::task::Poll;
 use sansocket::Connection;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::script::task::finish;
 use crate::script::wire::Wire;
-use crate::shells::finish;
+use crate::shells::with_timers;
 use crate::{frame, untimed};
 
 fn stream(wire: &Wire) -> sansocket::tokio::ByteStream<Wire> {
     sansocket::tokio::from_parts(wire.clone(), Connection::server(untimed())).into_byte_stream()
-}
-
-fn with_timers(test: impl FnOnce()) {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_time().start_paused(true).build().unwrap();
-    let _timers = runtime.enter();
-    test();
 }
 
 #[test]

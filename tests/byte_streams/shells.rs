@@ -7,6 +7,8 @@ use std::pin::Pin;
 use sansocket::blocking::{self, WithoutTimeouts};
 use sansocket::{Config, Connection};
 
+#[cfg(any(feature = "tokio", feature = "smol"))]
+use crate::script::task::finish;
 use crate::script::{Script, Shared};
 
 /// A byte stream that the test calls and waits for.
@@ -67,12 +69,11 @@ pub(crate) fn each(script: &Script, config: &Config, setting: Setting, test: imp
     test(&mut Blocking(set!(socket, setting), shared));
     #[cfg(feature = "tokio")]
     {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        let runtime = builder.enable_time().start_paused(true).build().unwrap();
-        let _timers = runtime.enter();
         let wire = crate::script::wire::Wire::new(script.clone());
-        let socket = sansocket::tokio::from_parts(wire.clone(), connection());
-        test(&mut over_tokio::OverTokio(set!(socket, setting), wire));
+        with_timers(|| {
+            let socket = sansocket::tokio::from_parts(wire.clone(), connection());
+            test(&mut over_tokio::OverTokio(set!(socket, setting), wire));
+        });
     }
     #[cfg(feature = "smol")]
     {
@@ -80,6 +81,15 @@ pub(crate) fn each(script: &Script, config: &Config, setting: Setting, test: imp
         let socket = sansocket::smol::from_parts(wire.clone(), connection());
         test(&mut over_smol::OverSmol(set!(socket, setting), wire));
     }
+}
+
+/// Runs `test` with the timers of tokio, whose clock stands still.
+#[cfg(feature = "tokio")]
+pub(crate) fn with_timers(test: impl FnOnce()) {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_time().start_paused(true).build().unwrap();
+    let _timers = runtime.enter();
+    test();
 }
 
 struct Blocking(blocking::ByteStream<WithoutTimeouts<Shared>>, Shared);
@@ -130,7 +140,7 @@ macro_rules! polled {
             use $binding as binding;
             use $($traits)*;
 
-            use super::Bytes;
+            use super::{Bytes, finish};
             use crate::script::wire::Wire;
 
             pub(super) struct $name(pub(super) binding::ByteStream<Wire>, pub(super) Wire);
@@ -141,7 +151,7 @@ macro_rules! polled {
                 }
 
                 fn fill(&mut self) -> io::Result<Vec<u8>> {
-                    super::finish(poll_fn(|cx| Pin::new(&mut self.0).poll_fill_buf(cx).map_ok(<[u8]>::to_vec)))
+                    finish(poll_fn(|cx| Pin::new(&mut self.0).poll_fill_buf(cx).map_ok(<[u8]>::to_vec)))
                 }
 
                 fn consume(&mut self, n: usize) {
@@ -149,19 +159,19 @@ macro_rules! polled {
                 }
 
                 fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-                    super::finish(poll_fn(|cx| Pin::new(&mut self.0).poll_write(cx, from)))
+                    finish(poll_fn(|cx| Pin::new(&mut self.0).poll_write(cx, from)))
                 }
 
                 fn write_vectored(&mut self, from: &[IoSlice<'_>]) -> io::Result<usize> {
-                    super::finish(poll_fn(|cx| Pin::new(&mut self.0).poll_write_vectored(cx, from)))
+                    finish(poll_fn(|cx| Pin::new(&mut self.0).poll_write_vectored(cx, from)))
                 }
 
                 fn flush(&mut self) -> io::Result<()> {
-                    super::finish(poll_fn(|cx| Pin::new(&mut self.0).poll_flush(cx)))
+                    finish(poll_fn(|cx| Pin::new(&mut self.0).poll_flush(cx)))
                 }
 
                 fn shutdown(&mut self) -> io::Result<()> {
-                    super::finish(poll_fn(|cx| Pin::new(&mut self.0).$close(cx)))
+                    finish(poll_fn(|cx| Pin::new(&mut self.0).$close(cx)))
                 }
 
                 fn written(&self) -> Vec<u8> {
@@ -188,29 +198,3 @@ fn read_smol(mut stream: impl smol::io::AsyncRead + Unpin, to: &mut [u8]) -> io:
 polled!(over_tokio, OverTokio, read_tokio, poll_shutdown, sansocket::tokio, tokio::io::{AsyncBufRead, AsyncWrite});
 #[cfg(feature = "smol")]
 polled!(over_smol, OverSmol, read_smol, poll_close, sansocket::smol, smol::io::{AsyncBufRead, AsyncWrite});
-
-/// Runs one future. Panics if it would wait for ever.
-#[cfg(any(feature = "tokio", feature = "smol"))]
-pub(crate) fn finish<F: Future>(future: F) -> F::Output {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::task::{Context, Poll, Wake};
-
-    struct Task(AtomicBool);
-
-    impl Wake for Task {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::SeqCst);
-        }
-    }
-
-    let mut future = std::pin::pin!(future);
-    let task = Arc::new(Task(AtomicBool::new(false)));
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&Arc::clone(&task).into()))
-        {
-            return output;
-        }
-        assert!(task.0.swap(false, Ordering::SeqCst), "the task would sleep for ever");
-    }
-}

@@ -24,6 +24,8 @@ mod sessions;
 use sansocket::handshake::client::{Handshake, Request};
 use sansocket::{Config, Connection, Deflate, Message, ProtocolError, Role};
 
+use opened::written;
+
 /// Takeover in both directions: the window goes on.
 fn takeover() -> Deflate {
     Deflate::default().takeover(true).peer_takeover(true).min_len(0)
@@ -93,11 +95,4 @@ fn receive(end: &mut Connection, bytes: &[u8]) -> (Vec<Message>, Result<(), Prot
             Err(error) => return (messages, Err(error)),
         }
     }
-}
-
-/// What waits to be written, taken.
-fn written(end: &mut Connection) -> Vec<u8> {
-    let bytes: Vec<u8> = end.output().chunks().flatten().copied().collect();
-    end.output().advance(bytes.len());
-    bytes
 }

@@ -48,8 +48,8 @@ pub(crate) fn headers(lines: &[&[u8]]) -> Option<Headers> {
     lines.iter().map(header).collect()
 }
 
-/// [`headers`] of a response, without the lines that have no colon or no token in front of it, if they are text all the same.
-/// A line that begins with white space goes on with the one before it, and is not one of them.
+/// [`headers`] of a response. A line of text that has no colon, or no token in front of it, is ignored. A line that begins with
+/// white space is not: it would continue the one before it.
 pub(crate) fn response_headers(lines: &[&[u8]]) -> Option<Headers> {
     let is_header =
         |line: &[u8]| line.iter().position(|byte| *byte == b':').is_some_and(|at| is_token(&line[..at]));

@@ -30,6 +30,11 @@ impl Verdict {
         }
     }
 
+    /// Whether the errors of the same bytes in different reads agree. One may lack the error that comes a read later.
+    pub(crate) fn agree(&self, one: Option<ProtocolError>, other: Option<ProtocolError>) -> bool {
+        one == other || self.may_wait && (one.is_none() || other.is_none())
+    }
+
     /// Whether the last event is a Close frame.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.events.last(), Some(Got::Close(_)))

@@ -11,9 +11,14 @@ pub(crate) fn pair(mut opening: client::Handshake, config: Config) -> (Connectio
     let server::Incoming::Upgrade(request) = exchange.incoming() else { panic!("no upgrade") };
     let response = request.accept();
     let Ok(server::Answer::Open(mut accepted)) = exchange.respond(response) else { panic!("not open") };
-    opening.receive(accepted.output().chunk());
-    let len = accepted.output().len();
-    accepted.output().advance(len);
+    opening.receive(&written(&mut accepted));
     let (connected, _) = opening.next_response().expect("a valid response").expect("a whole response");
     (connected, accepted)
+}
+
+/// Takes what the end has to write.
+pub(crate) fn written(end: &mut Connection) -> Vec<u8> {
+    let bytes: Vec<u8> = end.output().chunks().flatten().copied().collect();
+    end.output().advance(bytes.len());
+    bytes
 }

@@ -16,4 +16,6 @@ mod example_server;
 mod opening;
 mod passing;
 mod peers;
+#[path = "../throwaway/servers.rs"]
+mod servers;
 mod volume;

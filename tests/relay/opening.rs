@@ -9,6 +9,7 @@ use sansocket::{Config, Error, HandshakeError, Refusal, blocking};
 
 use crate::example_server::Server;
 use crate::peers::Relay;
+use crate::servers::read_head;
 
 #[test]
 fn request_and_response_are_passed_on() {
@@ -87,12 +88,7 @@ fn failure_of_the_upstream_server_gives_502() {
         let refused = thread::scope(|scope| {
             scope.spawn(|| {
                 let mut stream = relay.upstream.accept().unwrap().0;
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    let mut byte = [0];
-                    stream.read_exact(&mut byte).unwrap();
-                    head.extend(byte);
-                }
+                read_head(&stream).unwrap();
                 stream.write_all(answer.as_bytes()).unwrap();
             });
             refusal(&relay.server)
@@ -118,14 +114,9 @@ fn request_target_is_passed_on_byte_for_byte() {
         let (request, answer) = thread::scope(|scope| {
             let upstream = scope.spawn(|| {
                 let mut stream = relay.upstream.accept().unwrap().0;
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    let mut byte = [0];
-                    stream.read_exact(&mut byte).unwrap();
-                    head.extend(byte);
-                }
+                let head = read_head(&stream).unwrap();
                 stream.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n").unwrap();
-                String::from_utf8(head).unwrap()
+                head
             });
             let mut stream = TcpStream::connect(&relay.server.address).unwrap();
             let upgrade = "Host: virtual.example:81\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -174,12 +165,7 @@ fn passed_on(relay: &Relay, parts: &[&[u8]], then_waits: bool) -> Vec<u8> {
     thread::scope(|scope| {
         scope.spawn(move || {
             let mut stream = upstream.accept().unwrap().0;
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).unwrap();
-                head.extend(byte);
-            }
+            read_head(&stream).unwrap();
             for part in parts {
                 stream.write_all(part).unwrap();
                 thread::sleep(std::time::Duration::from_millis(20));

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "deflate")]
 pub(crate) mod deflated;
+pub(crate) mod task;
 pub(crate) mod wire;
 
 use std::cell::RefCell;

@@ -5,6 +5,8 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use crate::servers::read_head;
+
 /// `CONNECT`, for `user:secret`.
 pub(crate) fn http(mut client: TcpStream) -> io::Result<()> {
     let head = read_head(&client)?;
@@ -70,12 +72,4 @@ fn join(near: TcpStream, far: TcpStream) {
 fn read<const N: usize>(mut stream: &TcpStream) -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     stream.read_exact(&mut bytes).map(|()| bytes)
-}
-
-fn read_head(stream: &TcpStream) -> io::Result<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(read::<1>(stream)?[0]);
-    }
-    Ok(String::from_utf8(head).unwrap())
 }

@@ -27,22 +27,24 @@ fn certificates_are_accepted_or_the_error_names_what_is_wrong() {
         ("localhost", ca.identity_until(&["localhost"], 2020), Err("expired")),
     ];
     for (host, identity, expected) in rows {
-        for version in [&TLS12, &TLS13] {
-            let config = server((identity.0.clone(), identity.1.clone_key()), &[version], None);
-            let url = format!("wss://{host}:{}/", serve(config, echo));
-            for outcome in connect_everywhere(&url, &trusting(&ca)) {
-                match (expected, outcome) {
-                    (Ok(()), Ok(())) => {}
-                    (Err(why), Err(Error::Handshake(error @ HandshakeError::Tls(_)))) => {
-                        let text = error.to_string();
-                        assert!(
-                            text.starts_with("the TLS handshake failed: ") && text.contains(why),
-                            "{text}"
-                        );
-                        assert_eq!(error.fault(), Fault::Peer);
-                    }
-                    (expected, outcome) => panic!("{host}: {outcome:?}, not {expected:?}"),
+        check(host, &identity, &trusting(&ca), expected);
+    }
+}
+
+/// Checks that every shell accepts a server with this identity in both versions of TLS, or says what is wrong with it.
+pub(crate) fn check(host: &str, identity: &Identity, connector: &Connector, expected: Result<(), &str>) {
+    for version in [&TLS12, &TLS13] {
+        let config = server((identity.0.clone(), identity.1.clone_key()), &[version], None);
+        let url = format!("wss://{host}:{}/", serve(config, echo));
+        for outcome in connect_everywhere(&url, connector) {
+            match (expected, outcome) {
+                (Ok(()), Ok(())) => {}
+                (Err(why), Err(Error::Handshake(error @ HandshakeError::Tls(_)))) => {
+                    let text = error.to_string();
+                    assert!(text.starts_with("the TLS handshake failed: ") && text.contains(why), "{text}");
+                    assert_eq!(error.fault(), Fault::Peer);
                 }
+                (expected, outcome) => panic!("{host}: {outcome:?}, not {expected:?}"),
             }
         }
     }
@@ -89,7 +91,7 @@ fn tls_and_plain_text_that_meet_say_so() {
         let Err(Error::Handshake(error)) = outcome else { panic!("{outcome:?}") };
         assert_eq!(error, HandshakeError::MalformedHead);
     }
-    let plain = crate::peers::listen(|tcp| drop(blocking::accept(tcp)));
+    let plain = crate::servers::listen_to_many(|tcp| drop(blocking::accept(tcp)));
     for outcome in connect_everywhere(&format!("wss://localhost:{plain}/"), &trusting(&ca)) {
         let error = outcome.unwrap_err().to_string();
         assert!(error.ends_with("(does the server speak TLS on this port?)"), "{error}");

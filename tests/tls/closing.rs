@@ -8,7 +8,8 @@ use sansocket::blocking::{NetStream, WebSocket, WithoutTimeouts, accept};
 use sansocket::tls::rustls::{ServerConnection, StreamOwned};
 use sansocket::{CloseCode, Connector, Error, Event, ProtocolError};
 
-use crate::peers::{connect_everywhere, listen, serve};
+use crate::peers::{connect_everywhere, serve};
+use crate::servers::listen_to_many;
 use crate::throwaway::Ca;
 
 /// Answers the Close frame, then ends the TCP connection under TLS.
@@ -63,7 +64,7 @@ fn end_before_the_closing_handshake_is_a_lost_connection() {
 fn close_notify_is_sent_behind_the_closing_handshake() {
     let ca = Ca::new();
     let (config, (ended, ends)) = (ca.server(), mpsc::channel());
-    let port = listen(move |tcp: TcpStream| {
+    let port = listen_to_many(move |tcp: TcpStream| {
         let tls = StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), tcp);
         let (mut stream, mut connection) = accept(WithoutTimeouts(tls)).unwrap().into_parts();
         while connection.close_info().is_none() {

@@ -10,7 +10,7 @@ use sansocket::tls::rustls::{
     SupportedCipherSuite,
 };
 
-use crate::peers::listen;
+use crate::servers::listen_to_many;
 
 /// What a server says from here on.
 pub(crate) struct Forge {
@@ -70,7 +70,7 @@ pub(crate) fn serve_raw(
     let mut config = config.clone();
     config.enable_secret_extraction = true;
     let config = Arc::new(config);
-    listen(move |tcp| {
+    listen_to_many(move |tcp| {
         tcp.set_nodelay(true).unwrap();
         let session = ServerConnection::new(Arc::clone(&config)).unwrap();
         let tls = StreamOwned::new(session, tcp);

@@ -13,6 +13,8 @@
 mod counting;
 #[path = "../throwaway/proxies.rs"]
 mod proxies;
+#[path = "../throwaway/servers.rs"]
+mod servers;
 #[path = "../throwaway/mod.rs"]
 mod throwaway;
 

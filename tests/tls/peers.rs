@@ -1,6 +1,5 @@
 //! The other ends: servers over TLS in threads of their own.
 
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
@@ -8,28 +7,17 @@ use sansocket::blocking::{NetStream, WebSocket, accept};
 use sansocket::tls::rustls::ServerConfig;
 use sansocket::{Connector, Error};
 
+use crate::servers::listen_to_many;
+
 /// A server that serves each connection with `serve`. Gives its port.
 pub(crate) fn serve<F>(config: Arc<ServerConfig>, serve: F) -> u16
 where
     F: Fn(WebSocket<NetStream>) -> Result<(), Error> + Clone + Send + 'static,
 {
-    listen(move |tcp| {
+    listen_to_many(move |tcp| {
         let stream = NetStream::tls_server(tcp, Arc::clone(&config)).unwrap();
         accept(stream).and_then(&serve).ok();
     })
-}
-
-/// Gives each connection to `serve` in a thread.
-pub(crate) fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for tcp in listener.incoming() {
-            let serve = serve.clone();
-            thread::spawn(move || serve(tcp.unwrap()));
-        }
-    });
-    port
 }
 
 /// Sends every message back.
@@ -62,7 +50,18 @@ pub(crate) fn connect_everywhere(url: &str, connector: &Connector) -> [Result<()
             }
         };
     }
-    [by_blocking(), on_tokio(by!(tokio)), ::smol::block_on(by!(smol))]
+    in_each_shell(by_blocking, || on_tokio(by!(tokio)), || ::smol::block_on(by!(smol)))
+}
+
+/// Runs the three at the same time, each in a thread.
+pub(crate) fn in_each_shell<T: Send>(
+    blocking: impl FnOnce() -> T + Send,
+    tokio: impl FnOnce() -> T + Send,
+    smol: impl FnOnce() -> T + Send,
+) -> [T; 3] {
+    thread::scope(|scope| {
+        [scope.spawn(blocking), scope.spawn(tokio), scope.spawn(smol)].map(|shell| shell.join().unwrap())
+    })
 }
 
 pub(crate) fn on_tokio<F: Future>(future: F) -> F::Output {

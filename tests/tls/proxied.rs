@@ -7,12 +7,18 @@ use std::time::Duration;
 
 use sansocket::{Config, Connector, Error, HandshakeError, Proxy, blocking};
 
-use crate::peers::{connect_everywhere, echo, listen, on_tokio, serve};
+use crate::peers::{connect_everywhere, echo, on_tokio, serve};
 use crate::proxies::{http, socks};
+use crate::servers::listen_to_many;
 use crate::throwaway::Ca;
 
 fn through(url: &str) -> Connector {
     Connector::new().proxy(Proxy::new(url).unwrap())
+}
+
+/// An echo server without TLS. Gives its port.
+fn serve_plain() -> u16 {
+    listen_to_many(|tcp| drop(blocking::accept(blocking::NetStream::from(tcp)).and_then(echo)))
 }
 
 // attack: way-2
@@ -20,9 +26,9 @@ fn through(url: &str) -> Connector {
 fn servers_are_reached_through_http_and_socks_with_and_without_tls() {
     let ca = Ca::new();
     let secure = serve(ca.server(), echo);
-    let plain = listen(|tcp| drop(blocking::accept(blocking::NetStream::from(tcp)).and_then(echo)));
-    let http = listen(|client| drop(http(client)));
-    let socks = listen(|client| drop(socks(client)));
+    let plain = serve_plain();
+    let http = listen_to_many(|client| drop(http(client)));
+    let socks = listen_to_many(|client| drop(socks(client)));
     for proxy in [
         format!("http://user:secret@127.0.0.1:{http}"),
         format!("socks5://user:secret@localhost:{socks}"),
@@ -50,7 +56,7 @@ fn proxies(name: &str) -> Vec<String> {
 #[ignore = "tests/proxies/forward starts the proxies"]
 fn real_proxies_reach_servers_or_refuse() {
     let ca = Ca::new();
-    let plain = listen(|tcp| drop(blocking::accept(blocking::NetStream::from(tcp)).and_then(echo)));
+    let plain = serve_plain();
     let urls = [format!("ws://127.0.0.1:{plain}/"), format!("wss://localhost:{}/", serve(ca.server(), echo))];
     for proxy in proxies("SANSOCKET_PROXIES") {
         for url in &urls {
@@ -81,10 +87,10 @@ fn real_proxies_reach_servers_or_refuse() {
 fn refusals_of_a_proxy_say_what_it_refused() {
     use HandshakeError::{MalformedProxy, ProxyRefused, SocksCredentialsRefused, SocksRefused, TimedOut};
 
-    let http = listen(|client| drop(http(client)));
-    let socks = listen(|client| drop(socks(client)));
-    let silent = listen(|mut client| drop(client.read_to_end(&mut Vec::new())));
-    let gone = listen(drop);
+    let http = listen_to_many(|client| drop(http(client)));
+    let socks = listen_to_many(|client| drop(socks(client)));
+    let silent = listen_to_many(|mut client| drop(client.read_to_end(&mut Vec::new())));
+    let gone = listen_to_many(drop);
     let rows: [(String, fn(&HandshakeError) -> bool); 7] = [
         (format!("http://127.0.0.1:{http}"), |error| {
             let ProxyRefused(refusal) = error else { return false };
@@ -125,7 +131,7 @@ fn proxy_in_front_of_another_is_an_error_that_says_so() {
 /// A server that tells where its clients come from.
 fn tells() -> (u16, mpsc::Receiver<SocketAddr>) {
     let (sender, from) = mpsc::channel();
-    let port = listen(move |tcp| {
+    let port = listen_to_many(move |tcp| {
         sender.send(tcp.peer_addr().unwrap()).unwrap();
         blocking::accept(blocking::NetStream::from(tcp)).and_then(echo).ok();
     });

@@ -12,7 +12,8 @@ use sansocket::handshake::client::Request;
 use sansocket::tls::rustls::version::{TLS12, TLS13};
 use sansocket::{CloseCode, Config, Connector, Message, blocking, tokio};
 
-use crate::peers::{echo, listen, on_tokio, serve};
+use crate::peers::{echo, on_tokio, serve};
+use crate::servers::listen_to_many;
 use crate::throwaway::{Ca, server};
 
 /// Memory that gives and takes at most this many bytes at a time.
@@ -75,7 +76,7 @@ fn records_cut_at_every_byte_are_put_together_by_the_blocking_shell() {
     let ca = Ca::new();
     for len in [1, 5, 1000] {
         let server = serve(ca.server(), echo);
-        let port = listen(move |client| {
+        let port = listen_to_many(move |client| {
             let server = TcpStream::connect(("127.0.0.1", server)).unwrap();
             let pass = move |mut from: TcpStream, mut to: TcpStream| {
                 to.set_nodelay(true).unwrap();

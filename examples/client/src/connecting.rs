@@ -5,15 +5,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sansocket::blocking::{self, NetStream, WebSocket};
 use sansocket::handshake::client::Request;
-use sansocket::{BackOff, Connector, Ending, Error, Retries};
+use sansocket::{BackOff, Ending, Retries};
 
 use crate::ending::Status;
 use crate::notes::Notes;
 use crate::options::Options;
 use crate::session::Session;
 
-const INSECURE: &str = "WARNING: --insecure: the certificate of the server is not checked. Whoever is on the way can read \
-    and change all messages";
+const INSECURE: &str = "WARNING: --insecure: the certificate of the server is not checked. Anyone between this program \
+    and the server can read and change all messages";
 
 /// Connects, and is a client until the last connection has ended.
 pub(crate) fn run(url: &Request, options: &Options, notes: Notes) -> Status {
@@ -33,8 +33,8 @@ pub(crate) fn run(url: &Request, options: &Options, notes: Notes) -> Status {
     let mut retries = options.opening.reconnect.then(|| Retries::new(BackOff::default()));
     let mut begun = false;
     loop {
-        let (status, pause) = match connect(&request, &connector) {
-            Ok(socket) => {
+        let (status, pause) = match blocking::connect_with(&request, &connector) {
+            Ok((socket, _response)) => {
                 let opened = Instant::now();
                 let is_first = !std::mem::replace(&mut begun, true);
                 if is_first {
@@ -70,12 +70,6 @@ pub(crate) fn run(url: &Request, options: &Options, notes: Notes) -> Status {
     }
 }
 
-/// Makes a connection. Whatever is between this program and the server is set up here.
-fn connect(request: &Request, connector: &Connector) -> Result<WebSocket<NetStream>, Error> {
-    let (socket, _response) = blocking::connect_with(request, connector)?;
-    Ok(socket)
-}
-
 /// What the connection is called.
 fn name(place: &str, socket: &WebSocket<NetStream>, options: &Options) -> String {
     match socket.stream().peer_addr() {
@@ -94,7 +88,7 @@ fn pause(retries: &mut Retries, why: &Ending) -> Option<Duration> {
     }
 }
 
-/// What the options add to a request, or in the same words to a response.
+/// Adds the subprotocols and headers of the options.
 pub(crate) fn with_headers(request: Request, options: &Options) -> Request {
     let request = options.opening.subprotocol.iter().fold(request, Request::subprotocol);
     let headers = options.opening.header.iter();

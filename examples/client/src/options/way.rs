@@ -24,7 +24,7 @@ pub(crate) struct Way {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = ca)]
     #[arg(conflicts_with = "insecure")]
     ca: Option<Arc<ClientConfig>>,
-    /// Accept any certificate. Whoever is on the way can read and change everything
+    /// Accept any certificate. Anyone between this program and the server can read and change all messages
     #[arg(short = 'k', long)]
     pub(crate) insecure: bool,
     /// Show the server this certificate, a PEM file with the CAs in between behind it

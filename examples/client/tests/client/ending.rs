@@ -1,12 +1,12 @@
 //! Each exit status, and the note that comes with it.
 
 use std::io::Write;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::sync::mpsc;
 
 use sansocket::CloseCode;
 
-use super::process::{Client, Socket, echo, listen, read_frame, serve, serve_raw};
+use super::process::{Client, Socket, echo, listen, read_frame, read_to_end, serve, serve_raw};
 
 const STATUS_OK: i32 = 0;
 const CLOSED_BY_SERVER: i32 = 1;
@@ -17,11 +17,6 @@ const RULE_BROKEN: i32 = 5;
 const LOST: i32 = 6;
 const INPUT_OR_OUTPUT: i32 = 7;
 const TOO_FEW: i32 = 8;
-
-/// Reads until the client ends the stream.
-fn read_to_end(stream: &mut TcpStream) {
-    std::io::copy(stream, &mut std::io::sink()).ok();
-}
 
 #[test]
 fn close_by_the_server_gives_status_0_or_1() {

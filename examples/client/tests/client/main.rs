@@ -21,6 +21,8 @@ mod proxied;
 mod proxies;
 mod reconnecting;
 mod redirects;
+#[path = "../../../../tests/throwaway/servers.rs"]
+mod servers;
 #[path = "../../../../tests/throwaway/mod.rs"]
 mod throwaway;
 mod tls;

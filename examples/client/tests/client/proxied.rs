@@ -3,8 +3,9 @@
 use std::process::{Command, Stdio};
 
 use super::CLIENT;
-use super::process::{Client, file, listen_to_many};
+use super::process::{Client, file, read_to_end};
 use super::proxies::{http, socks};
+use super::servers::listen_to_many;
 use super::throwaway::Ca;
 use super::tls::{echo, serve};
 
@@ -55,13 +56,11 @@ fn servers_are_reached_through_http_and_socks() {
 #[test]
 fn proxies_that_connect_nobody_give_status_3_and_a_hint() {
     let net = Net::new("refused.pem");
-    let silent = listen_to_many(|mut tcp| {
-        std::io::copy(&mut tcp, &mut std::io::sink()).ok();
-    });
+    let silent = listen_to_many(|mut tcp| read_to_end(&mut tcp));
     let broken = listen_to_many(|mut tcp| {
         std::io::Read::read_exact(&mut tcp, &mut [0; 3]).unwrap();
         std::io::Write::write_all(&mut tcp, b"SSH-2.0-OpenSSH\r\n").unwrap();
-        std::io::copy(&mut tcp, &mut std::io::sink()).ok();
+        read_to_end(&mut tcp);
     });
     let who = "the proxy wants to know who you are: --proxy ";
     let rows = [

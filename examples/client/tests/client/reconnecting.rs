@@ -1,6 +1,6 @@
 //! `--reconnect` and `--first`.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use sansocket::blocking::{TimedRead, WebSocket, accept};
 
 use super::example_server::PATIENCE;
 use super::process::{Client, read_frame};
+use super::servers::read_head;
 
 /// What the server does with one connection.
 type Act = fn(TcpStream);
@@ -26,12 +27,7 @@ fn serve(acts: &'static [Act]) -> String {
 }
 
 fn answer(mut tcp: TcpStream, response: &str) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        tcp.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
+    read_head(&tcp).unwrap();
     tcp.write_all(response.as_bytes()).unwrap();
 }
 

@@ -6,7 +6,8 @@ use std::net::TcpStream;
 use sansocket::Config;
 use sansocket::blocking::{NetStream, accept_with};
 
-use super::process::{Client, listen_to_many};
+use super::process::Client;
+use super::servers::listen_to_many;
 use super::tls::echo;
 
 /// A server that redirects to this place.

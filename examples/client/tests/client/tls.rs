@@ -7,11 +7,12 @@ use sansocket::blocking::{NetStream, WebSocket, accept};
 use sansocket::tls::rustls::ServerConfig;
 use sansocket::tls::rustls::version::{TLS12, TLS13};
 
-use super::process::{Client, file, listen_to_many};
+use super::process::{Client, file, read_to_end};
+use super::servers::listen_to_many;
 use super::throwaway::{Ca, server};
 
-const WARNING: &str = "WARNING: --insecure: the certificate of the server is not checked. Whoever is on the way can read \
-    and change all messages";
+const WARNING: &str = "WARNING: --insecure: the certificate of the server is not checked. Anyone between this program \
+    and the server can read and change all messages";
 const UNKNOWN: &str =
     "if you trust this server, name its CA with --ca FILE, or check no certificate with --insecure";
 
@@ -31,11 +32,11 @@ pub(crate) fn serve(config: Arc<ServerConfig>) -> u16 {
     listen_to_many(move |tcp: TcpStream| echo(NetStream::tls_server(tcp, Arc::clone(&config)).unwrap()))
 }
 
-/// Whether a client gets its message back. Gives its notes, too.
+/// The notes of a client that gets its message back.
 fn notes_of_echo(url: &str, options: &[&str]) -> Vec<String> {
     let mut client = Client::start(url, options);
     client.type_line("hello");
-    assert_eq!(client.stdout.recv_timeout(super::example_server::PATIENCE).as_deref(), Ok("hello"), "{url}");
+    assert_eq!(client.shows(), "hello", "{url}");
     client.end_input();
     assert_eq!(client.status(), 0);
     client.all_notes()
@@ -173,7 +174,7 @@ fn port_without_tls_gives_status_3_and_a_hint() {
     let ends = listen_to_many(|mut tcp| {
         std::io::Read::read_exact(&mut tcp, &mut [0; 5]).unwrap();
         tcp.shutdown(std::net::Shutdown::Write).unwrap();
-        std::io::copy(&mut tcp, &mut std::io::sink()).ok();
+        read_to_end(&mut tcp);
     });
     for port in [answers, ends] {
         let (status, notes) = Client::without_connection(&format!("wss://localhost:{port}/"), &["-k"]);

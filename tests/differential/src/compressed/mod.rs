@@ -133,9 +133,7 @@ impl Ours {
                 None => self.0.send(Outgoing::binary_fragment(part, fin)),
             };
             sent.expect("there is room");
-            self.0.output().chunks().for_each(|chunk| wire.extend_from_slice(chunk));
-            let len = self.0.output().len();
-            self.0.output().advance(len);
+            wire.extend(opened::written(&mut self.0));
             start = *end;
         }
     }

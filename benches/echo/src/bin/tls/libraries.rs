@@ -21,13 +21,18 @@ pub struct Library {
     /// A description in one line.
     pub about: &'static str,
     pub is_peer: bool,
-    pub serve: fn(TcpListener, Arc<ServerConfig>) -> Outcome<()>,
-    pub connect: fn(SocketAddr, &Arc<ClientConfig>, usize) -> Outcome<Box<dyn Client>>,
+    pub serve: Serve,
+    pub connect: Connect,
 }
+
+type Serve = fn(TcpListener, Arc<ServerConfig>) -> Outcome<()>;
+
+/// Makes this many connections.
+type Connect = fn(SocketAddr, &Arc<ClientConfig>, usize) -> Outcome<Box<dyn Client>>;
 
 /// The ends of some connections.
 pub trait Client {
-    /// Sends the message on every connection so many times, in one go, and reads the echoes.
+    /// Sends the message `count` times on each connection, in one go, and reads the echoes.
     fn exchange(&mut self, message: &Bytes, count: usize) -> Outcome<()>;
 }
 
@@ -46,34 +51,33 @@ pub const LIBRARIES: [Library; 5] = [
         serve: serve_blocking,
         connect: connect_blocking,
     },
-    Library {
-        name: "tungstenite",
-        about: "tokio-tungstenite over tokio-rustls: `while let Some(m) = ws.next().await { ws.send(m).await }`",
-        is_peer: true,
-        serve: |listener, config| {
+    tungstenite(
+        "tungstenite",
+        "tokio-tungstenite over tokio-rustls: `while let Some(m) = ws.next().await { ws.send(m).await }`",
+        |listener, config| {
             on_tokio(listener, config, |tcp, tls| serve_tungstenite(tcp, tls, sinks::one_by_one))
         },
-        connect: |address, config, count| connect_on_tokio(address, config, count, connect_tungstenite),
-    },
-    Library {
-        name: "tungstenite-forward",
-        about: "the same: `read.forward(write)`, its example of an echo server",
-        is_peer: true,
-        serve: |listener, config| {
-            on_tokio(listener, config, |tcp, tls| serve_tungstenite(tcp, tls, sinks::forward))
-        },
-        connect: |address, config, count| connect_on_tokio(address, config, count, connect_tungstenite),
-    },
-    Library {
-        name: "tungstenite-feed",
-        about: "the same: `feed` for everything that has arrived, then `flush`",
-        is_peer: true,
-        serve: |listener, config| {
+    ),
+    tungstenite(
+        "tungstenite-forward",
+        "the same: `read.forward(write)`, its example of an echo server",
+        |listener, config| on_tokio(listener, config, |tcp, tls| serve_tungstenite(tcp, tls, sinks::forward)),
+    ),
+    tungstenite(
+        "tungstenite-feed",
+        "the same: `feed` for everything that has arrived, then `flush`",
+        |listener, config| {
             on_tokio(listener, config, |tcp, tls| serve_tungstenite(tcp, tls, sinks::gathered))
         },
-        connect: |address, config, count| connect_on_tokio(address, config, count, connect_tungstenite),
-    },
+    ),
 ];
+
+/// The servers differ, the client is the same.
+const fn tungstenite(name: &'static str, about: &'static str, serve: Serve) -> Library {
+    let connect: Connect =
+        |address, config, count| connect_on_tokio(address, config, count, connect_tungstenite);
+    Library { name, about, is_peer: true, serve, connect }
+}
 
 /// What every connection has exchanged before it is measured.
 const LONG: Bytes = Bytes::from_static(&[7; 64 << 10]);

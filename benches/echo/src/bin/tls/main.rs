@@ -73,30 +73,24 @@ struct Options {
 
 fn main() -> Outcome<()> {
     let Some(options) = options()? else { return Ok(()) };
-    let chosen = |name: &str, of: &[String]| of.is_empty() || of.iter().any(|part| name.contains(&**part));
-    let libraries: Vec<&Library> = (LIBRARIES.iter())
-        .filter(|library| {
-            options.libraries.is_empty() || options.libraries.iter().any(|name| name == library.name)
-        })
-        .collect();
+    let is_chosen = |library: &&Library| options.libraries.iter().any(|name| name == library.name);
+    let libraries: Vec<&Library> =
+        LIBRARIES.iter().filter(|library| options.libraries.is_empty() || is_chosen(library)).collect();
+    let is_wanted = |cell: &&Cell| options.cells.iter().any(|part| cell.name.contains(&**part));
     let (cores, tls) = (Cores::of_this_machine()?, Tls::new()?);
     let mut clients = Vec::new();
     for library in &libraries {
         clients.push(start(library, &tls, &cores, 1)?);
     }
     let mut text = heading(&libraries);
-    for cell in CELLS.iter().filter(|cell| chosen(cell.name, &options.cells)) {
+    for cell in CELLS.iter().filter(|cell| options.cells.is_empty() || is_wanted(cell)) {
         eprintln!("{}", cell.name);
         row(&mut text, cell.name, &measure(cell, &mut clients, options.turns)?, &libraries)?;
     }
     if options.idle > 0 {
         let of = |library: &&Library| idle_of(library.name, options.idle);
-        row(
-            &mut text,
-            "an idle connection, bytes",
-            &libraries.iter().map(of).collect::<Outcome<Vec<_>>>()?,
-            &libraries,
-        )?;
+        let figures: Vec<f64> = libraries.iter().map(of).collect::<Outcome<_>>()?;
+        row(&mut text, "an idle connection, bytes", &figures, &libraries)?;
     }
     text += "\n| program | what it is |\n|---|---|\n";
     libraries.iter().try_for_each(|library| writeln!(text, "| {} | {} |", library.name, library.about))?;
