@@ -78,7 +78,7 @@ CELLS = [
 # Parameters of permessage-deflate, as the programs take them: "s" and "c" for server_no_context_takeover and
 # client_no_context_takeover, with a number for server_max_window_bits and client_max_window_bits.
 PARAMETERS = {
-    "nothing but its defaults": "-",
+    "its defaults only": "-",
     "`server_no_context_takeover`": "s",
     "`client_no_context_takeover`": "c",
     "`server_max_window_bits=9`": "s9",

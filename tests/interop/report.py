@@ -14,12 +14,13 @@ Clients and servers of this crate against those of others, cell by cell. `tests/
 gate, `.ci/run`, makes the same tables and fails if a cell differs from this page.
 
 [`tests/interop/`](../tests/interop) says what each cell tries. Contents are compared byte by byte. "Us" is this crate; "the
-peer" is the program at the head of the column. This crate is there as a peer, too, for comparison. The examples only echo,
-and `embed` does not report how a connection ended, so their tables have fewer rows. All peers run with their defaults, and
-our side declines `permessage-deflate`, which websockets, ws, undici and chromium offer without being told to; but in
-the tables named *compressing* our side has these settings, and the peer offers or asks for these parameters. There, three
-messages of each kind come back in one connection. In the tables named *over TLS*, both ends speak `wss://` with a CA that the
-run makes; tungstenite does so with rustls, and Chromium is told the server's key. The last table has servers that speak protocols of their own: our client exchanges messages of those with them.
+peer" is the program at the head of the column. This crate is also there as a peer, for comparison. The examples only echo,
+and `embed` does not report how a connection ended, so their tables have fewer rows. All peers run with their defaults.
+websockets, ws, undici and chromium offer `permessage-deflate` by default, and our side declines it. In the tables named
+*compressing* our side has the settings that are named there, and the peer offers or asks for the parameters that are named
+there. In these tables three messages of each kind come back in one connection. In the tables named *over TLS* both ends
+speak `wss://`, with a CA that the run makes. There tungstenite uses rustls, and Chromium is told the server's key. The last
+table has servers that speak protocols of their own: our client exchanges messages of these protocols with them.
 """
 
 START = "## Our client"

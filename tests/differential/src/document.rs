@@ -26,27 +26,30 @@ their documentation shows. The tests fail if there is a difference that is not o
 const OFFERS_HEADING: &str = "
 ## Offers of compression, to a server
 
-What servers answer that allow everything: the parameters of the response to an offer (RFC 7692 section 7.1). \"A server MUST
-decline an extension negotiation offer\" with a parameter that is unknown, repeated or has an invalid value (section 7); it goes
-on without the extension, or with the next offer. The first crates are run by the tests; `tests/differential/offers` has the
-scripts for the others.
+This table has the answers of servers that allow everything: the parameters of the response to an offer (RFC 7692 section
+7.1). If a parameter is unknown, repeated or has an invalid value, \"A server MUST decline an extension negotiation offer\"
+(section 7). Then the server takes the next offer, or goes on without the extension. The tests run sockudo-ws and yawc;
+`tests/differential/offers` has the scripts for ws and websockets.
 
 ";
 
 const COMPRESSED_HEADING: &str = "
 ## Compressed messages
 
-Messages that this crate compresses are read by these four, and theirs by this crate, byte for byte: empty, of one byte, text, noise
-and repetitions up to 1 MiB, whole and in fragments, with takeover and without, with windows of 9 to 15 bits. The tests run the crates in
-both roles. `tests/differential/compressed/run` runs ws and websockets as clients that read and as servers that send, and compares their
-columns of the table. There is one exception: with takeover yawc does not return from sending an empty message behind another one.
+The four libraries in the table read the messages that this crate compresses, and this crate reads theirs, byte for byte. The
+messages are empty, of one byte, text, noise, and repetitions up to 1 MiB. They are sent whole and in fragments, with
+takeover and without, with windows of 9 to 15 bits. The tests run the Rust crates in both roles.
+`tests/differential/compressed/run` runs ws and websockets as clients that read and as servers that send, and compares their
+columns of the table. There is one exception: with takeover, yawc does not return when it sends an empty message after
+another one.
 
-The table has what becomes of compressed data that is unusual or has a fault: the messages that are given out, and whether the
-endpoint then fails the connection, with the code of its Close frame if it writes one. Without more words, no takeover was agreed on
-and the window is 32 KiB. The compressed bytes are in `tests/differential/src/compressed/faults.rs`. sockudo-ws is its protocol without
-a stream, which writes no Close frame after an error. The others give out what was inflated when the data ends in the middle of a block,
-and all but sockudo-ws ignore what follows a block with BFINAL: so a message can arrive as other than it was sent. This crate fails the
-connection where a block is not complete, and goes on behind BFINAL. Its verdict is the same wherever a read ends.
+The table has compressed data that is unusual or has a fault. A cell has the messages that are given out, and whether the
+endpoint then fails the connection, with the code of its Close frame if it writes one. Unless a row says otherwise, no
+takeover was agreed on, and the window is 32 KiB. The compressed bytes are in `tests/differential/src/compressed/faults.rs`.
+The tests run the protocol of sockudo-ws without a stream, so it writes no Close frame after an error. If the data ends in
+the middle of a block, the other libraries give out the bytes inflated so far. All except sockudo-ws ignore what follows a
+block with BFINAL. So a program can get a message that differs from the one that was sent. This crate fails the connection if
+a block is not complete, and goes on after a block with BFINAL. Its verdict does not depend on where a read ends.
 
 ";
 

@@ -109,10 +109,10 @@ pub static ROWS: &[Row] = &[
         ..DEFAULT
     },
     Row {
-        with: "no byte at all",
+        with: "no payload",
         frames: || vec![text(b""), text(HELLO)],
         ours: "\"\", then \"Hello\"",
-        clause: "RFC 7692 does not say; some peers send an empty message so",
+        clause: "RFC 7692 does not say; some peers send an empty message like this",
         ..DEFAULT
     },
     Row {
