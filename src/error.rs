@@ -193,6 +193,10 @@ pub enum HandshakeError {
     /// The server answered with a status other than 101.
     #[error("the server answered with status {}", .0.status)]
     Refused(Box<Refusal>),
+    /// The server of an HTTP/2 connection has not enabled the extended `CONNECT` (RFC 8441 section 3): it has no WebSocket
+    /// connections over HTTP/2.
+    #[error("the server has not enabled WebSocket over HTTP/2 (RFC 8441)")]
+    ExtendedConnectDisabled,
     /// The server redirects, and redirects are followed, but not to there. The text names what is wrong with its `Location`.
     #[error("bad redirect: {0}")]
     BadRedirect(&'static str),
@@ -265,6 +269,10 @@ pub enum HandshakeError {
     /// The application rejected the request with this status.
     #[error("rejected with status {0}")]
     Rejected(u16),
+    /// The HTTP library has not prepared its connection for an upgrade. Hyper needs `with_upgrades()` for HTTP/1.1, and nothing
+    /// may have taken the upgrade from the request before.
+    #[error("the HTTP connection cannot be upgraded")]
+    NotUpgradable,
     /// No request waits for a response.
     #[error("no request waits for a response")]
     NoRequest,
@@ -302,6 +310,7 @@ impl HandshakeError {
             | Self::BadStatus(_)
             | Self::BadBody
             | Self::Rejected(_)
+            | Self::NotUpgradable
             | Self::NoRequest
             | Self::Finished => Fault::Caller,
             _ => Fault::Peer,

@@ -154,6 +154,8 @@ extern crate alloc;
 
 #[cfg(any(feature = "tokio", feature = "smol"))]
 pub mod asynchronous;
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "std")]
 pub mod blocking;
 #[cfg(feature = "std")]
@@ -167,6 +169,8 @@ mod dial;
 mod error;
 pub mod frame;
 pub mod handshake;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod message;
 mod queue;
 mod role;

@@ -1,30 +1,44 @@
 //! The rules of section 4.2.1 for the request of an opening handshake.
 
 use super::head::Place;
+use super::opens::{HttpVersion, Opens};
 use super::{elements, extensions, is_nonce, is_token};
 use crate::error::HandshakeError;
 
 /// What the server still needs of a request that keeps the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Checked {
-    /// The `Sec-WebSocket-Key`.
-    pub(super) key: Place,
+    /// With the `Sec-WebSocket-Key`.
+    pub(super) opens: Opens<Place>,
     pub(super) has_subprotocols: bool,
 }
 
 impl Checked {
-    /// `None` if the request does not mention WebSocket. One that does must keep all rules, any other only that of `Host`.
-    pub(super) fn of(
+    /// The names and values of `fields` are parts of `head`. `None` if the request does not mention WebSocket. One that does
+    /// must keep all rules, any other only that of `Host`.
+    pub(super) fn of<'a>(
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
         head: &[u8],
-        request: &httparse::Request<'_, '_>,
+        method: &str,
+        version: HttpVersion,
     ) -> Result<Option<Self>, HandshakeError> {
-        let fields = Fields::of(request.headers);
+        let fields = Fields::of(fields);
         if !fields.mention_websocket() {
-            fields.check_http_host(request.version)?;
+            fields.check_http_host(version)?;
             return Ok(None);
         }
-        let key = Place::of(fields.check(request)?, head);
-        Ok(Some(Self { key, has_subprotocols: fields.has_subprotocols }))
+        let key = Place::of(fields.check(method, version)?, head);
+        Ok(Some(Self { opens: Opens::Upgrade(key), has_subprotocols: fields.has_subprotocols }))
+    }
+
+    /// The rules for a `CONNECT` whose `:protocol` is `websocket`.
+    #[cfg(feature = "http")]
+    pub(super) fn of_extended_connect<'a>(
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<Self, HandshakeError> {
+        let fields = Fields::of(fields);
+        fields.check_extended_connect()?;
+        Ok(Self { opens: Opens::ExtendedConnect, has_subprotocols: fields.has_subprotocols })
     }
 }
 
@@ -63,11 +77,9 @@ enum Listed {
 }
 
 impl<'a> Fields<'a> {
-    fn of(headers: &[httparse::Header<'a>]) -> Self {
+    fn of(headers: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Self {
         let mut fields = Self::default();
-        for header in headers {
-            fields.add(header.name.as_bytes(), header.value);
-        }
+        headers.for_each(|(name, value)| fields.add(name, value));
         fields
     }
 
@@ -116,20 +128,25 @@ impl<'a> Fields<'a> {
 
     /// "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host header
     /// field and to any request message that contains more than one Host header field line" (RFC 9112 section 3.2).
-    fn check_http_host(&self, minor_version: Option<u8>) -> Result<(), HandshakeError> {
+    /// HTTP/1.0 has none, and HTTP/2 has `:authority` in its place.
+    fn check_http_host(&self, version: HttpVersion) -> Result<(), HandshakeError> {
         match self.host.sole("Host") {
-            Err(HandshakeError::Missing(_)) if minor_version == Some(0) => Ok(()),
+            Err(HandshakeError::Missing(_)) if version != HttpVersion::Http11 => Ok(()),
             host => host.map(|_| ()),
         }
     }
 
     /// Checks the rules of section 4.2.1 in its order, but the version before the other `Sec-WebSocket` headers: another
     /// version may have other rules for them. Gives the key.
-    fn check(&self, request: &httparse::Request<'_, '_>) -> Result<&'a [u8], HandshakeError> {
-        if request.method != Some("GET") {
+    fn check(&self, method: &str, version: HttpVersion) -> Result<&'a [u8], HandshakeError> {
+        // "HTTP/2 … does not use … the 101 (Switching Protocols) informational status code" (RFC 9113 section 8.6).
+        if version == HttpVersion::Http2 {
+            return Err(HandshakeError::NotAnUpgrade);
+        }
+        if method != "GET" {
             return Err(HandshakeError::MethodNotGet);
         }
-        if request.version != Some(1) {
+        if version != HttpVersion::Http11 {
             return Err(HandshakeError::MalformedHead);
         }
         if self.has_body {
@@ -140,15 +157,41 @@ impl<'a> Fields<'a> {
         }
         self.upgrade.check("Upgrade")?;
         self.connection.check("Connection")?;
-        match self.version.sole("Sec-WebSocket-Version") {
-            Ok(b"13") => {}
-            Ok(_) | Err(HandshakeError::Missing(_)) => return Err(HandshakeError::UnsupportedVersion),
-            Err(error) => return Err(error),
-        }
+        self.check_version()?;
         let key = self.key.sole("Sec-WebSocket-Key")?;
         if !is_nonce(key) {
             return Err(HandshakeError::Invalid("Sec-WebSocket-Key"));
         }
+        self.check_offers()?;
+        Ok(key)
+    }
+
+    /// RFC 8441 section 5: "The … Connection and Upgrade header fields … are not included", and `Origin` and the headers that
+    /// begin with `Sec-WebSocket-` mean what they mean in RFC 6455, but for the key, which is not looked at.
+    #[cfg(feature = "http")]
+    fn check_extended_connect(&self) -> Result<(), HandshakeError> {
+        if self.has_body {
+            return Err(HandshakeError::UnexpectedBody);
+        }
+        for (field, name) in [(self.upgrade, "Upgrade"), (self.connection, "Connection")] {
+            if field != Listed::Missing {
+                return Err(HandshakeError::Invalid(name));
+            }
+        }
+        self.check_version()?;
+        self.check_offers()
+    }
+
+    fn check_version(&self) -> Result<(), HandshakeError> {
+        match self.version.sole("Sec-WebSocket-Version") {
+            Ok(b"13") => Ok(()),
+            Ok(_) | Err(HandshakeError::Missing(_)) => Err(HandshakeError::UnsupportedVersion),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where the request comes from, and what it offers.
+    fn check_offers(&self) -> Result<(), HandshakeError> {
         if let Field::Duplicate = self.origin {
             return Err(HandshakeError::Duplicate("Origin"));
         }
@@ -159,7 +202,7 @@ impl<'a> Fields<'a> {
         if self.has_bad_extensions {
             return Err(HandshakeError::Invalid(extensions::HEADER));
         }
-        Ok(key)
+        Ok(())
     }
 }
 

@@ -1,27 +1,26 @@
 //! The client's side of the opening handshake (RFC 6455 section 4.1).
 
+mod expected;
 mod request;
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use super::accept_key;
 use super::extensions::{self, Extension};
 use super::head::{Headers, StatusLine, Writer};
+use super::opens::Opens;
 use super::refused::{Refused, Responses};
-use super::{ACCEPT_LEN, accept_key, elements, lists_token};
 use crate::config::Config;
-use crate::connection::{Agreed, Connection, Inbox, Keys, Output};
-#[cfg(feature = "deflate")]
-use crate::deflate::Negotiated;
+use crate::connection::{Connection, Inbox, Keys, Output};
 use crate::error::HandshakeError;
 use crate::frame::MaskKeySource;
-use crate::role::Role;
 
+use expected::Chosen;
+pub(super) use expected::Expected;
 pub use request::Request;
 
 /// An opening handshake from the client's side.
@@ -30,23 +29,11 @@ pub use request::Request;
 /// [`receive`](Self::receive), or [`unfilled`](Self::unfilled) and [`filled`](Self::filled)), then call
 /// [`next_response`](Self::next_response).
 pub struct Handshake {
-    config: Arc<Config>,
     responses: Responses,
     inbox: Option<Box<Inbox>>,
     output: Output,
-    accept: [u8; ACCEPT_LEN],
-    subprotocols: Vec<String>,
-    /// The list of extensions that the caller offered.
-    extensions: String,
-    keys: Keys,
+    expected: Expected,
     outcome: Outcome,
-}
-
-/// What the server chooses of what was offered.
-struct Chosen {
-    subprotocol: Option<String>,
-    #[cfg(feature = "deflate")]
-    deflate: Option<Negotiated>,
 }
 
 enum Outcome {
@@ -57,10 +44,10 @@ enum Outcome {
     Ended(HandshakeError),
 }
 
-/// The 101 response that opened the connection.
+/// The response that opened the connection: 101, or 2xx over HTTP/2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
-    headers: Headers,
+    pub(super) headers: Headers,
 }
 
 impl Response {
@@ -116,15 +103,12 @@ impl Handshake {
         let key = BASE64_STANDARD.encode(nonce);
         let mut output = Output::default();
         output.append_vec(Writer::to_vec(|head| request.write(&key, &config, head)));
+        let opens = Opens::Upgrade(accept_key(key.as_bytes()));
         Ok(Self {
-            config,
             responses: Responses::default(),
             inbox: None,
             output,
-            accept: accept_key(key.as_bytes()),
-            subprotocols: request.subprotocols.clone(),
-            extensions: request.extensions.clone(),
-            keys,
+            expected: Expected::new(request, config, opens, keys),
             outcome: Outcome::Pending,
         })
     }
@@ -152,7 +136,9 @@ impl Handshake {
         if let Outcome::Pending = self.outcome {
             match self.response() {
                 Ok(Some((headers, chosen))) => {
-                    return Ok(Some((self.open(&chosen), Response { headers })));
+                    self.outcome = Outcome::Ended(HandshakeError::Finished);
+                    let connection = self.expected.open(&chosen, self.inbox.take());
+                    return Ok(Some((connection, Response { headers })));
                 }
                 Ok(None) => {}
                 Err(error) => self.outcome = Outcome::Ended(error),
@@ -166,7 +152,7 @@ impl Handshake {
             }
             Outcome::Refused(refused) => {
                 let inbox = self.inbox.get_or_insert_default();
-                let is_complete = refused.receive(inbox, self.config.max_head_len);
+                let is_complete = refused.receive(inbox, self.expected.config().max_head_len);
                 if is_complete { Err(self.end_of_stream()) } else { Ok(None) }
             }
         }
@@ -211,22 +197,10 @@ impl Handshake {
         matches!(self.outcome, Outcome::Ended(HandshakeError::Finished))
     }
 
-    fn open(&mut self, chosen: &Chosen) -> Connection {
-        self.outcome = Outcome::Ended(HandshakeError::Finished);
-        let keys = core::mem::replace(&mut self.keys, Keys::Unmasked);
-        let (config, inbox) = (Arc::clone(&self.config), self.inbox.take());
-        let agreed = Agreed {
-            subprotocol: chosen.subprotocol.as_deref(),
-            #[cfg(feature = "deflate")]
-            deflate: chosen.deflate,
-        };
-        Connection::opened(Role::Client, config, keys, agreed, Output::default(), inbox)
-    }
-
-    /// The headers of a response that opens the connection, and what it chooses.
+    /// The headers of a response that opens the connection.
     fn response(&mut self) -> Result<Option<(Headers, Chosen)>, HandshakeError> {
         let Some(inbox) = &mut self.inbox else { return Ok(None) };
-        let head = self.responses.next_final(inbox, &self.config)?;
+        let head = self.responses.next_final(inbox, self.expected.config())?;
         let Some((headers, StatusLine { status, minor_version })) = head else { return Ok(None) };
         if status != 101 {
             self.outcome = Outcome::Refused(Refused::new(status, &headers));
@@ -235,54 +209,8 @@ impl Handshake {
         if minor_version != 1 {
             return Err(HandshakeError::MalformedHead);
         }
-        let chosen = self.check(&headers)?;
+        let chosen = self.expected.check(&headers)?;
         Ok(Some((headers, chosen)))
-    }
-
-    /// Checks the numbered list at the end of section 4.1, and "MUST NOT appear more than once" of section 11.3. Gives what
-    /// the server chooses.
-    fn check(&self, headers: &Headers) -> Result<Chosen, HandshakeError> {
-        if !headers.sole("Upgrade")?.eq_ignore_ascii_case(b"websocket") {
-            return Err(HandshakeError::Invalid("Upgrade"));
-        }
-        if !headers.has("Connection") {
-            return Err(HandshakeError::Missing("Connection"));
-        }
-        if !lists_token(headers, "Connection", "upgrade") {
-            return Err(HandshakeError::Invalid("Connection"));
-        }
-        if headers.sole("Sec-WebSocket-Accept")? != self.accept {
-            return Err(HandshakeError::Invalid("Sec-WebSocket-Accept"));
-        }
-        // "|Sec-WebSocket-Extensions| … MAY appear multiple times" (section 11.3.2): all lines are one list.
-        let mut extensions = Vec::new();
-        for value in headers.values(extensions::HEADER) {
-            const MALFORMED: HandshakeError = HandshakeError::Invalid(extensions::HEADER);
-            extensions.extend(extensions::parse(value).ok_or(MALFORMED)?);
-        }
-        #[cfg(feature = "deflate")]
-        let deflate = extensions::chosen(&extensions, &self.extensions, &self.config)?;
-        #[cfg(not(feature = "deflate"))]
-        extensions::check_offered(&extensions, &self.extensions)?;
-        Ok(Chosen {
-            subprotocol: self.chosen_subprotocol(headers)?,
-            #[cfg(feature = "deflate")]
-            deflate,
-        })
-    }
-
-    /// A line that names no subprotocol counts as absent, and so does an empty element beside a name.
-    fn chosen_subprotocol(&self, headers: &Headers) -> Result<Option<String>, HandshakeError> {
-        const NAME: &str = "Sec-WebSocket-Protocol";
-        let mut lines = headers.values(NAME).filter(|value| elements(value).next().is_some());
-        let Some(line) = lines.next() else { return Ok(None) };
-        if lines.next().is_some() {
-            return Err(HandshakeError::Duplicate(NAME));
-        }
-        let mut names = elements(line);
-        let chosen = names.next().filter(|_| names.next().is_none());
-        let offered = self.subprotocols.iter().find(|offered| chosen == Some(offered.as_bytes()));
-        offered.cloned().map(Some).ok_or(HandshakeError::SubprotocolNotOffered)
     }
 }
 
@@ -293,6 +221,6 @@ super::receives!(
 
 impl core::fmt::Debug for Handshake {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Handshake").field("subprotocols", &self.subprotocols).finish_non_exhaustive()
+        f.debug_struct("Handshake").field("expected", &self.expected).finish_non_exhaustive()
     }
 }

@@ -5,7 +5,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::head::Writer;
 use super::{is_token, token_len};
 use crate::config::Config;
 #[cfg(feature = "deflate")]
@@ -99,12 +98,12 @@ pub(super) fn check_offered(extensions: &[Extension<'_>], offered: &str) -> Resu
     if extensions.iter().all(is_offered) { Ok(()) } else { Err(HandshakeError::ExtensionNotOffered) }
 }
 
-/// Writes the header with what a client offers.
-pub(super) fn write_offer(_config: &Config, _head: &mut Writer) {
+/// The value of the header with what a client offers.
+pub(super) fn offer(_config: &Config) -> Option<String> {
     #[cfg(feature = "deflate")]
-    if let Some(settings) = &_config.deflate {
-        _head.header(HEADER, negotiation::offer(settings).as_bytes());
-    }
+    return _config.deflate.as_ref().map(negotiation::offer);
+    #[cfg(not(feature = "deflate"))]
+    None
 }
 
 /// What a server with this configuration agrees on, and the value of its header: the first acceptable offer of

@@ -204,6 +204,28 @@ impl Headers {
         lines_end.then(|| Self { lines, head: head.into() })
     }
 
+    /// Headers that another library has read, behind the `parts` of its first line. Gives where the parts are. `None` if they
+    /// are 4 GiB long.
+    #[cfg(feature = "http")]
+    pub(super) fn collect<'a, const N: usize>(
+        parts: [&[u8]; N],
+        headers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Option<(Self, [Place; N])> {
+        let mut head = Vec::with_capacity(HEAD_LEN);
+        let mut add = |part: &[u8]| {
+            let start = u32::try_from(head.len()).ok()?;
+            head.extend_from_slice(part);
+            Some(Place { start, end: u32::try_from(head.len()).ok()? })
+        };
+        let mut places = [Place { start: 0, end: 0 }; N];
+        for (place, part) in places.iter_mut().zip(parts) {
+            *place = add(part)?;
+        }
+        let line = |(name, value): (&[u8], &[u8])| Some(Line { name: add(name)?, value: add(value)? });
+        let lines = headers.map(line).collect::<Option<_>>()?;
+        Some((Self { lines, head: head.into() }, places))
+    }
+
     /// The value of the first header of that name, if it is UTF-8.
     pub fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.fields().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()))?;
@@ -222,7 +244,7 @@ impl Headers {
     }
 
     /// [`iter`](Self::iter) with names as bytes, which saves the UTF-8 check.
-    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.lines.iter().map(|line| (self.bytes(line.name), self.bytes(line.value)))
     }
 
@@ -234,6 +256,12 @@ impl Headers {
             (Some(value), None) => Ok(value),
             (Some(_), Some(_)) => Err(HandshakeError::Duplicate(name)),
         }
+    }
+
+    /// The whole head.
+    #[cfg(feature = "http")]
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
     }
 
     pub(super) fn has(&self, name: &str) -> bool {

@@ -42,6 +42,7 @@ mod head;
 #[cfg(feature = "http")]
 pub mod http;
 mod lines;
+mod opens;
 pub mod proxy;
 mod refused;
 mod request;

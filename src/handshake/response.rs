@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::extensions::{self, Extension};
 use super::head::Writer;
+use super::opens::{HttpVersion, Opens};
 use super::{ACCEPT_LEN, is_free_header};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection, Inbox, Keys, Output};
@@ -22,8 +23,10 @@ use crate::role::Role;
 #[derive(Clone, Debug)]
 pub struct Response {
     status: u16,
-    /// `Sec-WebSocket-Accept`, if this response opens the connection.
-    accept: Option<[u8; ACCEPT_LEN]>,
+    /// How this response opens the connection, with `Sec-WebSocket-Accept`.
+    opens: Option<Opens<[u8; ACCEPT_LEN]>>,
+    /// The version of HTTP that the request came in.
+    version: HttpVersion,
     /// The subprotocols that the client offers, each followed by a comma.
     offered: String,
     subprotocol: Option<String>,
@@ -56,20 +59,24 @@ impl Response {
     }
 
     /// The response that opens a connection.
-    pub(super) fn accepting(accept: [u8; ACCEPT_LEN], offered: String) -> Self {
-        Self::new(101, Some(accept), offered, None)
+    pub(super) fn accepting(opens: Opens<[u8; ACCEPT_LEN]>, offered: String) -> Self {
+        match opens {
+            Opens::Upgrade(_) => Self::new(101, Some(opens), offered, None),
+            Opens::ExtendedConnect => Self::new(200, Some(opens), offered, None).over(HttpVersion::Http2),
+        }
     }
 
     #[inline]
     fn new(
         status: u16,
-        accept: Option<[u8; ACCEPT_LEN]>,
+        opens: Option<Opens<[u8; ACCEPT_LEN]>>,
         offered: String,
         fault: Option<HandshakeError>,
     ) -> Self {
         Self {
             status,
-            accept,
+            opens,
+            version: HttpVersion::Http11,
             offered,
             subprotocol: None,
             extensions: String::new(),
@@ -103,6 +110,11 @@ impl Response {
         self
     }
 
+    pub(super) fn over(mut self, version: HttpVersion) -> Self {
+        self.version = version;
+        self
+    }
+
     /// "The HEAD method is identical to GET except that the server MUST NOT send content in the response" (RFC 9110 section
     /// 9.3.2): `Content-Length` is sent, the body is not.
     pub(super) fn for_method(mut self, method: &str) -> Self {
@@ -127,9 +139,14 @@ impl Response {
     /// The response to a request that breaks section 4.2.1 (400, 405 or 431) or has another protocol version (426, section
     /// 4.4). [`Handshake`] sends it by itself; this is for servers that read requests with another HTTP library.
     pub fn for_error(error: &HandshakeError) -> Self {
-        let response = |status| Self::plain(status).body(alloc::format!("{error}\n"));
+        Self::for_error_over(HttpVersion::Http11, error)
+    }
+
+    pub(super) fn for_error_over(version: HttpVersion, error: &HandshakeError) -> Self {
+        let response = |status| Self::plain(status).over(version).body(alloc::format!("{error}\n"));
         match error {
             HandshakeError::HeadTooLong | HandshakeError::TooManyHeaders => response(431),
+            HandshakeError::NotUpgradable => response(500),
             HandshakeError::MethodNotGet => response(405).header("Allow", "GET"),
             HandshakeError::UnsupportedVersion | HandshakeError::NotAnUpgrade => response(426).with_version(),
             _ => response(400),
@@ -151,7 +168,7 @@ impl Response {
 
     /// Whether this response opens a connection.
     pub(super) fn opens(&self) -> bool {
-        self.accept.is_some()
+        self.opens.is_some()
     }
 
     /// The open connection, with `output` to write first and an `inbox` with what was received behind the request.
@@ -177,7 +194,7 @@ impl Response {
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
-        if self.accept.is_none() || !self.offered.split_terminator(',').any(|offered| offered == name) {
+        if self.opens.is_none() || !self.offered.split_terminator(',').any(|offered| offered == name) {
             self.fault.get_or_insert_with(|| HandshakeError::BadSubprotocol(name.as_str().into()));
         }
         self.subprotocol = Some(name);
@@ -218,17 +235,21 @@ impl Response {
     /// [`check`](Self::check).
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
-        if self.accept.is_some() {
+        if self.opens.is_some() {
             self.fault.get_or_insert(HandshakeError::BadBody);
         }
         self.body = body.into();
         self
     }
 
-    /// "The server MUST … send back … a |Sec-WebSocket-Version| header" (section 4.2.2).
+    /// "The server MUST … send back … a |Sec-WebSocket-Version| header" (section 4.2.2). HTTP/2 has no `Upgrade` (RFC 9113
+    /// section 8.6), and "the server MUST send an Upgrade header field in a 426 response" (RFC 9110 section 15.5.22).
     pub(super) fn with_version(mut self) -> Self {
         self.headers.push(("Sec-WebSocket-Version".into(), "13".into()));
-        self.headers.push(("Upgrade".into(), "websocket".into()));
+        match self.version {
+            HttpVersion::Http2 => self.status = 400,
+            _ => self.headers.push(("Upgrade".into(), "websocket".into())),
+        }
         self
     }
 
@@ -247,34 +268,18 @@ impl Response {
         self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
     }
 
-    /// The bytes on the wire: head, empty line, body.
+    /// The bytes on the wire of HTTP/1.1: head, empty line, body.
     pub(super) fn to_vec(&self) -> Vec<u8> {
         Writer::to_vec(|to| {
-            self.write_head(to);
+            if let Some(Opens::Upgrade(accept)) = &self.opens {
+                to.line(&[OPENING, accept]);
+            } else {
+                self.write_closing(to);
+            }
+            self.chosen_headers(|name, value| to.header(name, value));
+            to.line(&[]);
             to.bytes(self.sent_body());
         })
-    }
-
-    pub(super) fn write_head(&self, head: &mut Writer) {
-        if let Some(accept) = &self.accept {
-            head.line(&[OPENING, accept]);
-        } else {
-            self.write_closing(head);
-        }
-        if let Some(subprotocol) = &self.subprotocol {
-            head.header("Sec-WebSocket-Protocol", subprotocol.as_bytes());
-        }
-        if !self.extensions.is_empty() {
-            head.header(extensions::HEADER, self.extensions.as_bytes());
-        }
-        #[cfg(feature = "deflate")]
-        if let Compression::Agreed(_, header) = &self.compression {
-            head.header(extensions::HEADER, header.as_bytes());
-        }
-        for (name, value) in &self.headers {
-            head.header(name, value);
-        }
-        head.line(&[]);
     }
 
     /// The first lines of a response that opens no connection.
@@ -284,15 +289,58 @@ impl Response {
         // "A sender of Upgrade MUST also send an 'Upgrade' connection option" (RFC 9110 section 7.8).
         let connection: &[u8] = if self.has("Upgrade") { b"close, Upgrade" } else { b"close" };
         head.header("Connection", connection);
+        self.body_headers(|name, value| head.header(name, value));
+    }
+
+    /// The headers about the body of a response that opens no connection.
+    fn body_headers(&self, mut add: impl FnMut(&str, &[u8])) {
         // "A server MUST NOT send a Content-Length header field in any response with a status code of … 204 (No
         // Content)" (RFC 9110 section 8.6). In a 304 response it must be that of the 200 response, which is not known here.
         if self.has_no_content() {
             return;
         }
-        head.header("Content-Length", alloc::format!("{}", self.body.len()).as_bytes());
+        add("Content-Length", alloc::format!("{}", self.body.len()).as_bytes());
         if !self.body.is_empty() && !self.has("Content-Type") {
-            head.header("Content-Type", b"text/plain; charset=utf-8");
+            add("Content-Type", b"text/plain; charset=utf-8");
         }
+    }
+
+    /// What the caller has chosen: subprotocol, extensions, headers.
+    fn chosen_headers(&self, mut add: impl FnMut(&str, &[u8])) {
+        if let Some(subprotocol) = &self.subprotocol {
+            add("Sec-WebSocket-Protocol", subprotocol.as_bytes());
+        }
+        if !self.extensions.is_empty() {
+            add(extensions::HEADER, self.extensions.as_bytes());
+        }
+        #[cfg(feature = "deflate")]
+        if let Compression::Agreed(_, header) = &self.compression {
+            add(extensions::HEADER, header.as_bytes());
+        }
+        for (name, value) in &self.headers {
+            add(name, value);
+        }
+    }
+
+    /// All headers for an HTTP library, which adds those about its own connection.
+    #[cfg(feature = "http")]
+    pub(super) fn http_headers(&self, mut add: impl FnMut(&str, &[u8])) {
+        match &self.opens {
+            Some(Opens::Upgrade(accept)) => {
+                add("Upgrade", b"websocket");
+                add("Connection", b"Upgrade");
+                add("Sec-WebSocket-Accept", accept);
+            }
+            // "No content": a body, or its length, would be bytes of the tunnel (RFC 9110 section 9.3.6).
+            Some(Opens::ExtendedConnect) => {}
+            None => {
+                if self.has("Upgrade") {
+                    add("Connection", b"Upgrade");
+                }
+                self.body_headers(&mut add);
+            }
+        }
+        self.chosen_headers(add);
     }
 
     #[cfg(feature = "http")]

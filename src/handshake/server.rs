@@ -17,6 +17,7 @@ use super::checks::Checked;
 use super::extensions;
 use super::head::{Headers, Scanner};
 use super::lines::may_begin_request;
+use super::opens::HttpVersion;
 pub use super::request::{HttpRequest, Request};
 pub use super::response::Response;
 use crate::config::Config;
@@ -69,7 +70,9 @@ impl Incoming {
     pub(super) fn parse(bytes: &[u8], max_headers: usize) -> Option<(usize, Result<Self, HandshakeError>)> {
         Headers::of_request(bytes, max_headers, |headers, request| {
             let http = HttpRequest::new(bytes, headers, request)?;
-            Ok(match Checked::of(bytes, request)? {
+            let fields = request.headers.iter().map(|header| (header.name.as_bytes(), header.value));
+            let version = HttpVersion::of_http1(request.version);
+            Ok(match Checked::of(fields, bytes, request.method.unwrap_or_default(), version)? {
                 Some(checked) => Self::Upgrade(Request::new(http, checked)),
                 None => Self::Http(http),
             })

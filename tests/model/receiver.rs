@@ -31,6 +31,7 @@ impl Verdict {
     }
 
     /// Whether the errors of the same bytes in different reads agree. One may lack the error that comes a read later.
+    #[allow(dead_code, reason = "only compressed frames are waited for")]
     pub(crate) fn agree(&self, one: Option<ProtocolError>, other: Option<ProtocolError>) -> bool {
         one == other || self.may_wait && (one.is_none() || other.is_none())
     }

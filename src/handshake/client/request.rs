@@ -1,5 +1,6 @@
 //! What a client asks for.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -174,24 +175,49 @@ impl Request {
         Ok(Self { url, host: None, subprotocols, extensions, headers: Vec::new(), fault })
     }
 
+    /// Writes the head of HTTP/1.1.
     pub(super) fn write(&self, key: &str, config: &Config, head: &mut Writer) {
         head.line(&[b"GET ", self.url.resource.as_bytes(), b" HTTP/1.1"]);
-        let authority = || self.url.authority();
-        head.header("Host", self.host.clone().unwrap_or_else(authority).as_bytes());
-        head.header("Upgrade", b"websocket");
-        head.header("Connection", b"Upgrade");
-        head.header("Sec-WebSocket-Key", key.as_bytes());
-        head.header("Sec-WebSocket-Version", b"13");
+        self.upgrade_headers(key, |name, value| head.header(name, value));
+        self.headers(config, |name, value| head.header(name, value));
+        head.line(&[]);
+    }
+
+    /// The headers that only HTTP/1.1 has.
+    pub(in crate::handshake) fn upgrade_headers(&self, key: &str, mut add: impl FnMut(&str, &[u8])) {
+        add("Host", self.authority().as_bytes());
+        add("Upgrade", b"websocket");
+        add("Connection", b"Upgrade");
+        add("Sec-WebSocket-Key", key.as_bytes());
+    }
+
+    /// The headers that every version of HTTP has.
+    pub(in crate::handshake) fn headers(&self, config: &Config, mut add: impl FnMut(&str, &[u8])) {
+        add("Sec-WebSocket-Version", b"13");
         if !self.subprotocols.is_empty() {
-            head.header("Sec-WebSocket-Protocol", self.subprotocols.join(", ").as_bytes());
+            add("Sec-WebSocket-Protocol", self.subprotocols.join(", ").as_bytes());
         }
-        match self.extensions.as_str() {
-            "" => extensions::write_offer(config, head),
-            list => head.header(extensions::HEADER, list.as_bytes()),
+        if !self.extensions.is_empty() {
+            add(extensions::HEADER, self.extensions.as_bytes());
+        } else if let Some(offer) = extensions::offer(config) {
+            add(extensions::HEADER, offer.as_bytes());
         }
         for (name, value) in &self.headers {
-            head.header(name, value);
+            add(name, value);
         }
-        head.line(&[]);
+    }
+
+    /// Host and port for the server: those of the caller's `Host`, or those of the URL.
+    pub(in crate::handshake) fn authority(&self) -> Cow<'_, str> {
+        match &self.host {
+            Some(host) => host.into(),
+            None => self.url.authority().into(),
+        }
+    }
+
+    /// Path and query.
+    #[cfg(feature = "http")]
+    pub(in crate::handshake) fn resource(&self) -> &str {
+        &self.url.resource
     }
 }

@@ -13,7 +13,7 @@
 //!   at most [`GRACE`].
 //!
 //! `axum::serve` has no time limit for the head of a request. A server without a proxy before it accepts connections as
-//! the program `axum` beside this one does.
+//! `hyper_upgrade` beside this program does.
 
 use std::io;
 use std::pin::pin;
@@ -22,18 +22,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{self, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::response::Response;
 use axum::routing::any;
 use axum::serve::ListenerExt;
 use clap::Parser;
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
-use sansocket::handshake::server;
-use sansocket::tokio::{TokioTransport, WebSocket};
-use sansocket::{CloseCode, Config, Connection, Error, Limits, Message, Prepared, SendError};
+use sansocket::axum::{WebSocket, WebSocketUpgrade};
+use sansocket::{CloseCode, Config, Error, Limits, Message, Prepared, SendError};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{sleep, timeout};
@@ -54,8 +49,6 @@ struct Options {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     bind: String,
 }
-
-type Socket = WebSocket<TokioIo<Upgraded>>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
@@ -108,37 +101,15 @@ async fn ended(mut end: watch::Receiver<bool>) {
     end.wait_for(|end| *end).await.ok();
 }
 
-/// The route. If its response opens a connection, a new task serves the client.
-async fn join(State(room): State<Arc<Room>>, request: Request) -> Response {
-    let response = match server::Request::try_from(&request) {
-        Ok(handshake) => respond(&handshake),
-        Err(error) => server::Response::for_error(&error),
-    };
-    if let Ok(connection) = response.connection(Arc::clone(&room.config)) {
-        let end = room.end.subscribe();
-        tokio::spawn(serve(room, end, hyper::upgrade::on(request), connection));
-    }
-    http::Response::try_from(response).map_or_else(
-        |_| StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        |response| response.map(Body::from),
-    )
+/// The route.
+async fn join(State(room): State<Arc<Room>>, upgrade: WebSocketUpgrade) -> Response {
+    let end = room.end.subscribe();
+    upgrade.config(Arc::clone(&room.config)).on_upgrade(|socket| serve(room, end, socket))
 }
 
-fn respond(handshake: &server::Request) -> server::Response {
-    match handshake.origin() {
-        Some(_) if !handshake.is_same_origin() => {
-            handshake.reject(403).body("pages of another origin may not connect\n")
-        }
-        _ => handshake.accept(),
-    }
-}
-
-/// Serves one client, from the response to the end of its connection.
-async fn serve(room: Arc<Room>, end: watch::Receiver<bool>, upgraded: OnUpgrade, connection: Connection) {
+/// Serves one client to the end of its connection.
+async fn serve(room: Arc<Room>, end: watch::Receiver<bool>, socket: WebSocket) {
     let id = room.joined.fetch_add(1, Ordering::Relaxed);
-    // An error: the client was gone before the response was sent.
-    let Ok(upgraded) = upgraded.await else { return };
-    let socket = WebSocket::from_parts(TokioTransport::new(TokioIo::new(upgraded)), connection);
     println!("{id}: joined");
     match attend(id, &room, end, socket).await {
         Ok(reason) => println!("{id}: {reason}"),
@@ -151,7 +122,7 @@ async fn attend(
     id: u64,
     room: &Room,
     end: watch::Receiver<bool>,
-    mut socket: Socket,
+    mut socket: WebSocket,
 ) -> Result<&'static str, Error> {
     let mut news = room.news.subscribe();
     let mut end = pin!(ended(end));
@@ -176,7 +147,7 @@ async fn attend(
     }
 }
 
-async fn close(mut socket: Socket, code: CloseCode, reason: &'static str) -> Result<&'static str, Error> {
+async fn close(mut socket: WebSocket, code: CloseCode, reason: &'static str) -> Result<&'static str, Error> {
     match timeout(GRACE, socket.close(code, reason)).await {
         Ok(closed) => closed.map(|()| reason),
         Err(_) => Ok("no answer to the Close frame"),

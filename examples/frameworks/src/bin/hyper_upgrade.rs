@@ -1,11 +1,10 @@
-//! A page and an echo over WebSocket from one port, with hyper.
+//! A page and an echo over WebSocket from one port, with hyper, over HTTP/1.1 and HTTP/2.
 //!
 //! ```text
 //! cargo run --release -p frameworks --bin hyper_upgrade -- --bind 127.0.0.1:9001
 //! ```
 //!
-//! Then open <http://127.0.0.1:9001/>. Hyper reads and writes HTTP. The request for `/ws` is checked and answered in
-//! the types of the `http` crate. When hyper has sent the 101, the connection is a stream for `sansocket::tokio`.
+//! Then open <http://127.0.0.1:9001/>. Browsers speak HTTP/2 over TLS only: `gateway` beside this program does that.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,28 +13,16 @@ use std::time::Duration;
 use clap::Parser;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::upgrade::Upgraded;
 use hyper::{Request, Response, StatusCode, header};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use sansocket::handshake::server;
-use sansocket::tokio::{TokioTransport, WebSocket};
-use sansocket::{Bytes, Config, Connection, HandshakeError};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use sansocket::hyper::{Upgrade, upgrade_with};
+use sansocket::{Bytes, Config};
 use tokio::net::{TcpListener, TcpStream};
 
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
-const PAGE: &str = r#"<!doctype html><title>Echo</title>
-<input placeholder="say something" onchange="socket.send(value); value = ''"><pre id=log></pre>
-<script>
-  const scheme = location.protocol === "https:" ? "wss://" : "ws://";
-  const socket = new WebSocket(scheme + location.host + "/ws");
-  socket.onmessage = event => log.textContent += event.data + "\n";
-  socket.onclose = event => log.textContent += `closed: ${event.code}\n`;
-</script>
-"#;
 
 #[derive(Debug, Parser)]
 #[command(about = "A page and a WebSocket echo with hyper")]
@@ -63,28 +50,38 @@ async fn main() -> io::Result<()> {
 
 async fn serve(stream: TcpStream) {
     stream.set_nodelay(true).ok();
-    let http = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service_fn(answer));
-    if let Err(error) = http.with_upgrades().await {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    http.http2().timer(TokioTimer::new()).enable_connect_protocol();
+    let served = http.serve_connection_with_upgrades(TokioIo::new(stream), service_fn(respond));
+    if let Err(error) = served.await {
         eprintln!("hyper_upgrade: {error}");
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn respond(mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(match request.uri().path() {
         "/" => {
-            let mut page = Response::new(PAGE.into());
+            let mut page = Response::new(include_str!("echo.html").into());
             page.headers_mut()
                 .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html; charset=utf-8"));
             page
         }
-        "/ws" => upgrade(request).unwrap_or_else(|error| {
-            // The request breaks a rule of section 4.2.1.
-            let refusal = Response::try_from(server::Response::for_error(&error));
-            refusal.unwrap_or_default().map(Full::from)
-        }),
+        "/ws" => {
+            let (response, upgrade) =
+                upgrade_with(&mut request, Config::default(), |request| match request.origin() {
+                    Some(_) if !request.is_same_origin() => {
+                        request.reject(403).body("pages of other origins may not connect\n")
+                    }
+                    _ => request.accept(),
+                });
+            tokio::spawn(async {
+                if let Err(error) = echo(upgrade).await {
+                    eprintln!("hyper_upgrade: {error}");
+                }
+            });
+            response.map(Full::from)
+        }
         _ => {
             let mut missing = Response::new("not found: try / or /ws\n".into());
             *missing.status_mut() = StatusCode::NOT_FOUND;
@@ -93,33 +90,8 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     })
 }
 
-/// Answers the opening handshake. If the answer opens a connection, a new task serves it.
-fn upgrade(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, HandshakeError> {
-    let handshake = server::Request::try_from(&request)?;
-    let answer = match handshake.origin() {
-        Some(_) if !handshake.is_same_origin() => {
-            handshake.reject(403).body("pages of another origin may not connect\n")
-        }
-        _ => handshake.accept(),
-    };
-    if let Ok(connection) = answer.connection(Config::default()) {
-        tokio::spawn(async move {
-            match hyper::upgrade::on(request).await {
-                Ok(upgraded) => {
-                    if let Err(error) = echo(upgraded, connection).await {
-                        eprintln!("hyper_upgrade: {error}");
-                    }
-                }
-                Err(error) => eprintln!("hyper_upgrade: {error}"),
-            }
-        });
-    }
-    Ok(Response::try_from(answer)?.map(Full::from))
-}
-
-async fn echo(upgraded: Upgraded, connection: Connection) -> Result<(), sansocket::Error> {
-    // Bytes that the client sent right behind its request are in `upgraded`.
-    let mut socket = WebSocket::from_parts(TokioTransport::new(TokioIo::new(upgraded)), connection);
+async fn echo(upgrade: Upgrade) -> Result<(), sansocket::Error> {
+    let mut socket = upgrade.await?;
     while let Some(message) = socket.read().await? {
         socket.feed(&message).await?;
     }

@@ -3,6 +3,8 @@
 #![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "an unexpected value ends the test")]
 
+mod http2;
+
 use http::{Request as HttpRequest, Response as HttpResponse, StatusCode, Version};
 use sansocket::HandshakeError::{self, *};
 use sansocket::handshake::client;
@@ -34,7 +36,7 @@ fn request(changed: &str, to: Option<&str>, added: &[(&str, &str)]) -> HttpReque
 }
 
 fn parse(request: &HttpRequest<()>) -> Result<Request, HandshakeError> {
-    request.try_into()
+    Request::from_http(request, None)
 }
 
 // req: 6455-4.2.1-a, 6455-4.2.1-b, 6455-4.2.1-c
@@ -66,17 +68,22 @@ fn section_4_2_1_holds_for_http_types() {
     let mut post = request("", None, &[]);
     *post.method_mut() = http::Method::POST;
     assert_eq!(parse(&post).unwrap_err(), MethodNotGet);
-    for version in [Version::HTTP_10, Version::HTTP_2] {
+    let versions = [
+        (Version::HTTP_09, MalformedHead),
+        (Version::HTTP_10, MalformedHead),
+        (Version::HTTP_2, NotAnUpgrade),
+    ];
+    for (version, error) in versions {
         let mut other = request("", None, &[]);
         *other.version_mut() = version;
-        assert_eq!(parse(&other).unwrap_err(), MalformedHead);
+        assert_eq!(parse(&other).unwrap_err(), error);
     }
 }
 
 #[test]
 fn ordinary_request_can_be_answered() {
     let page = HttpRequest::get("/index.html").header("host", "example.com").body(()).unwrap();
-    let Ok(Incoming::Http(page)) = Incoming::try_from(&page) else { panic!() };
+    let Ok(Incoming::Http(page)) = Incoming::from_http(&page, None) else { panic!() };
     let answer =
         HttpResponse::try_from(page.respond(200).header("content-type", "text/html").body("<p>")).unwrap();
     assert_eq!((answer.status(), answer.body().as_slice()), (StatusCode::OK, &b"<p>"[..]));
@@ -110,7 +117,8 @@ fn section_4_2_2_response_converts_to_http_types() {
         (HeadTooLong, 431),
     ];
     for (error, status) in rows {
-        assert_eq!(HttpResponse::try_from(Response::for_error(&error)).unwrap().status(), status);
+        let response = Response::for_http_error(&error, &self::request("", None, &[]));
+        assert_eq!(HttpResponse::try_from(response).unwrap().status(), status);
     }
 }
 
@@ -118,30 +126,54 @@ fn section_4_2_2_response_converts_to_http_types() {
 fn http_types_open_connections_in_both_roles() {
     let wanted =
         client::Request::new("ws://user:secret@example.com:8080/chat?a=b").unwrap().subprotocol("chat");
-    let mut handshake = client::Handshake::new(&wanted, Config::default()).unwrap();
-    let sent = handshake.http_request().unwrap();
-    assert_eq!(sent.uri(), "/chat?a=b");
+    let (sent, pending) = wanted.to_http_upgrade(Config::default()).unwrap();
+    assert_eq!((sent.method().as_str(), sent.uri().to_string().as_str()), ("GET", "/chat?a=b"));
     assert_eq!(sent.headers()["host"], "example.com:8080");
     let received = parse(&sent).unwrap();
     assert_eq!(received.header("authorization"), Some("Basic dXNlcjpzZWNyZXQ="));
-    let answer = HttpResponse::try_from(received.accept().subprotocol("chat")).unwrap();
-    let (connection, response) = handshake.receive_http(&answer).unwrap();
-    assert_eq!(handshake.receive_http(&answer).map(drop), Err(HandshakeError::Finished));
+    assert_eq!(received.host(), Some("example.com:8080"));
+    let response = HttpResponse::try_from(received.accept().subprotocol("chat")).unwrap();
+    let (connection, response) = pending.receive(&response).unwrap();
     assert_eq!((connection.subprotocol(), response.header("upgrade")), (Some("chat"), Some("websocket")));
+}
+
+/// The target and the `Host` of HTTP/1.1, as `Uri` has them.
+#[test]
+fn targets_that_name_another_host_are_refused() {
+    let rows = [
+        ("/", "example.com", Ok(())),
+        ("http://example.com/", "example.com:80", Ok(())),
+        ("wss://Example.com/?a", "example.com", Ok(())),
+        ("http://other.example/", "example.com", Err(Invalid("Host"))),
+        ("http://user@example.com/", "example.com", Err(BadTarget)),
+        ("ftp://example.com/", "example.com", Err(BadTarget)),
+        ("example.com:80", "example.com", Err(BadTarget)),
+        ("*", "example.com", Err(BadTarget)),
+    ];
+    for (target, host, expected) in rows {
+        let mut request = request("host", Some(host), &[]);
+        *request.uri_mut() = target.parse().unwrap();
+        assert_eq!(parse(&request).map(drop), expected, "{target}");
+    }
+    let all = HttpRequest::options("*").header("host", "a").body(()).unwrap();
+    assert_eq!(Incoming::from_http(&all, None).unwrap().http().path(), "*");
 }
 
 // req: 6455-4.1-al, 6455-4.1-ao
 #[test]
 fn section_4_1_holds_for_http_types() {
-    let handshake = || {
+    let pending = || {
         let request = client::Request::new("ws://example.com/").unwrap();
-        client::Handshake::new(&request, Config::default()).unwrap()
+        request.to_http_upgrade(Config::default()).unwrap().1
     };
     let wrong =
         HttpResponse::builder().status(101).header("upgrade", "websocket").header("connection", "upgrade");
     let wrong = wrong.header("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=").body(()).unwrap();
-    assert_eq!(handshake().receive_http(&wrong).unwrap_err(), Invalid("Sec-WebSocket-Accept"));
+    assert_eq!(pending().receive(&wrong).unwrap_err(), Invalid("Sec-WebSocket-Accept"));
     let refused = HttpResponse::builder().status(401).header("www-authenticate", "Basic").body(()).unwrap();
-    let Err(Refused(refusal)) = handshake().receive_http(&refused) else { panic!() };
+    let Err(Refused(refusal)) = pending().receive(&refused) else { panic!() };
     assert_eq!((refusal.status, refusal.header("WWW-Authenticate")), (401, Some("Basic")));
+    let unfit = client::Request::new("ws://example.com/").unwrap().header("Upgrade", "h2c");
+    assert_eq!(unfit.to_http_upgrade(Config::default()).map(drop).unwrap_err(), BadHeader("Upgrade".into()));
+    assert_eq!(unfit.to_http_connect(Config::default()).map(drop).unwrap_err(), BadHeader("Upgrade".into()));
 }

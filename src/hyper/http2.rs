@@ -1,0 +1,127 @@
+//! Connections of a client as streams of HTTP/2.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ::hyper::body::{Body, Incoming};
+use ::hyper::client::conn::http2::SendRequest;
+use ::hyper::ext::Protocol;
+use ::tokio::time::{Instant, timeout_at};
+
+use super::settings::Settings;
+use super::{WebSocket, receive};
+use crate::config::Config;
+use crate::error::{Error, HandshakeError};
+use crate::handshake::client;
+
+/// An HTTP/2 connection of a client, for WebSocket connections as its streams. The `SendRequest` that it is made of can send other
+/// requests meanwhile.
+///
+/// ```
+/// use http_body_util::Empty;
+/// use hyper::body::Bytes;
+/// use hyper::client::conn::http2;
+/// use hyper_util::rt::{TokioExecutor, TokioIo};
+/// use sansocket::handshake::client::Request;
+/// use sansocket::hyper::{Http2, Http2Io, WebSocket};
+/// use sansocket::{Config, Error};
+/// use tokio::net::TcpStream;
+///
+/// async fn connect(stream: TcpStream) -> Result<WebSocket, Box<dyn std::error::Error>> {
+///     let (io, settings) = Http2Io::new(TokioIo::new(stream));
+///     let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+///     tokio::spawn(connection);
+///     let streams = Http2::<Empty<Bytes>>::new(sender, settings);
+///     let request = Request::new("ws://example.com/chat")?.subprotocol("chat");
+///     let (socket, _response) = streams.connect(&request, Config::default()).await?;
+///     Ok(socket)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Http2<B> {
+    sender: SendRequest<B>,
+    settings: Settings,
+}
+
+impl<B> Clone for Http2<B> {
+    fn clone(&self) -> Self {
+        Self { sender: self.sender.clone(), settings: self.settings.clone() }
+    }
+}
+
+impl<B: Body + Default + 'static> Http2<B> {
+    /// Takes what hyper's `handshake` gives, and what [`Http2Io`](super::Http2Io) learns of the server.
+    pub fn new(sender: SendRequest<B>, settings: Settings) -> Self {
+        Self { sender, settings }
+    }
+
+    /// Opens a connection, within [`Config::handshake_timeout`]. Waits for the settings of the server. The host of the request
+    /// need not be that of the HTTP/2 connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, its stream is reset.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Handshake`]: [`ExtendedConnectDisabled`](HandshakeError::ExtendedConnectDisabled) if the server has no
+    /// WebSocket connections over HTTP/2, [`Refused`](HandshakeError::Refused) for any status but 200,
+    /// [`UnexpectedEof`](HandshakeError::UnexpectedEof) for an HTTP/2 connection that has ended, and those of
+    /// [`Pending::receive`](crate::handshake::http::Pending::receive). [`Error::Io`] for the errors of hyper.
+    pub async fn connect(
+        &self,
+        request: &client::Request,
+        config: impl Into<Arc<Config>>,
+    ) -> Result<(WebSocket, client::Response), Error> {
+        let config = config.into();
+        let (request, pending) = request.to_http_connect(Arc::clone(&config))?;
+        let mut request = request.map(|()| B::default());
+        request.extensions_mut().insert(Protocol::from_static("websocket"));
+        let (mut sender, mut settings) = (self.sender.clone(), self.settings.clone());
+        let opened = timeout_at(Instant::now() + config.handshake_timeout, async {
+            // "A client MAY use … the Extended CONNECT … upon receipt of SETTINGS_ENABLE_CONNECT_PROTOCOL with a value of 1"
+            // (RFC 8441 section 3).
+            match settings.enable_connect_protocol().await {
+                Some(true) => {}
+                Some(false) => return Err(HandshakeError::ExtendedConnectDisabled.into()),
+                None => return Err(HandshakeError::UnexpectedEof.into()),
+            }
+            sender.ready().await.map_err(failed)?;
+            let mut response = sender.send_request(request).await.map_err(failed)?;
+            match receive(&mut response, pending) {
+                Ok((upgrade, received)) => Ok((upgrade.await?, received)),
+                Err(HandshakeError::Refused(mut refusal)) => {
+                    refusal.body = start_of(response.into_body(), config.max_head_len).await;
+                    Err(HandshakeError::Refused(refusal).into())
+                }
+                Err(error) => Err(error.into()),
+            }
+        });
+        opened.await.unwrap_or_else(|_| Err(HandshakeError::TimedOut.into()))
+    }
+}
+
+/// The start of a body, as far as it comes without an error.
+async fn start_of(mut body: Incoming, limit: usize) -> Vec<u8> {
+    let mut start = Vec::new();
+    while start.len() < limit {
+        match poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            Some(Ok(frame)) => {
+                let data = frame.into_data().unwrap_or_default();
+                let missing = limit.saturating_sub(start.len());
+                start.extend_from_slice(data.get(..missing).unwrap_or(&data));
+            }
+            Some(Err(_)) | None => break,
+        }
+    }
+    start
+}
+
+/// An error of hyper while a connection is opened.
+fn failed(error: ::hyper::Error) -> Error {
+    if error.is_canceled() || error.is_closed() {
+        return HandshakeError::UnexpectedEof.into();
+    }
+    std::io::Error::other(error).into()
+}

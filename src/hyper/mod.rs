@@ -1,0 +1,190 @@
+//! Connections that begin as requests of [hyper](::hyper): over HTTP/1.1, where the whole HTTP connection becomes the WebSocket
+//! connection, and over HTTP/2, where one stream does (RFC 8441).
+//!
+//! On a server, [`upgrade`] gives the response to send and a future of the open connection:
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use http_body_util::Full;
+//! use hyper::body::{Bytes, Incoming};
+//! use hyper::{Request, Response};
+//! use sansocket::{Config, Error};
+//!
+//! async fn echo(mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+//!     let (response, upgrade) = sansocket::hyper::upgrade(&mut request, Config::default());
+//!     tokio::spawn(async move {
+//!         let mut socket = upgrade.await?;
+//!         while let Some(message) = socket.read().await? {
+//!             socket.feed(&message).await?;
+//!         }
+//!         Ok::<(), Error>(())
+//!     });
+//!     Ok(response.map(Full::from))
+//! }
+//! ```
+//!
+//! Serve HTTP/1.1 with hyper's `with_upgrades()`, and HTTP/2 with `http2::Builder::enable_connect_protocol()`. A graceful
+//! shutdown of hyper does not wait for connections over HTTP/1.1, and waits for those over HTTP/2 to end.
+//!
+//! On a client, [`Http2`] opens connections as streams of an HTTP/2 connection. For HTTP/1.1, send the request of
+//! [`client::Request::to_http_upgrade`](crate::handshake::client::Request::to_http_upgrade) and give the response to
+//! [`receive`].
+//!
+//! # A stream of HTTP/2
+//!
+//! - The end of the stream (END_STREAM) before the closing handshake is a lost connection, as the end of a TCP connection is.
+//!   So is a reset (RST_STREAM), which may be an error of the stream instead.
+//! - After the closing handshake this end sends END_STREAM. A connection that is dropped before it resets its stream.
+//! - Flow control holds one stream up, and no other stream of its connection. A few pieces of 16 KiB wait inside hyper, the rest
+//!   in the connection's own output, within [`Config::max_output_len`]. A peer that takes less than one piece in
+//!   [`Config::write_timeout`] is given up.
+//! - Pings of HTTP/2 test the HTTP connection. Those of [`Config::keepalive`] test one stream, through all proxies.
+
+mod http2;
+mod settings;
+mod stream;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ::hyper::ext::Protocol;
+use ::hyper::upgrade::{OnUpgrade, on};
+
+pub use self::http2::Http2;
+pub use self::settings::{Http2Io, Settings};
+pub use self::stream::HttpStream;
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::error::{Error, HandshakeError};
+use crate::handshake::client;
+use crate::handshake::http::Pending;
+use crate::handshake::server::{Request, Response};
+use crate::tokio::from_parts;
+
+/// A connection over hyper's stream.
+pub type WebSocket = crate::tokio::WebSocket<HttpStream>;
+
+/// Accepts the opening handshake in `request`, without a subprotocol, from pages of any origin. See [`upgrade_with`].
+pub fn upgrade<B>(
+    request: &mut http::Request<B>,
+    config: impl Into<Arc<Config>>,
+) -> (http::Response<Vec<u8>>, Upgrade) {
+    upgrade_with(request, config, Request::accept)
+}
+
+/// Answers the opening handshake in `request` as `decide` does: with [`Request::accept`], which a subprotocol and headers can be
+/// added to, or with [`Request::reject`]. Gives the response, and the connection that is open once hyper has sent it. Compression
+/// is agreed on if [`Config::deflate`] has settings for it.
+///
+/// Always send the response: for a request that opens no connection it says why. Then [`Upgrade`] ends at once, with the reason
+/// as [`Error::Handshake`].
+///
+/// ```
+/// use sansocket::{Config, hyper};
+///
+/// fn chat<B>(request: &mut http::Request<B>) -> (http::Response<Vec<u8>>, hyper::Upgrade) {
+///     hyper::upgrade_with(request, Config::default(), |request| match request.origin() {
+///         Some(_) if !request.is_same_origin() => request.reject(403).body("pages of other origins may not connect\n"),
+///         _ => request.accept(),
+///     })
+/// }
+/// ```
+pub fn upgrade_with<B>(
+    request: &mut http::Request<B>,
+    config: impl Into<Arc<Config>>,
+    decide: impl FnOnce(&Request) -> Response,
+) -> (http::Response<Vec<u8>>, Upgrade) {
+    let config = config.into();
+    let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
+    match Request::from_http(request, protocol) {
+        Ok(handshake) => respond(&handshake, decide(&handshake), on(request), config),
+        Err(error) => {
+            let response = Response::for_http_error(&error, request);
+            (convert(response).unwrap_or_default(), Upgrade::failed(error))
+        }
+    }
+}
+
+/// The response to a request that keeps the rules, and the connection.
+pub(crate) fn respond(
+    _request: &Request,
+    response: Response,
+    upgrade: OnUpgrade,
+    config: Arc<Config>,
+) -> (http::Response<Vec<u8>>, Upgrade) {
+    #[cfg(feature = "deflate")]
+    let response = response.negotiate(_request, &config);
+    let opened = response.connection(config);
+    match (convert(response), opened) {
+        (Ok(response), Ok(connection)) => (response, Upgrade::new(upgrade, connection)),
+        (Ok(response), Err(error)) => (response, Upgrade::failed(error)),
+        // The response cannot be sent, and the caller's future says why.
+        (Err(error), _) => {
+            let mut response = http::Response::default();
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            (response, Upgrade::failed(error))
+        }
+    }
+}
+
+fn convert(response: Response) -> Result<http::Response<Vec<u8>>, HandshakeError> {
+    response.try_into()
+}
+
+/// What a response opens that a client has received through hyper, in either version of HTTP. `pending` came with the request.
+///
+/// # Errors
+///
+/// As [`Pending::receive`].
+pub fn receive<B>(
+    response: &mut http::Response<B>,
+    pending: Pending,
+) -> Result<(Upgrade, client::Response), HandshakeError> {
+    let (connection, received) = pending.receive(response)?;
+    Ok((Upgrade::new(on(response), connection), received))
+}
+
+/// An upgrade that hyper completes: a future of the open connection.
+///
+/// # Errors
+///
+/// [`Error::Handshake`]: the request or the response opens no connection,
+/// [`UnexpectedEof`](HandshakeError::UnexpectedEof) if the HTTP connection has ended before,
+/// [`TimedOut`](HandshakeError::TimedOut) after [`Config::handshake_timeout`], and
+/// [`NotUpgradable`](HandshakeError::NotUpgradable) if hyper has nothing to upgrade.
+#[must_use = "the connection is dropped if nobody waits for it"]
+pub struct Upgrade(Pin<Box<dyn Future<Output = Result<WebSocket, Error>> + Send>>);
+
+impl Upgrade {
+    fn new(upgrade: OnUpgrade, connection: Connection) -> Self {
+        Self(Box::pin(async move {
+            let upgraded = ::tokio::time::timeout(connection.config().handshake_timeout, upgrade).await;
+            match upgraded.map_err(|_| HandshakeError::TimedOut)? {
+                Ok(upgraded) => Ok(from_parts(HttpStream::new(upgraded), connection)),
+                Err(error) if error.is_canceled() => Err(HandshakeError::UnexpectedEof.into()),
+                Err(_) => Err(HandshakeError::NotUpgradable.into()),
+            }
+        }))
+    }
+
+    fn failed(error: HandshakeError) -> Self {
+        Self(Box::pin(std::future::ready(Err(error.into()))))
+    }
+}
+
+impl Future for Upgrade {
+    type Output = Result<WebSocket, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl std::fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upgrade").finish_non_exhaustive()
+    }
+}
