@@ -7,7 +7,9 @@
 //! | smol, async-std | a connection | `sansocket::smol`, feature `smol` |
 //! | another async runtime | a connection | `asynchronous::WebSocket` over your own `asynchronous::Transport` |
 //! | an event loop, a runtime, an HTTP library of your own | the protocol | [`Connection`] |
-//! | hyper, axum: heads as `http` types | the opening handshake | `handshake::http`, feature `http` |
+//! | axum | a connection as a route | `sansocket::axum`, feature `axum` |
+//! | hyper, over HTTP/1.1 or HTTP/2 | a connection | `sansocket::hyper`, feature `hyper` |
+//! | another HTTP library: heads as `http` types | the opening handshake | `handshake::http`, feature `http` |
 //! | a socket and no HTTP library | the opening handshake | [`handshake`] |
 //! | a proxy, a recorder, firmware | frames without messages | [`frame::Decoder`] |
 //!
@@ -94,7 +96,9 @@
 //!   `tls-platform`, `tls-native-certs`, `tls-webpki-roots`).
 //! - `local-address`: `Connector::local_address`, for hosts that have several addresses.
 //! - `deflate`: compression of messages, permessage-deflate (RFC 7692); off until [`Config`] has settings for it.
-//! - `http`: handshakes in the types of the `http` crate, for hyper and axum.
+//! - `http`: handshakes in the types of the `http` crate, for other HTTP libraries than those of the two features below.
+//! - `hyper`: connections that begin as requests of hyper, over HTTP/1.1 and HTTP/2 (RFC 8441). Implies `http` and `tokio`.
+//! - `axum`: an extractor for routes of axum 0.8. Implies `hyper`.
 //!
 //! # Code map
 //!
@@ -122,9 +126,10 @@
 //! | `handshake/head`, `lines`, `chunked` | HTTP/1.1 heads, lines that are judged before the parser, bodies in chunks |
 //! | `handshake/extensions`, `url`, `url/reference` | the grammar of one header, `ws:` URLs, and what a `Location` means beside one |
 //! | `handshake/credentials` | user names and passwords in URLs |
+//! | `handshake/opens` | the two ways in which HTTP opens a connection: an upgrade, a stream of HTTP/2 |
 //! | `handshake/request`, `checks`, `response` | what a client asks for, and whether section 4.2.1 allows it; a server's responses |
 //! | `handshake/refused` | a response that opens no connection, as a client receives it |
-//! | `handshake/client`, `client/request`, `server`, `step` | the two ends of the opening handshake, a type per state; what a client asks for; their steps for a shell |
+//! | `handshake/client`, `client/request`, `client/expected`, `server`, `step` | the two ends of the opening handshake, a type per state; what a client asks for, and what it expects then; their steps for a shell |
 //! | `handshake/proxy` | a connection through a proxy: HTTP `CONNECT`, SOCKS 5 |
 //! | `handshake/http` | handshakes in the types of the `http` crate |
 //! | `tls/mod`, `roots`, `session` | the configurations of TLS; which certificates are accepted; one TLS session without its socket |
@@ -140,6 +145,9 @@
 //! | `asynchronous/reaching`, `opening`, `split`, `binding` | connect and accept; one connection in several tasks; the functions of a binding |
 //! | `asynchronous/reconnecting`, `byte_stream` | a client's connection that comes back; a connection that is polled as a stream of bytes |
 //! | `tokio`, `smol` | the two bindings |
+//! | `hyper/mod`, `stream` | requests of hyper that become connections; hyper's stream with tokio's traits |
+//! | `hyper/http2`, `settings` | a client over HTTP/2; whether its server takes part |
+//! | `axum` | the extractor |
 //! | `blocking/stream`, `timed` | what a stream must do; reads and writes up to a point in time |
 //! | `blocking/receiving` | the wait loop |
 //! | `blocking/net`, `tls` | TCP with or without TLS, for several threads; the records of TLS over it |
@@ -224,7 +232,7 @@ pub mod prelude {
 }
 
 /// The snippets of the README are compiled and run with the other examples. Some of them need a feature.
-#[cfg(all(doctest, feature = "tokio", feature = "tls"))]
+#[cfg(all(doctest, feature = "axum", feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

@@ -1,4 +1,4 @@
-//! Connections that begin as requests of [hyper](::hyper): over HTTP/1.1, where the whole HTTP connection becomes the WebSocket
+//! Connections that begin as requests of [hyper]: over HTTP/1.1, where the whole HTTP connection becomes the WebSocket
 //! connection, and over HTTP/2, where one stream does (RFC 8441).
 //!
 //! On a server, [`upgrade`] gives the response to send and a future of the open connection:

@@ -207,3 +207,21 @@ fn section_5_client_checks_the_response() {
     *http1.version_mut() = Version::HTTP_11;
     assert_eq!(outcome(http1), Err(MalformedHead));
 }
+
+// req: 9220-3-a, 9220-3-b
+#[test]
+fn rfc_9220_section_3_opens_connections_in_the_same_way() {
+    let mut request = connect("", None, &[]);
+    *request.version_mut() = Version::HTTP_3;
+    let response = parse(&request).unwrap().accept().subprotocol("chat");
+    assert_eq!(response.connection(Config::default()).unwrap().subprotocol(), Some("chat"));
+    let mut response = HttpResponse::try_from(response).unwrap();
+    assert_eq!((response.status(), response.headers().len()), (StatusCode::OK, 1));
+    *response.version_mut() = Version::HTTP_3;
+    let wanted = client::Request::new("wss://example.com/").unwrap().subprotocol("chat");
+    let (_, pending) = wanted.to_http_connect(Config::default()).unwrap();
+    assert_eq!(pending.receive(&response).unwrap().0.subprotocol(), Some("chat"));
+    let other = Request::from_http(&request, Some("connect-udp")).unwrap_err();
+    let response = HttpResponse::try_from(Response::for_http_error(&other, &request)).unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
+}

@@ -19,6 +19,7 @@ pub(crate) fn listen_to_many(serve: impl Fn(TcpStream) + Clone + Send + 'static)
 }
 
 /// Reads the head of a request or a response, and no byte behind it.
+#[allow(dead_code, reason = "each test uses some of these")]
 pub(crate) fn read_head(mut stream: &TcpStream) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -1,10 +1,16 @@
 //! Which certificates are accepted, and what an error says.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, mpsc};
+
+use sansocket::blocking::WithoutTimeouts;
 use sansocket::tls::rustls::version::{TLS12, TLS13};
-use sansocket::tls::rustls::{ClientConfig, ProtocolVersion};
+use sansocket::tls::rustls::{ClientConfig, ProtocolVersion, ServerConnection, StreamOwned};
 use sansocket::{Connector, Error, Fault, HandshakeError, blocking};
 
 use crate::peers::{connect_everywhere, echo, serve};
+use crate::servers::listen_to_many;
 use crate::throwaway::{Ca, Identity, server};
 
 /// A connector that trusts this CA.
@@ -12,6 +18,7 @@ fn trusting(ca: &Ca) -> Connector {
     Connector::new().tls(ca.client())
 }
 
+// req: 6455-4.1-l
 // attack: way-1
 #[test]
 fn certificates_are_accepted_or_the_error_names_what_is_wrong() {
@@ -83,6 +90,40 @@ fn facts_of_the_session_can_be_read() {
     }
 }
 
+// req: 6455-4.1-n
+#[test]
+fn server_is_told_the_name_of_the_host() {
+    let ca = Ca::new();
+    let (told, names) = mpsc::channel();
+    let config = ca.server();
+    let port = listen_to_many(move |tcp| {
+        let tls = StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), tcp);
+        let socket = blocking::accept(WithoutTimeouts(tls)).unwrap();
+        told.send(socket.stream().0.conn.server_name().map(str::to_owned)).unwrap();
+        echo(socket).ok();
+    });
+    // "Literal IPv4 and IPv6 addresses are not permitted" (RFC 6066 section 3).
+    for (host, expected) in [("localhost", Some("localhost".to_owned())), ("127.0.0.1", None)] {
+        for outcome in connect_everywhere(&format!("wss://{host}:{port}/"), &trusting(&ca)) {
+            outcome.unwrap();
+            assert_eq!(names.recv().unwrap(), expected);
+        }
+    }
+}
+
+// req: 6455-4.2.2-b
+#[test]
+fn server_ends_the_connection_if_the_tls_handshake_fails() {
+    let tls = serve(Ca::new().server(), echo);
+    for bytes in [&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], b"\x16\x03\x01\0\x04\x01\0\0\0"] {
+        let mut tcp = TcpStream::connect(("127.0.0.1", tls)).unwrap();
+        tcp.write_all(bytes).unwrap();
+        let mut answer = Vec::new();
+        tcp.read_to_end(&mut answer).unwrap();
+        assert!(answer.first().is_none_or(|kind| *kind == 21), "an alert, and no response: {answer:?}");
+    }
+}
+
 #[test]
 fn tls_and_plain_text_that_meet_say_so() {
     let ca = Ca::new();
@@ -91,7 +132,7 @@ fn tls_and_plain_text_that_meet_say_so() {
         let Err(Error::Handshake(error)) = outcome else { panic!("{outcome:?}") };
         assert_eq!(error, HandshakeError::MalformedHead);
     }
-    let plain = crate::servers::listen_to_many(|tcp| drop(blocking::accept(tcp)));
+    let plain = listen_to_many(|tcp| drop(blocking::accept(tcp)));
     for outcome in connect_everywhere(&format!("wss://localhost:{plain}/"), &trusting(&ca)) {
         let error = outcome.unwrap_err().to_string();
         assert!(error.ends_with("(does the server speak TLS on this port?)"), "{error}");

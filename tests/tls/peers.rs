@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use sansocket::blocking::{NetStream, WebSocket, accept};
+use sansocket::blocking::{self, NetStream, WebSocket, accept};
 use sansocket::tls::rustls::ServerConfig;
 use sansocket::{Connector, Error};
 
@@ -21,7 +21,7 @@ where
 }
 
 /// Sends every message back.
-pub(crate) fn echo(mut socket: WebSocket<NetStream>) -> Result<(), Error> {
+pub(crate) fn echo<S: blocking::Stream>(mut socket: WebSocket<S>) -> Result<(), Error> {
     while let Some(message) = socket.read()? {
         socket.send(&message)?;
     }

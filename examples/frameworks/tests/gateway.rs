@@ -100,8 +100,8 @@ async fn connections_over_http2_reach_the_server_behind() {
         assert_eq!(socket.read().await.unwrap(), Some(greeting));
         sockets.push(socket);
     }
-    for (id, socket) in sockets.iter_mut().enumerate() {
-        let message = Message::from(vec![id as u8; 100_000]);
+    for (id, socket) in (0_u8..).zip(&mut sockets) {
+        let message = Message::from(vec![id; 100_000]);
         socket.send(&message).await.unwrap();
         assert_eq!(socket.read().await.unwrap(), Some(message));
         socket.send("bye").await.unwrap();
