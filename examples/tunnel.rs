@@ -1,5 +1,5 @@
-//! A tunnel: TCP through WebSocket, for SSH, VNC, MQTT and other protocols that were made for TCP. On tokio, and on threads for
-//! standard input and output.
+//! A tunnel: TCP through WebSocket, for SSH, VNC, MQTT and other protocols that were made for TCP. On tokio, and on threads
+//! for standard input and output.
 //!
 //! ```text
 //! cargo build --release --features tokio --example tunnel
@@ -8,8 +8,8 @@
 //! ssh -o ProxyCommand='tunnel client ws://127.0.0.1:9003/' localhost # standard input in, WebSocket out
 //! ```
 //!
-//! With `--features tokio,tls` the client connects to `wss:` URLs, too. `--subprotocol mqtt` is what servers of MQTT ask for,
-//! `--subprotocol binary` some of VNC.
+//! With `--features tokio,tls` the client connects to `wss:` URLs, too. `--subprotocol mqtt` is what servers of MQTT ask
+//! for, `--subprotocol binary` what some of VNC do.
 //!
 //! A Close frame ends both directions, so a program that closes its own direction only, and waits for the answer then, gets
 //! none.
