@@ -64,10 +64,3 @@ async fn tunnel(len: usize) {
 async fn bytes_of_both_directions_arrive_in_order_through_a_tunnel() {
     tunnel(64 << 20).await;
 }
-
-/// `cargo test --release --test byte_streams --features tokio -- --ignored 1_gib`
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "seconds in a release build, minutes without optimisation"]
-async fn tunnel_of_1_gib_each_way() {
-    tunnel(1 << 30).await;
-}

@@ -26,6 +26,7 @@ mod shells;
 mod throwaway;
 #[cfg(feature = "tls-ring")]
 mod tls;
+mod volume;
 mod writing;
 
 use sansocket::Config;
