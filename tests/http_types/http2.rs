@@ -86,6 +86,7 @@ fn section_5_keeps_the_rules_of_rfc_6455_but_for_the_key() {
 }
 
 // req: 8441-5-c
+// attack: http2-1
 #[test]
 fn section_5_headers_about_the_connection_are_refused() {
     let rows = [("connection", "upgrade", "Connection"), ("upgrade", "websocket", "Upgrade")];
@@ -95,6 +96,7 @@ fn section_5_headers_about_the_connection_are_refused() {
 }
 
 // req: 8441-4-b, 8441-4-c
+// attack: http2-1
 #[test]
 fn section_4_connect_without_the_protocol_opens_nothing() {
     let extended = connect("", None, &[]);

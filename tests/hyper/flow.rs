@@ -37,6 +37,7 @@ async fn hundred_connections_share_one_http_connection() {
     }
 }
 
+// attack: http2-3
 /// The peer opens no window for one stream. The server stops there, and goes on everywhere else.
 #[tokio::test(start_paused = true)]
 async fn peer_without_a_window_stalls_its_own_stream_alone() {
@@ -59,15 +60,23 @@ async fn peer_without_a_window_stalls_its_own_stream_alone() {
     }
     assert_eq!(arrived, 65_535);
 
-    // Another stream is as fast as ever: the window of the HTTP connection is larger.
-    let (mut other, mut from_other) = script.open().await;
-    tokio::spawn(async move { echo(upgrades.recv().await.unwrap().await.unwrap()).await });
-    for _ in 0..100 {
-        // Section 5.7: "Hello", masked.
-        other.send_data(Bytes::from_static(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"), false).unwrap();
-        let data = from_other.data().await.unwrap().unwrap();
-        assert_eq!(data, &b"\x81\x05Hello"[..]);
-        from_other.flow_control().release_capacity(data.len()).unwrap();
+    // 99 other streams are as fast as ever: the window of the HTTP connection is larger.
+    let mut others = Vec::new();
+    for _ in 0..99 {
+        others.push(script.open().await);
+        let upgrade = upgrades.recv().await.unwrap();
+        tokio::spawn(async move { echo(upgrade.await.unwrap()).await });
+    }
+    for _ in 0..10 {
+        for (other, from_other) in &mut others {
+            // Section 5.7: "Hello", masked.
+            other
+                .send_data(Bytes::from_static(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"), false)
+                .unwrap();
+            let data = from_other.data().await.unwrap().unwrap();
+            assert_eq!(data, &b"\x81\x05Hello"[..]);
+            from_other.flow_control().release_capacity(data.len()).unwrap();
+        }
     }
 
     // The clock is paused: it goes on when nothing else does, up to the write timeout.

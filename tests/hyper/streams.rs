@@ -12,7 +12,7 @@ use sansocket::HandshakeError::*;
 use sansocket::handshake::client;
 use sansocket::hyper::Http2;
 use sansocket::{CloseCode, Config, Error, ProtocolError};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::peers::{self, Serves, server};
 
@@ -71,36 +71,72 @@ fn connection_is_ready(sender: &SendRequest<Bytes>) -> bool {
     sender.is_extended_connect_protocol_enabled()
 }
 
+/// What a client sends before the end: nothing, half of a header, a fragment, half of a frame, a whole message.
+const BEFORE: [&[u8]; 5] = [b"", b"\x81", b"\x01\x81\0\0\0\0a", b"\x82\x85\0\0\0\0ab", b"\x81\x81\0\0\0\0a"];
+
 // req: 8441-5-g
+// attack: http2-2
 #[tokio::test]
 async fn end_of_the_stream_in_the_middle_is_a_lost_connection() {
-    // Nothing, half of a header, a fragment, half of a frame.
-    for bytes in [&b""[..], b"\x81", b"\x01\x81\0\0\0\0a", b"\x82\x85\0\0\0\0ab"] {
+    for bytes in BEFORE {
         let (io, mut upgrades) = server(Serves::Http2, Config::default());
         let (mut stream, _from) = Script::start(io).await.open().await;
         stream.send_data(Bytes::copy_from_slice(bytes), true).unwrap();
         let mut socket = upgrades.recv().await.unwrap().await.unwrap();
-        let Err(Error::Protocol(error)) = socket.read().await else { panic!() };
-        assert_eq!(error, ProtocolError::ConnectionLost);
+        let error = loop {
+            match socket.read().await {
+                Ok(message) => assert_eq!(message, Some("a".into())),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::Protocol(ProtocolError::ConnectionLost)), "{error:?}");
         assert_eq!(socket.close_info().unwrap().code, CloseCode::ABNORMAL);
     }
 }
 
 // req: 8441-5-g
+// attack: http2-2
 #[tokio::test]
-async fn reset_of_the_stream_ends_the_connection_and_no_other() {
+async fn reset_of_the_stream_ends_its_connection_and_no_other() {
     for reason in [Reason::CANCEL, Reason::NO_ERROR, Reason::INTERNAL_ERROR, Reason::PROTOCOL_ERROR] {
+        for bytes in BEFORE {
+            let (io, mut upgrades) = server(Serves::Http2, Config::default());
+            let mut script = Script::start(io).await;
+            let (mut reset, _from_reset) = script.open().await;
+            let mut socket = upgrades.recv().await.unwrap().await.unwrap();
+            let (mut other, _from_other) = script.open().await;
+            let mut other_socket = upgrades.recv().await.unwrap().await.unwrap();
+            reset.send_data(Bytes::copy_from_slice(bytes), false).unwrap();
+            reset.send_reset(reason);
+            while let Ok(message) = socket.read().await {
+                assert_eq!(message, Some("a".into()), "a reset may destroy it");
+            }
+            assert_eq!(socket.close_info().map(|info| info.code), Some(CloseCode::ABNORMAL), "{reason:?}");
+            assert!(socket.send("b").await.is_err());
+            other.send_data(Bytes::from_static(b"\x81\x81\0\0\0\0a"), false).unwrap();
+            assert_eq!(other_socket.read().await.unwrap(), Some("a".into()));
+        }
+    }
+}
+
+/// The reset comes while this end waits for room, and while it waits for the answer to its Close frame.
+// attack: http2-2
+#[tokio::test]
+async fn reset_ends_a_send_and_a_close_that_wait() {
+    for closes in [false, true] {
         let (io, mut upgrades) = server(Serves::Http2, Config::default());
         let mut script = Script::start(io).await;
-        let (mut reset, _from_reset) = script.open().await;
+        let (mut stream, mut from) = script.open().await;
         let mut socket = upgrades.recv().await.unwrap().await.unwrap();
-        let (mut other, _from_other) = script.open().await;
-        let mut other_socket = upgrades.recv().await.unwrap().await.unwrap();
-        reset.send_reset(reason);
-        socket.read().await.unwrap_err();
-        assert_eq!(socket.close_info().map(|info| info.code), Some(CloseCode::ABNORMAL), "{reason:?}");
-        other.send_data(Bytes::from_static(b"\x81\x81\0\0\0\0a"), false).unwrap();
-        assert_eq!(other_socket.read().await.unwrap(), Some("a".into()));
+        let waits = tokio::spawn(async move {
+            match closes {
+                true => socket.close(CloseCode::NORMAL, "").await,
+                false => socket.send(&Bytes::from(vec![0; 1 << 20])).await,
+            }
+        });
+        from.data().await.unwrap().unwrap();
+        stream.send_reset(Reason::CANCEL);
+        waits.await.unwrap().unwrap_err();
     }
 }
 
@@ -135,6 +171,7 @@ async fn end_of(from: &mut RecvStream) -> Option<h2::Error> {
 }
 
 // req: 8441-4-c, 8441-5-a
+// attack: http2-1
 #[tokio::test]
 async fn other_protocols_are_refused_and_nothing_is_tunnelled() {
     let (io, mut upgrades) = server(Serves::Http2, Config::default());
@@ -164,6 +201,77 @@ async fn client_waits_for_the_settings_up_to_the_handshake_timeout() {
     let request = client::Request::new("ws://example.com/").unwrap();
     let outcome = streams.connect(&request, Config::default()).await;
     assert!(matches!(outcome, Err(Error::Handshake(TimedOut))), "{outcome:?}");
+}
+
+/// Each request is sent as the frames of RFC 9113, because no library sends it. The server must have the setting of RFC 8441, or
+/// not.
+// req: 8441-3-b, 8441-4-b, 8441-5-c
+// attack: http2-1
+#[tokio::test]
+async fn malformed_extended_connects_open_nothing() {
+    const CONNECT: (&str, &str) = (":method", "CONNECT");
+    const PROTOCOL: (&str, &str) = (":protocol", "websocket");
+    const PLACE: [(&str, &str); 3] = [(":scheme", "https"), (":authority", "a"), (":path", "/")];
+    const VERSION: (&str, &str) = ("sec-websocket-version", "13");
+    let [scheme, authority, path] = PLACE;
+    let rows: [(&str, Serves, Vec<(&str, &str)>); 9] = [
+        ("", Serves::Http2, vec![CONNECT, PROTOCOL, scheme, authority, path, VERSION]),
+        ("without the setting", Serves::Http2Only, vec![CONNECT, PROTOCOL, scheme, authority, path, VERSION]),
+        ("no :scheme", Serves::Http2, vec![CONNECT, PROTOCOL, authority, path, VERSION]),
+        ("no :path", Serves::Http2, vec![CONNECT, PROTOCOL, scheme, authority, VERSION]),
+        ("neither", Serves::Http2, vec![CONNECT, PROTOCOL, authority, VERSION]),
+        ("GET", Serves::Http2, vec![(":method", "GET"), PROTOCOL, scheme, authority, path, VERSION]),
+        (
+            "Upgrade",
+            Serves::Http2,
+            vec![CONNECT, PROTOCOL, scheme, authority, path, VERSION, ("upgrade", "websocket")],
+        ),
+        (
+            "Connection",
+            Serves::Http2,
+            vec![CONNECT, PROTOCOL, scheme, authority, path, VERSION, ("connection", "upgrade")],
+        ),
+        ("two protocols", Serves::Http2, vec![CONNECT, PROTOCOL, PROTOCOL, scheme, authority, path, VERSION]),
+    ];
+    for (what, serves, fields) in rows {
+        let (mut io, mut upgrades) = server(serves, Config::default());
+        io.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let block: Vec<u8> = fields.iter().flat_map(|(name, value)| literal(name, value)).collect();
+        let len = u8::try_from(block.len()).unwrap();
+        // HEADERS with END_HEADERS, on stream 1.
+        io.write_all(&[&[0, 0, len, 1, 4, 0, 0, 0, 1], &block[..]].concat()).await.unwrap();
+        // A Ping after it: its answer comes when the request has been judged.
+        io.write_all(b"\0\0\x08\x06\0\0\0\0\0waitwait").await.unwrap();
+        let mut answers = Vec::new();
+        while !answers.windows(8).any(|bytes| bytes == b"waitwait") {
+            if io.read_buf(&mut answers).await.unwrap() == 0 {
+                break;
+            }
+        }
+        // Hyper has given the service a request, or none.
+        let opened = match upgrades.try_recv() {
+            Ok(upgrade) => upgrade.await.is_ok(),
+            Err(_) => false,
+        };
+        assert_eq!(opened, what.is_empty(), "{what}");
+    }
+}
+
+/// A literal header field without indexing, with a new name (RFC 7541 section 6.2.2).
+fn literal(name: &str, value: &str) -> Vec<u8> {
+    let len = |text: &str| u8::try_from(text.len()).unwrap();
+    [&[0, len(name)], name.as_bytes(), &[len(value)], value.as_bytes()].concat()
+}
+
+/// A server that ends its stream with the response.
+// attack: http2-2
+#[tokio::test]
+async fn response_that_ends_its_stream_is_a_lost_connection() {
+    let streams = answering(Response::new("")).await;
+    let request = client::Request::new("wss://example.com/chat").unwrap();
+    let (mut socket, _) = streams.connect(&request, Config::default()).await.unwrap();
+    let error = socket.read().await.unwrap_err();
+    assert!(matches!(error, Error::Protocol(ProtocolError::ConnectionLost)), "{error:?}");
 }
 
 /// A server that answers every request with `response`.
