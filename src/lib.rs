@@ -95,6 +95,7 @@
 //! - `local-address`: `Connector::local_address`, for hosts that have several addresses.
 //! - `deflate`: compression of messages, permessage-deflate (RFC 7692); off until [`Config`] has settings for it.
 //! - `http`: handshakes in the types of the `http` crate, for hyper and axum.
+//! - `tracing`: a span for each connection and events in it, for subscribers of the `tracing` crate.
 //!
 //! # Code map
 //!
@@ -133,6 +134,7 @@
 //! | `dial/back_off`, `temporary`, `retry_after` | the pauses between attempts; after what there is another one; how long a server asks to wait |
 //! | `dial/socket` | a socket that has an address before it is connected |
 //! | `dial/connector`, `update` | how a client gets to a server, as settings; what a connection that comes back reports |
+//! | `trace`, `trace/spans`, `text` | what the shells tell the `tracing` crate; its spans and events, and the text in them |
 //! | `byte_stream` | a connection as a stream of bytes: what has been read of a chunk, what becomes the next message |
 //! | `asynchronous/transport`, `tasks`, `storage` | what a runtime brings; the tasks that wait; memory that connections share |
 //! | `asynchronous/driver` | the polling of a connection |
@@ -180,7 +182,17 @@ mod timestamp;
 pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[cfg(feature = "std")]
+mod trace;
 mod utf8;
+
+/// The spans and events that a program gets with the feature `tracing`.
+///
+#[doc = include_str!("../docs/tracing.md")]
+#[cfg(feature = "tracing")]
+pub mod tracing {
+    pub use crate::trace::TARGET;
+}
 
 #[cfg(feature = "std")]
 pub use byte_stream::ByteStreamError;
@@ -203,7 +215,7 @@ pub use role::Role;
 pub use timestamp::Timestamp;
 
 /// The types that most programs name, for a glob import. The modules are not among them: `use sansocket::*` would hide the
-/// crates `tokio` and `smol` behind the modules of the same names.
+/// crates `tokio`, `smol` and `tracing` behind the modules of the same names.
 ///
 /// ```
 /// use sansocket::prelude::*;
