@@ -99,6 +99,7 @@
 //! - `http`: handshakes in the types of the `http` crate, for other HTTP libraries than those of the two features below.
 //! - `hyper`: connections that begin as requests of hyper, over HTTP/1.1 and HTTP/2 (RFC 8441). Implies `http` and `tokio`.
 //! - `axum`: an extractor for routes of axum 0.8. Implies `hyper`.
+//! - `tracing`: a span for each connection and events in it, for subscribers of the `tracing` crate.
 //!
 //! # Code map
 //!
@@ -138,6 +139,7 @@
 //! | `dial/back_off`, `temporary`, `retry_after` | the pauses between attempts; after what there is another one; how long a server asks to wait |
 //! | `dial/socket` | a socket that has an address before it is connected |
 //! | `dial/connector`, `update` | how a client gets to a server, as settings; what a connection that comes back reports |
+//! | `trace`, `trace/spans`, `text` | what the shells tell the `tracing` crate; its spans and events, and the text in them |
 //! | `byte_stream` | a connection as a stream of bytes: what has been read of a chunk, what becomes the next message |
 //! | `asynchronous/transport`, `tasks`, `storage` | what a runtime brings; the tasks that wait; memory that connections share |
 //! | `asynchronous/driver` | the polling of a connection |
@@ -192,7 +194,17 @@ mod timestamp;
 pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[cfg(feature = "std")]
+mod trace;
 mod utf8;
+
+/// The spans and events that a program gets with the feature `tracing`.
+///
+#[doc = include_str!("../docs/tracing.md")]
+#[cfg(feature = "tracing")]
+pub mod tracing {
+    pub use crate::trace::TARGET;
+}
 
 #[cfg(feature = "std")]
 pub use byte_stream::ByteStreamError;
@@ -215,7 +227,7 @@ pub use role::Role;
 pub use timestamp::Timestamp;
 
 /// The types that most programs name, for a glob import. The modules are not among them: `use sansocket::*` would hide the
-/// crates `tokio` and `smol` behind the modules of the same names.
+/// crates `tokio`, `smol` and `tracing` behind the modules of the same names.
 ///
 /// ```
 /// use sansocket::prelude::*;

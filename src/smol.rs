@@ -116,6 +116,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for SmolTransport<S>
         passed_on(&self.stream)
     }
 
+    fn peer(&self) -> Option<SocketAddr> {
+        peer(&self.stream)
+    }
+
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }

@@ -55,9 +55,13 @@ macro_rules! bind {
             let mut redirects = connector.to_redirects();
             let mut request = std::borrow::Cow::Borrowed(request);
             loop {
-                match Box::pin(go(&request, &connector, begin)).await {
-                    Err(end) => request = std::borrow::Cow::Owned(redirects.follow(&request, end)?),
-                    opened => return opened,
+                let trace = crate::trace::Trace::client(&request);
+                match Box::pin(go(&request, &connector, begin, &trace)).await {
+                    Ok((socket, response)) => return Ok((socket.traced(trace), response)),
+                    Err(end) => {
+                        let followed = trace.redirected(redirects.follow(&request, end));
+                        request = std::borrow::Cow::Owned(followed?);
+                    }
                 }
             }
         }
@@ -74,8 +78,14 @@ macro_rules! bind {
             connector: impl Into<Connector>,
         ) -> Result<(WebSocket<NetStream>, client::Response), Error> {
             let connector = connector.into();
-            let way = connector.way(request)?;
-            Box::pin(go_from(tcp, way, request, connector.shared_config(), Instant::now())).await
+            let trace = crate::trace::Trace::client(request);
+            let opened = match connector.way(request) {
+                Ok(way) => {
+                    Box::pin(go_from(tcp, way, request, connector.shared_config(), Instant::now())).await
+                }
+                Err(error) => Err(error.into()),
+            };
+            trace.unless_failed(opened).map(|(socket, response)| (socket.traced(trace), response))
         }
 
         /// Goes the whole way once.
@@ -83,6 +93,7 @@ macro_rules! bind {
             request: &client::Request,
             connector: &Connector,
             begin: Instant,
+            trace: &crate::trace::Trace,
         ) -> Result<(WebSocket<NetStream>, client::Response), Error> {
             let (way, config) = (connector.way(request)?, connector.shared_config());
             let left = config.handshake_timeout.saturating_sub(begin.elapsed());
@@ -92,6 +103,7 @@ macro_rules! bind {
                 asynchronous::reach(addresses, |address| reach(address, local), sleep).await
             });
             let tcp = reached.await.ok_or(HandshakeError::TimedOut)??;
+            trace.reached(|| tcp.peer_addr());
             go_from(tcp, way, request, config, begin).await
         }
 
@@ -155,7 +167,10 @@ macro_rules! bind {
             let config = config.into();
             let timeout = config.handshake_timeout;
             prepare(&stream)?;
-            Box::pin(asynchronous::connect($transport::new(stream), &[], request, config, timeout)).await
+            let trace = crate::trace::Trace::client(request);
+            let transport = $transport::new(stream);
+            let opened = Box::pin(asynchronous::connect(transport, &[], request, config, timeout)).await;
+            trace.unless_failed(opened).map(|(socket, response)| (socket.traced(trace), response))
         }
 
         /// Accepts any WebSocket connection, without a subprotocol. See
@@ -207,14 +222,21 @@ macro_rules! bind {
             (stream as &dyn std::any::Any).downcast_ref().map_or(0, NetStream::passed_on)
         }
 
+        /// [`Transport::peer`] of a stream.
+        fn peer<S: 'static>(stream: &S) -> Option<SocketAddr> {
+            tcp_of(stream)?.peer_addr().ok()
+        }
+
         /// Turns Nagle's algorithm off if the stream is TCP: it would hold small messages back. Behind a type of the caller's,
         /// that is the caller's to do.
         fn prepare<S: 'static>(stream: &S) -> std::io::Result<()> {
+            tcp_of(stream).map_or(Ok(()), |tcp| tcp.set_nodelay(true))
+        }
+
+        /// The TCP connection that the stream is, or has below it.
+        fn tcp_of<S: 'static>(stream: &S) -> Option<&$tcp> {
             let stream = stream as &dyn std::any::Any;
-            match stream.downcast_ref().or_else(|| stream.downcast_ref().map(NetStream::tcp)) {
-                Some::<&$tcp>(tcp) => tcp.set_nodelay(true),
-                None => Ok(()),
-            }
+            stream.downcast_ref().or_else(|| stream.downcast_ref().map(NetStream::tcp))
         }
     };
 }

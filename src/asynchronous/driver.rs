@@ -15,10 +15,12 @@ use crate::error::{Error, ProtocolError, SendError, ends_connection};
 use crate::frame::CloseCode;
 use crate::message::Message;
 use crate::timestamp::Timestamp;
+use crate::trace::{self, End, Trace};
 
 pub(super) struct Driver<T> {
     pub(super) transport: T,
     pub(super) sender: Sender,
+    pub(super) trace: Trace,
     tasks: Arc<Tasks>,
     /// Something was written and the stream has not been flushed since.
     unflushed: bool,
@@ -59,6 +61,7 @@ impl<T: Transport> Driver<T> {
         Self {
             transport,
             sender,
+            trace: Trace::default(),
             tasks: Arc::default(),
             unflushed: false,
             stalled: None,
@@ -158,7 +161,11 @@ impl<T: Transport> Driver<T> {
         if self.write_limit().is_some_and(|limit| now < limit) {
             return Poll::Pending;
         }
+        if self.sender.state() != State::Closed {
+            self.trace.write_timed_out();
+        }
         self.sender.lose();
+        self.trace.ended(End::of(&self.sender));
         self.tasks.wake(For::Reading, None);
         Poll::Ready(Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
     }
@@ -207,6 +214,19 @@ impl<T: Transport> Driver<T> {
         receiver: &mut Receiver,
         by: By,
     ) -> Poll<Result<Option<Found>, Error>> {
+        let found = ready!(self.poll_find(cx, receiver, by));
+        if let Err(error) = &found {
+            self.trace.failed(End::of(&self.sender), error);
+        }
+        Poll::Ready(found)
+    }
+
+    fn poll_find(
+        &mut self,
+        cx: &mut Context<'_>,
+        receiver: &mut Receiver,
+        by: By,
+    ) -> Poll<Result<Option<Found>, Error>> {
         let task = cx.waker();
         let mut registered = None;
         let mut listened = false;
@@ -218,16 +238,19 @@ impl<T: Transport> Driver<T> {
             let found = receiver.find(&mut self.sender, by);
             // Silence counts only after this end has listened.
             if listened {
-                self.sender.handle_timeout(self.transport.now());
+                let passed = trace::handle_timeout(&mut self.sender, self.transport.now());
+                self.trace.passed(passed);
             }
             if let Ok(Some(found)) = found {
                 if self.sender.state() == State::Closed {
                     // The answer to a Close frame does not wait for the next call, if it need not.
                     let _ = self.poll_flush(cx);
+                    self.trace.ended(End::of(&self.sender));
                 }
                 return Poll::Ready(Ok(Some(found)));
             }
             if self.sender.state() == State::Closed {
+                self.trace.ended(End::of(&self.sender));
                 ready!(self.poll_end(cx));
                 return Poll::Ready(
                     receiver.end_of_stream(&mut self.sender).map(|()| None).map_err(Error::from),
@@ -342,6 +365,7 @@ impl<T: Transport> Driver<T> {
     /// Fails with a fault that was found when data was lent, and ends the transport. Gives that fault.
     pub(super) fn poll_fail(&mut self, cx: &mut Context<'_>, error: ProtocolError) -> Poll<Error> {
         self.sender.fail(error);
+        self.trace.ended(End::of(&self.sender));
         self.poll_end(cx).map(|()| error.into())
     }
 

@@ -53,6 +53,7 @@ use crate::connection::{By, Chunk, CloseInfo, Connection, Event, Receiver, Sende
 use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
 use crate::message::{Message, Outgoing};
+use crate::trace::Trace;
 
 /// An open connection over a stream that is polled.
 ///
@@ -87,9 +88,21 @@ struct Inner<T> {
 impl<T: Transport> WebSocket<T> {
     /// A connection that is open already.
     pub fn from_parts(transport: T, connection: Connection) -> Self {
+        let trace = Trace::adopted(connection.role(), || transport.peer());
+        Self::opened(transport, connection).traced(trace)
+    }
+
+    fn opened(transport: T, connection: Connection) -> Self {
         let Connection { receiver, sender } = connection;
         let driver = Driver::new(transport, sender);
         Self { inner: Box::new(Inner { driver, receiver, slot: Slot::default() }) }
+    }
+
+    /// The connection, which is open, in its span.
+    pub(crate) fn traced(mut self, trace: Trace) -> Self {
+        trace.opened();
+        self.inner.driver.trace = trace;
+        self
     }
 
     /// The stream, and the protocol with everything that has arrived and everything that waits to be written. A message that

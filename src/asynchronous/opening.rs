@@ -14,6 +14,7 @@ use crate::handshake::proxy::{Server, Tunnel};
 use crate::handshake::server::{self, HttpRequest, Request, Response};
 use crate::handshake::{Opening, Step, client};
 use crate::timestamp::Timestamp;
+use crate::trace::Trace;
 
 /// Asks the proxy that was reached for a connection to the server. Gives the bytes that arrived behind its answer.
 pub(crate) async fn pass<T: Transport>(
@@ -30,7 +31,8 @@ pub(crate) async fn pass<T: Transport>(
     Opening::conclude_with(opening.finish_tunnel(), driven)
 }
 
-/// Opens a connection over a stream that has reached the server. `arrived` has come from the server before.
+/// Opens a connection over a stream that has reached the server. `arrived` has come from the server before. The caller has
+/// its span.
 pub(crate) async fn connect<T: Transport>(
     mut transport: T,
     arrived: &[u8],
@@ -44,7 +46,7 @@ pub(crate) async fn connect<T: Transport>(
     let mut opening = Opening::from(handshake);
     let driven = drive(&mut transport, &mut opening, &config, deadline).await;
     let (connection, response) = opening.conclude(driven)?;
-    Ok((WebSocket::from_parts(transport, connection), response.ok_or(HandshakeError::Finished)?))
+    Ok((WebSocket::opened(transport, connection), response.ok_or(HandshakeError::Finished)?))
 }
 
 /// Accepts WebSocket connections and nothing else.
@@ -59,20 +61,38 @@ pub(crate) async fn accept<T: Transport>(
 
 /// Accepts WebSocket connections and responds to other requests.
 pub(crate) async fn accept_or_respond<T: Transport>(
-    mut transport: T,
+    transport: T,
     config: Arc<Config>,
     decide: impl FnOnce(&Request) -> Response,
     page: impl FnOnce(&HttpRequest) -> Response,
 ) -> Result<Option<WebSocket<T>>, Error> {
+    let trace = Trace::server(|| transport.peer());
+    let opened = trace.unless_failed(answer(transport, config, decide, page, &trace).await)?;
+    if opened.is_none() {
+        trace.responded();
+    }
+    Ok(opened.map(|socket| socket.traced(trace)))
+}
+
+/// Takes the server's part of the opening handshake.
+async fn answer<T: Transport>(
+    mut transport: T,
+    config: Arc<Config>,
+    decide: impl FnOnce(&Request) -> Response,
+    page: impl FnOnce(&HttpRequest) -> Response,
+    trace: &Trace,
+) -> Result<Option<WebSocket<T>>, Error> {
     let deadline = transport.now() + config.handshake_timeout;
     let mut opening = Opening::from(server::Handshake::new(Arc::clone(&config)));
     let mut driven = drive(&mut transport, &mut opening, &config, deadline).await;
-    if let Some(response) = opening.incoming().map(|incoming| incoming.decide(decide, page)) {
+    if let Some(incoming) = opening.incoming() {
+        trace.requested(incoming);
+        let response = incoming.decide(decide, page);
         opening.respond(response)?;
         driven = drive(&mut transport, &mut opening, &config, deadline).await;
     }
     match opening.conclude(driven) {
-        Ok((connection, _)) => Ok(Some(WebSocket::from_parts(transport, connection))),
+        Ok((connection, _)) => Ok(Some(WebSocket::opened(transport, connection))),
         Err(Error::Handshake(HandshakeError::NotAnUpgrade)) => Ok(None),
         Err(error) => Err(error),
     }

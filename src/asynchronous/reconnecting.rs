@@ -13,6 +13,7 @@ use crate::dial::{BackOff, Connector, Ending, Retries, Update, after};
 use crate::error::{Error, ProtocolError};
 use crate::frame::CloseCode;
 use crate::handshake::client::{Request, Response};
+use crate::trace::Pauses;
 
 /// A future of a runtime, boxed.
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -66,6 +67,7 @@ pub struct Reconnecting<D: Dial> {
     request: Request,
     connector: Connector,
     retries: Retries,
+    pauses: Pauses,
     stage: Stage<D>,
 }
 
@@ -85,7 +87,7 @@ impl<D: Dial> Reconnecting<D> {
     pub fn new(request: Request, connector: impl Into<Connector>, back_off: BackOff) -> Self {
         let connector = connector.into();
         let stage = Stage::Attempt(D::connect(request.clone(), connector.clone()));
-        Self { request, connector, retries: Retries::new(back_off), stage }
+        Self { request, connector, retries: Retries::new(back_off), pauses: Pauses::default(), stage }
     }
 
     /// Waits for what happens next: an attempt that succeeds or fails, a message. `None`: the server or
@@ -141,6 +143,7 @@ impl<D: Dial> Reconnecting<D> {
                 Stage::Attempt(attempt) => {
                     return Poll::Ready(match ready!(attempt.as_mut().poll(cx)) {
                         Ok((socket, response)) => {
+                            self.pauses.opened();
                             self.stage = Stage::Open { socket, since: Instant::now() };
                             Ok(Some(Update::Opened(response)))
                         }
@@ -165,7 +168,9 @@ impl<D: Dial> Reconnecting<D> {
 
     fn pause(&mut self, why: Ending) -> Result<Option<Update>, Error> {
         self.stage = Stage::Ended(why.close_info().cloned());
-        let update = after(&mut self.retries, why)?;
+        let update = after(&mut self.retries, why);
+        self.pauses.decided(&self.request, &update);
+        let update = update?;
         if let Some(Update::Pausing { pause, .. }) = &update {
             self.stage = Stage::Pause(D::sleep(*pause));
         }

@@ -1,6 +1,7 @@
 //! What the async shell needs of a stream and of the runtime around it.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
 use crate::connection::{Output, Receiver, SLICES, check_read, check_written};
@@ -37,6 +38,11 @@ pub trait Transport {
     /// nothing back.
     fn passed_on(&self) -> u64 {
         0
+    }
+
+    /// The address of the peer, for the spans of the feature `tracing`. Default: `None`, for streams that know none.
+    fn peer(&self) -> Option<SocketAddr> {
+        None
     }
 
     /// Passes on what has been written.

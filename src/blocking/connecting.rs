@@ -15,6 +15,7 @@ use crate::error::{Error, HandshakeError};
 use crate::handshake::proxy::{Server, Tunnel};
 use crate::handshake::{Opening, client};
 use crate::sync::Instant;
+use crate::trace::Trace;
 
 /// Connects to a `ws://` or `wss://` URL. `wss` needs the feature `tls`, or the parts of it that [`tls`](crate::tls) lists.
 ///
@@ -56,9 +57,10 @@ pub fn connect_with(
     let mut redirects = connector.to_redirects();
     let mut request = Cow::Borrowed(request);
     loop {
-        match go(&request, &connector, deadline) {
-            Err(end) => request = Cow::Owned(redirects.follow(&request, end)?),
-            opened => return opened,
+        let trace = Trace::client(&request);
+        match go(&request, &connector, deadline, &trace) {
+            Ok((socket, response)) => return Ok((socket.traced(trace), response)),
+            Err(end) => request = Cow::Owned(trace.redirected(redirects.follow(&request, end))?),
         }
     }
 }
@@ -76,7 +78,10 @@ pub fn connect_from(
 ) -> Result<(WebSocket<NetStream>, client::Response), Error> {
     let connector = connector.into();
     let deadline = later(connector.shared_config().handshake_timeout);
-    go_from(tcp, connector.way(request)?, request, connector.shared_config(), deadline)
+    let trace = Trace::client(request);
+    let opened = connector.way(request).map_err(Error::from);
+    let opened = opened.and_then(|way| go_from(tcp, way, request, connector.shared_config(), deadline));
+    trace.unless_failed(opened).map(|(socket, response)| (socket.traced(trace), response))
 }
 
 /// Goes the whole way once.
@@ -84,12 +89,14 @@ fn go(
     request: &client::Request,
     connector: &Connector,
     deadline: Instant,
+    trace: &Trace,
 ) -> Result<(WebSocket<NetStream>, client::Response), Error> {
     let way = connector.way(request)?;
     let tcp = reach(way.host, way.port, connector, deadline).map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut => HandshakeError::TimedOut.into(),
         _ => Error::Io(error),
     })?;
+    trace.reached(|| tcp.peer_addr());
     go_from(tcp, way, request, connector.shared_config(), deadline)
 }
 

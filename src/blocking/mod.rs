@@ -50,6 +50,7 @@ use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
 use crate::message::{Message, Outgoing};
 use crate::sync::Instant;
+use crate::trace::Trace;
 use receiving::{Link, Receiving};
 use timed::{Patience, Timed, later};
 
@@ -81,6 +82,7 @@ pub struct WebSocket<S> {
 struct Owned {
     sender: Sender,
     patience: Patience,
+    trace: Trace,
 }
 
 impl<S: Stream> Link<S> for Owned {
@@ -88,8 +90,16 @@ impl<S: Stream> Link<S> for Owned {
         task(&mut self.sender)
     }
 
+    fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
     fn flush(&mut self, stream: &mut S) -> Result<Option<Duration>, Error> {
-        self.patience.write_all(stream, self.sender.output(), |_| ())?;
+        let written = self.patience.write_all(stream, self.sender.output(), |_| ());
+        if written.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
+            self.trace.write_timed_out();
+        }
+        written?;
         Ok(None)
     }
 
@@ -106,15 +116,23 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// Those of setting the stream's timeouts.
     pub fn from_parts(stream: S, connection: Connection) -> std::io::Result<Self> {
+        let trace = Trace::adopted(connection.role(), || stream.peer());
         let timed = Timed::new(stream, connection.config())?;
-        Ok(Self::opened(timed, connection))
+        Ok(Self::opened(timed, connection).traced(trace))
     }
 
     fn opened(timed: Timed<S>, connection: Connection) -> Self {
         let Connection { receiver, sender } = connection;
         let patience = Patience::new(sender.config());
-        let owned = Owned { sender, patience };
+        let owned = Owned { sender, patience, trace: Trace::default() };
         Self { receiving: Receiving::new(owned, timed, receiver, Instant::now()) }
+    }
+
+    /// The connection, which is open, in its span.
+    fn traced(mut self, trace: Trace) -> Self {
+        trace.opened();
+        self.receiving.transport.link.trace = trace;
+        self
     }
 
     /// The stream without its timeouts, and the protocol with everything that has arrived and everything that waits to be
@@ -311,6 +329,7 @@ impl<S: Shareable> WebSocket<S> {
     /// ```
     pub fn split(self) -> (Reader<S>, Writer<S>) {
         let Receiving { receiver, transport, .. } = self.receiving;
-        split::split(transport.timed.map(S::share), Connection { receiver, sender: transport.link.sender })
+        let Owned { sender, trace, .. } = transport.link;
+        split::split(transport.timed.map(S::share), Connection { receiver, sender }, trace)
     }
 }

@@ -11,6 +11,7 @@ use crate::error::{Error, HandshakeError};
 use crate::handshake::server::{self, HttpRequest, Request, Response};
 use crate::handshake::{Opening, Step, client};
 use crate::sync::Instant;
+use crate::trace::Trace;
 
 /// Connects over a stream that has reached the server. For `wss:`, its TLS handshake is done.
 ///
@@ -25,7 +26,9 @@ pub fn connect_over<S: Stream>(
 ) -> Result<(WebSocket<S>, client::Response), Error> {
     let config = config.into();
     let deadline = later(config.handshake_timeout);
-    open(stream, &[], request, config, deadline)
+    let trace = Trace::client(request);
+    let opened = trace.unless_failed(open(stream, &[], request, config, deadline));
+    opened.map(|(socket, response)| (socket.traced(trace), response))
 }
 
 /// Takes the opening handshake. `arrived` has come from the server before.
@@ -104,12 +107,29 @@ pub fn accept_or_respond<S: Stream>(
     decide: impl FnOnce(&Request) -> Response,
     page: impl FnOnce(&HttpRequest) -> Response,
 ) -> Result<Option<WebSocket<S>>, Error> {
-    let config = config.into();
+    let trace = Trace::server(|| stream.peer());
+    let opened = trace.unless_failed(answer(stream, config.into(), decide, page, &trace))?;
+    if opened.is_none() {
+        trace.responded();
+    }
+    Ok(opened.map(|socket| socket.traced(trace)))
+}
+
+/// Takes the server's part of the opening handshake.
+fn answer<S: Stream>(
+    stream: S,
+    config: Arc<Config>,
+    decide: impl FnOnce(&Request) -> Response,
+    page: impl FnOnce(&HttpRequest) -> Response,
+    trace: &Trace,
+) -> Result<Option<WebSocket<S>>, Error> {
     let deadline = later(config.handshake_timeout);
     let mut timed = Timed::new(stream, &config)?;
     let mut opening = Opening::from(server::Handshake::new(Arc::clone(&config)));
     let mut driven = drive(&mut timed, &mut opening, &config, deadline);
-    if let Some(response) = opening.incoming().map(|incoming| incoming.decide(decide, page)) {
+    if let Some(incoming) = opening.incoming() {
+        trace.requested(incoming);
+        let response = incoming.decide(decide, page);
         opening.respond(response)?;
         driven = drive(&mut timed, &mut opening, &config, deadline);
     }

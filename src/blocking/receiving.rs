@@ -10,6 +10,7 @@ use crate::error::{Error, ProtocolError, ends_connection};
 use crate::message::Message;
 use crate::sync::Instant;
 use crate::timestamp::Timestamp;
+use crate::trace::{self, End, Trace};
 
 /// What a read with a time limit has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum TimedRead {
 /// Where the sender is, and how its output is written.
 pub(super) trait Link<S> {
     fn with<T>(&mut self, task: impl FnOnce(&mut Sender) -> T) -> T;
+
+    fn trace(&self) -> &Trace;
 
     /// Writes what waits. Gives how long a read may wait before that is tried again.
     fn flush(&mut self, stream: &mut S) -> Result<Option<Duration>, Error>;
@@ -143,8 +146,13 @@ impl<L: Link<S>, S: Stream> Receiving<L, S> {
             return Ok(Waited::Closed);
         }
         let waited = self.wait_for_more(deadline, by, listened);
-        if waited.is_err() {
-            self.transport.told = self.transport.link.with(|sender| sender.state() == State::Closed);
+        if let Err(error) = &waited {
+            let Transport { link, told, .. } = &mut self.transport;
+            let end = link.with(|sender| {
+                *told = sender.state() == State::Closed;
+                End::of(sender)
+            });
+            link.trace().failed(end, error);
         }
         waited
     }
@@ -171,25 +179,25 @@ impl<L: Link<S>, S: Stream> Receiving<L, S> {
                 }
             }
             let now = origin.elapsed();
-            let (found, state, next) = transport.link.with(|sender| {
+            let (found, passed, end, state, next) = transport.link.with(|sender| {
                 let found = receiver.report(looked, sender);
                 // Silence counts only after this end has listened.
-                if *listened {
-                    sender.handle_timeout(now);
-                }
+                let passed = if *listened { trace::handle_timeout(sender, now) } else { None };
                 if sender.state() == State::Closed
                     && found.is_ok_and(|found| found.is_some_and(Found::is_data))
                 {
                     // A deadline has passed. The peer may send for ever.
                     receiver.end_of_stream(sender).ok();
                 }
-                (found, sender.state(), sender.next_timeout())
+                (found, passed, End::of(sender), sender.state(), sender.next_timeout())
             });
+            transport.link.trace().passed(passed);
             match found {
                 Ok(Some(found)) => {
                     if state == State::Closed {
                         // The answer to a Close frame does not wait for the next call.
                         transport.flush().ok();
+                        transport.link.trace().ended(end);
                     }
                     return Ok(Waited::Found(found));
                 }
@@ -264,8 +272,10 @@ impl<L: Link<S>, S: Stream> Transport<L, S> {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let (steps, patience) =
-            self.link.with(|sender| (sender.shutdown_steps(), sender.config().close_timeout));
+        let (end, steps, patience) = self
+            .link
+            .with(|sender| (End::of(sender), sender.shutdown_steps(), sender.config().close_timeout));
+        self.link.trace().ended(end);
         let deadline = later(patience);
         for step in steps {
             let stream = &mut self.timed.stream;

@@ -11,6 +11,7 @@ use crate::error::{Error, ProtocolError};
 use crate::frame::CloseCode;
 use crate::handshake::client::Request;
 use crate::sync::Instant;
+use crate::trace::Pauses;
 
 /// A client's connection that comes back after it was lost, with the pauses of a [`BackOff`].
 ///
@@ -43,6 +44,7 @@ pub struct Reconnecting {
     request: Request,
     connector: Connector,
     retries: Retries,
+    pauses: Pauses,
     stage: Stage,
 }
 
@@ -62,7 +64,8 @@ impl Reconnecting {
     /// Nothing happens before the first [`next_update`](Self::next_update).
     pub fn new(request: Request, connector: impl Into<Connector>, back_off: BackOff) -> Self {
         let retries = Retries::new(back_off);
-        Self { request, connector: connector.into(), retries, stage: Stage::Attempt(None) }
+        let (connector, pauses) = (connector.into(), Pauses::default());
+        Self { request, connector, retries, pauses, stage: Stage::Attempt(None) }
     }
 
     /// Waits for what happens next: a pause that is over, an attempt that succeeds or fails, a message. `None`: the server or
@@ -131,6 +134,7 @@ impl Reconnecting {
                 }
                 match connect_with(&self.request, &self.connector) {
                     Ok((socket, response)) => {
+                        self.pauses.opened();
                         self.stage = Stage::Open { socket: Box::new(socket), since: Instant::now() };
                         Ok(Some(Update::Opened(response)))
                     }
@@ -159,7 +163,9 @@ impl Reconnecting {
 
     fn pause(&mut self, why: Ending) -> Result<Option<Update>, Error> {
         self.stage = Stage::Ended(why.close_info().cloned());
-        let update = after(&mut self.retries, why)?;
+        let update = after(&mut self.retries, why);
+        self.pauses.decided(&self.request, &update);
+        let update = update?;
         if let Some(Update::Pausing { pause, .. }) = &update {
             self.stage = Stage::Attempt(Some(later(*pause)));
         }

@@ -19,6 +19,7 @@ use crate::error::{Error, SendError};
 use crate::frame::CloseCode;
 use crate::message::{Message, Outgoing};
 use crate::sync::{Condvar, Instant, Mutex, MutexGuard};
+use crate::trace::{End, Trace};
 
 /// How long the reader goes on writing, and how long each of its writes waits. The rest stays queued.
 const READERS_PATIENCE: Duration = Duration::from_millis(1);
@@ -26,13 +27,17 @@ const READERS_PATIENCE: Duration = Duration::from_millis(1);
 /// How often the reader tries to write what did not go out, and a writer looks whether its deadline has passed.
 const RETRY: Duration = Duration::from_millis(50);
 
-pub(super) fn split<S: Shareable>(timed: Timed<S::Handle>, connection: Connection) -> (Reader<S>, Writer<S>) {
+pub(super) fn split<S: Shareable>(
+    timed: Timed<S::Handle>,
+    connection: Connection,
+    trace: Trace,
+) -> (Reader<S>, Writer<S>) {
     let Connection { receiver, sender } = connection;
     let patience = Patience::new(sender.config());
     let handle = timed.stream.clone();
     let origin = Instant::now();
     let protocol = Mutex::new(Protocol { sender, writing: false, unflushed: false, failed: None });
-    let core = Arc::new(Core { handle, patience, origin, protocol, changed: Condvar::new() });
+    let core = Arc::new(Core { handle, patience, origin, protocol, changed: Condvar::new(), trace });
     let link = Half { core: Arc::clone(&core) };
     (Reader { receiving: Receiving::new(link, timed, receiver, origin) }, Writer { core })
 }
@@ -46,6 +51,7 @@ struct Core<S: Shareable> {
     protocol: Mutex<Protocol>,
     /// A write has ended, or the connection has.
     changed: Condvar,
+    trace: Trace,
 }
 
 struct Protocol {
@@ -111,7 +117,14 @@ impl<S: Shareable> Core<S> {
                 // A peer that does not read is given up. One that is gone may have sent something before.
                 if is_timeout(&error) {
                     protocol.sender.lose();
+                    let end = End::of(&protocol.sender);
                     S::shutdown_both(&self.handle);
+                    drop(protocol);
+                    // A deadline means that the transport is ending.
+                    if deadline.is_none() {
+                        self.trace.write_timed_out();
+                    }
+                    self.trace.ended(end);
                 }
                 Err(error.into())
             }
@@ -224,7 +237,7 @@ impl<S: Shareable> Reader<S> {
                 return Err(ReuniteError(Self { receiving }, Writer { core }));
             }
         };
-        let Core { handle, patience, protocol, .. } = core;
+        let Core { handle, patience, protocol, trace, .. } = core;
         drop(handle);
         let Protocol { mut sender, failed, .. } =
             protocol.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -235,11 +248,11 @@ impl<S: Shareable> Reader<S> {
         }
         match timed.try_map(S::unshare) {
             Ok(timed) => {
-                let transport = Transport { link: Owned { sender, patience }, timed, ended, told };
+                let transport = Transport { link: Owned { sender, patience, trace }, timed, ended, told };
                 Ok(WebSocket { receiving: Receiving { receiver, transport, origin } })
             }
             Err(timed) => {
-                let (reader, writer) = split(timed, Connection { receiver, sender });
+                let (reader, writer) = split(timed, Connection { receiver, sender }, trace);
                 Err(ReuniteError(reader, writer))
             }
         }
@@ -408,6 +421,10 @@ pub(super) struct Half<S: Shareable> {
 impl<S: Shareable> Link<S::Handle> for Half<S> {
     fn with<T>(&mut self, task: impl FnOnce(&mut Sender) -> T) -> T {
         task(&mut self.core.lock().sender)
+    }
+
+    fn trace(&self) -> &Trace {
+        &self.core.trace
     }
 
     /// "Reading never depends on writing": what the stream does not take at once waits.

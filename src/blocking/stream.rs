@@ -1,7 +1,7 @@
 //! What the blocking shell needs of a stream: reads and writes that end in time.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +39,11 @@ pub trait Stream: Read + Write {
     /// Those of the stream.
     fn prepare(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// The address of the peer, for the spans of the feature `tracing`. Default: `None`, for streams that know none.
+    fn peer(&self) -> Option<SocketAddr> {
+        None
     }
 }
 
@@ -102,7 +107,7 @@ where
 
 /// The traits for a socket of the standard library, alone and shared.
 macro_rules! socket {
-    ($socket:ty, |$stream:ident| $prepare:expr) => {
+    ($socket:ty, |$stream:ident| $prepare:expr, $peer:expr) => {
         impl Stream for $socket {
             fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
                 <$socket>::set_read_timeout(self, timeout)
@@ -119,6 +124,11 @@ macro_rules! socket {
             fn prepare(&mut self) -> io::Result<()> {
                 let $stream = self;
                 $prepare
+            }
+
+            fn peer(&self) -> Option<SocketAddr> {
+                let $stream = self;
+                $peer
             }
         }
 
@@ -158,10 +168,10 @@ macro_rules! socket {
     };
 }
 
-socket!(TcpStream, |stream| stream.set_nodelay(true));
-socket!(super::NetStream, |stream| stream.tcp().set_nodelay(true));
+socket!(TcpStream, |stream| stream.set_nodelay(true), stream.peer_addr().ok());
+socket!(super::NetStream, |stream| stream.tcp().set_nodelay(true), stream.tcp().peer_addr().ok());
 #[cfg(unix)]
-socket!(std::os::unix::net::UnixStream, |_stream| Ok(()));
+socket!(std::os::unix::net::UnixStream, |_stream| Ok(()), None);
 
 /// A stream without time limits. Timeouts, the keepalive and the deadlines take effect between two reads only. The end of the
 /// connection waits for the peer to end the stream.

@@ -265,6 +265,12 @@ impl Sender {
         self.lifecycle.fault()
     }
 
+    /// Whether this end began the closing handshake.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn began_closing(&self) -> bool {
+        self.timers.is_closing()
+    }
+
     /// The transport is gone or useless.
     pub(crate) fn lose(&mut self) {
         self.lifecycle.fail(ProtocolError::ConnectionLost);

@@ -73,6 +73,12 @@ impl Timers {
         self.closing = true;
     }
 
+    /// Whether [`start_closing`](Self::start_closing) was called, even if no timer runs any longer.
+    #[cfg(feature = "tracing")]
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
     pub(super) fn stop(&mut self) {
         self.timer = Timer::Off;
     }

@@ -142,6 +142,12 @@ impl Request {
         self.url.port
     }
 
+    /// The path, without the query.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn path(&self) -> &str {
+        self.url.resource.split(['?', '#']).next().unwrap_or_default()
+    }
+
     /// Whether the URL is `wss:`, which needs TLS.
     pub fn is_secure(&self) -> bool {
         self.url.secure

@@ -1,0 +1,21 @@
+//! What the shells tell the `tracing` crate: a span for each connection, and events in it. Nothing without the feature.
+//!
+//! The shells call the same functions with and without the feature. `spans` has them for `tracing`, and `nothing` has them
+//! empty. The core calls none of them.
+//!
+//! A span is entered for its events only, so none stays entered across an await. No lock is held that a subscriber could want,
+//! except that of the async halves, which are polled under it.
+
+#[cfg(not(feature = "tracing"))]
+mod nothing;
+#[cfg(feature = "tracing")]
+mod spans;
+#[cfg(feature = "tracing")]
+mod text;
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) use nothing::{End, Pauses, Trace, handle_timeout};
+#[cfg(feature = "tracing")]
+pub use spans::TARGET;
+#[cfg(feature = "tracing")]
+pub(crate) use spans::{End, Pauses, Trace, handle_timeout};
