@@ -173,6 +173,7 @@ impl<L: Link<S>, S: Stream> Receiving<L, S> {
             let now = origin.elapsed();
             let (found, state, next) = transport.link.with(|sender| {
                 let found = receiver.report(looked, sender);
+                sender.tell_time(now);
                 // Silence counts only after this end has listened.
                 if *listened {
                     sender.handle_timeout(now);
