@@ -96,7 +96,7 @@ impl Sender {
     /// The newest Ping counts, and a Pong with its payload, as far as a checksum of 16 bits tells. Let Pings be further apart
     /// than the round trip, or give each another payload. An unsolicited Pong with the same payload looks like the answer, so
     /// a peer can make the round trip look shorter. A connection that receives something in each interval of the
-    /// [`keepalive`](Config::keepalive) sends no Pings by itself.
+    /// [`keepalive`](crate::Config::keepalive) sends no Pings by itself.
     ///
     /// ```
     /// use std::time::Duration;
