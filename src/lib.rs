@@ -13,6 +13,14 @@
 //! | a socket and no HTTP library | the opening handshake | [`handshake`] |
 //! | a proxy, a recorder, firmware | frames without messages | [`frame::Decoder`] |
 //!
+#![cfg_attr(
+    all(any(doc, doctest), feature = "deflate", feature = "tls", feature = "tokio"),
+    doc = "The [handbook] begins with [a server, a page and a client](handbook::getting_started) in 15 minutes. It has \
+    [patterns](handbook::patterns), [authentication](handbook::authentication), [shutdown](handbook::shutdown), \
+    [limits](handbook::limits), [deployment](handbook::deployment), [questions](handbook::faq), and a \
+    [comparison with other crates](handbook::comparison)."
+)]
+//!
 //! # The flow
 //!
 //! ```text
@@ -119,7 +127,7 @@
 //! | `connection/keys`, `claims` | masking keys; what a stream says that it has read or written |
 //! | `connection/event`, `inbox`, `assembly` | what is given out; bytes that have arrived; the message that is assembled |
 //! | `connection/output`, `output/writing` | bytes to be written; the writes |
-//! | `connection/lifecycle`, `timers` | the one state; keepalive and close deadline |
+//! | `connection/lifecycle`, `timers`, `round_trip` | the one state; keepalive and close deadline; from a Ping to its Pong |
 //! | `connection/sender` | messages to frames |
 //! | `connection/receiver`, `look` | frames to events: the calls, and the general path behind them |
 //! | `connection/inflation`, `deflation`, `compressing` | compressed messages to the assembly; which messages are compressed; their way to the output |
@@ -155,6 +163,7 @@
 //! | `blocking/net`, `tls` | TCP with or without TLS, for several threads; the records of TLS over it |
 //! | `blocking/reaching`, `connecting`, `opening`, `split` | the way to a server; accept; one connection in several threads |
 //! | `blocking/reconnecting`, `byte_stream` | a client's connection that comes back; a connection as `Read` and `Write` |
+//! | `pages` | the pages of `docs/`, for `cargo doc` and as doc tests |
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -182,6 +191,8 @@ pub mod handshake;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 mod message;
+#[cfg(all(any(doc, doctest), feature = "deflate", feature = "tls", feature = "tokio"))]
+mod pages;
 mod queue;
 mod role;
 mod setters;
@@ -223,6 +234,8 @@ pub use frame::{CloseCode, CloseFrame, Limits};
 #[cfg(feature = "deflate")]
 pub use message::Compress;
 pub use message::{Message, Outgoing, Prepared};
+#[cfg(all(any(doc, doctest), feature = "deflate", feature = "tls", feature = "tokio"))]
+pub use pages::handbook;
 pub use role::Role;
 pub use timestamp::Timestamp;
 
@@ -247,38 +260,3 @@ pub mod prelude {
 #[cfg(all(doctest, feature = "axum", feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-/// As are those of the page on proxies in front of a client.
-#[cfg(all(doctest, feature = "std"))]
-#[doc = include_str!("../docs/through-a-proxy.md")]
-struct ThroughAProxy;
-
-/// As are those of the page on proxies.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/proxies.md")]
-struct Proxies;
-
-/// As are those of the page on compression.
-#[cfg(all(doctest, feature = "deflate"))]
-#[doc = include_str!("../docs/compression.md")]
-struct Compression;
-
-/// As are those of the page on TLS.
-#[cfg(all(doctest, feature = "tokio", feature = "tls"))]
-#[doc = include_str!("../docs/tls.md")]
-struct Tls;
-
-/// As are those of the page on connections that come back.
-#[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../docs/reconnecting.md")]
-struct Reconnecting;
-
-/// As are those of the page on time limits.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/timeouts.md")]
-struct Timeouts;
-
-/// As are those of the page on streams of bytes.
-#[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../docs/byte-streams.md")]
-struct ByteStreams;

@@ -207,6 +207,13 @@ impl<T: Transport> Driver<T> {
         Ok(())
     }
 
+    /// A Ping that was queued, or a Pong that has come, has the present time.
+    pub(super) fn tell_time(&mut self) {
+        if self.sender.needs_time() {
+            self.sender.tell_time(self.transport.now());
+        }
+    }
+
     /// Waits for the next event or chunk. `None` after a closing handshake.
     pub(super) fn poll_next(
         &mut self,
@@ -241,6 +248,7 @@ impl<T: Transport> Driver<T> {
                 let passed = trace::handle_timeout(&mut self.sender, self.transport.now());
                 self.trace.passed(passed);
             }
+            self.tell_time();
             if let Ok(Some(found)) = found {
                 if self.sender.state() == State::Closed {
                     // The answer to a Close frame does not wait for the next call, if it need not.

@@ -36,6 +36,7 @@ mod transport;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 pub(crate) use binding::{async_write, bind};
 pub use byte_stream::ByteStream;
@@ -192,7 +193,9 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// As [`send`](Self::send).
     pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.send_by(|sender| sender.ping(payload)).await
+        poll_fn(|cx| self.inner.poll_queue(cx, |sender| sender.ping(payload))).await?;
+        self.inner.driver.tell_time();
+        self.flush().await
     }
 
     /// Sends an unsolicited Pong with a payload of at most 125 bytes.
@@ -241,6 +244,12 @@ impl<T: Transport> WebSocket<T> {
     /// How many bytes are queued and not written yet.
     pub fn buffered_amount(&self) -> usize {
         self.sender().buffered_amount()
+    }
+
+    /// The last measured round trip from a Ping to its Pong, see [`Sender::latency`]. It ends when a read of this end finds the
+    /// Pong, so some task should always read.
+    pub fn latency(&self) -> Option<Duration> {
+        self.sender().latency()
     }
 
     /// The subprotocol in use.

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use super::driver::Driver;
 use super::transport::Transport;
@@ -217,7 +218,14 @@ impl<T: Transport> Writer<T> {
     ///
     /// As [`send`](Self::send).
     pub async fn ping(&self, payload: &[u8]) -> Result<(), Error> {
-        self.send_by(|sender| sender.ping(payload)).await
+        poll_fn(|cx| {
+            let mut driver = lock(&self.shared);
+            ready!(driver.poll_queue(cx, |sender| sender.ping(payload)))?;
+            driver.tell_time(); // under the same lock: another task may find the Pong
+            Poll::Ready(Ok::<(), Error>(()))
+        })
+        .await?;
+        self.flush().await
     }
 
     /// Sends an unsolicited Pong with a payload of at most 125 bytes.
@@ -256,6 +264,11 @@ impl<T: Transport> Writer<T> {
     /// How many bytes are queued and not written yet.
     pub fn buffered_amount(&self) -> usize {
         lock(&self.shared).sender.buffered_amount()
+    }
+
+    /// The last measured round trip from a Ping to its Pong, see [`WebSocket::latency`].
+    pub fn latency(&self) -> Option<Duration> {
+        lock(&self.shared).sender.latency()
     }
 
     /// Shows the stream to `look`, for its addresses and options.

@@ -231,7 +231,8 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As [`send`](Self::send).
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.queue(|sender| sender.ping(payload))?;
+        let origin = self.receiving.origin;
+        self.queue(|sender| sender.ping(payload).inspect(|()| sender.tell_time(origin.elapsed())))?;
         self.flush()
     }
 
@@ -273,6 +274,12 @@ impl<S: Stream> WebSocket<S> {
     /// How many bytes are queued and not written yet.
     pub fn buffered_amount(&self) -> usize {
         self.sender().buffered_amount()
+    }
+
+    /// The last measured round trip from a Ping to its Pong, see [`Sender::latency`]. It ends when a read of this end finds the
+    /// Pong, so some thread should always read.
+    pub fn latency(&self) -> Option<Duration> {
+        self.sender().latency()
     }
 
     /// The subprotocol in use.

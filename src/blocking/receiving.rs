@@ -181,6 +181,7 @@ impl<L: Link<S>, S: Stream> Receiving<L, S> {
             let now = origin.elapsed();
             let (found, passed, end, state, next) = transport.link.with(|sender| {
                 let found = receiver.report(looked, sender);
+                sender.tell_time(now);
                 // Silence counts only after this end has listened.
                 let passed = if *listened { trace::handle_timeout(sender, now) } else { None };
                 if sender.state() == State::Closed

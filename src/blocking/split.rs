@@ -316,7 +316,8 @@ impl<S: Shareable> Writer<S> {
     ///
     /// As [`send`](Self::send).
     pub fn ping(&self, payload: &[u8]) -> Result<(), Error> {
-        self.queue(|sender| sender.ping(payload))?;
+        let origin = self.core.origin;
+        self.queue(|sender| sender.ping(payload).inspect(|()| sender.tell_time(origin.elapsed())))?;
         self.flush()
     }
 
@@ -362,6 +363,11 @@ impl<S: Shareable> Writer<S> {
     /// How many bytes are queued and not written yet.
     pub fn buffered_amount(&self) -> usize {
         self.core.lock().sender.buffered_amount()
+    }
+
+    /// The last measured round trip from a Ping to its Pong, see [`WebSocket::latency`].
+    pub fn latency(&self) -> Option<Duration> {
+        self.core.lock().sender.latency()
     }
 
     /// The stream, for its addresses and options.

@@ -17,11 +17,13 @@ mod lifecycle;
 mod look;
 mod output;
 mod receiver;
+mod round_trip;
 mod sender;
 mod timers;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::time::Duration;
 
 pub use event::{Chunk, Event};
 pub use inbox::Storage;
@@ -311,6 +313,11 @@ impl Connection {
     #[cfg(feature = "deflate")]
     pub fn negotiated(&self) -> Option<Negotiated> {
         self.sender.negotiated()
+    }
+
+    /// See [`Sender::latency`].
+    pub fn latency(&self) -> Option<Duration> {
+        self.sender.latency()
     }
 
     /// See [`Sender::subprotocol`].

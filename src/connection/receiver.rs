@@ -358,7 +358,7 @@ impl Receiver {
         Some(found)
     }
 
-    /// Tells the sender what a look found: a sign of life, a Ping, a Close frame or a fault.
+    /// Tells the sender what a look found: a sign of life, a Ping, a Pong, a Close frame or a fault.
     #[inline]
     pub(crate) fn report(
         &mut self,
@@ -370,6 +370,7 @@ impl Receiver {
         }
         match looked {
             Ok(Some(Found { kind: Kind::Ping, .. })) => sender.receive_ping(self.lent()),
+            Ok(Some(Found { kind: Kind::Pong, .. })) => sender.receive_pong(self.lent()),
             Ok(Some(Found { kind: Kind::Close, .. })) => {
                 // `look` has decoded it before.
                 sender.receive_close(CloseFrame::decode(self.lent()).unwrap_or_default());

@@ -11,6 +11,7 @@ use super::deflation::Deflation;
 use super::keys::Keys;
 use super::lifecycle::{CloseInfo, Lifecycle, ShutdownStep, State};
 use super::output::{Output, REFERENCED_FROM};
+use super::round_trip::RoundTrip;
 use super::timers::{Due, Intervals, Timers};
 use crate::config::Config;
 #[cfg(feature = "std")]
@@ -33,6 +34,7 @@ pub struct Sender {
     pong_owed: Option<Box<[u8]>>,
     pub(super) lifecycle: Lifecycle,
     pub(super) timers: Timers,
+    pub(super) round_trip: RoundTrip,
     subprotocol: Option<Box<str>>,
     #[cfg(feature = "deflate")]
     pub(super) deflation: Option<Box<Deflation>>,
@@ -55,6 +57,7 @@ impl Sender {
             pong_owed: None,
             lifecycle: Lifecycle::default(),
             timers: Timers::new(keepalive(&config)),
+            round_trip: RoundTrip::default(),
             subprotocol: subprotocol.map(Box::from),
             #[cfg(feature = "deflate")]
             deflation: None,
@@ -131,13 +134,15 @@ impl Sender {
         Ok(())
     }
 
-    /// Sends a Ping (section 5.5.2) with a payload of at most 125 bytes, which the Pong repeats.
+    /// Sends a Ping (section 5.5.2) with at most 125 bytes, which the Pong repeats. [`latency`](Self::latency) has the time.
     ///
     /// # Errors
     ///
     /// [`Closed`](SendError::Closed), [`OutputFull`](SendError::OutputFull), [`ControlTooLong`](SendError::ControlTooLong).
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.send_control(Opcode::Ping, payload)
+        self.send_control(Opcode::Ping, payload)?;
+        self.round_trip.ping(payload);
+        Ok(())
     }
 
     /// Sends an unsolicited Pong (section 5.5.3): a sign of life that asks for no answer. Pings of the peer are answered
@@ -217,16 +222,18 @@ impl Sender {
     /// When to call [`handle_timeout`](Self::handle_timeout) next, on the caller's clock. A time in the past means now. `None`:
     /// no timer runs.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.timers.next()
+        if self.round_trip.needs_time() { Some(Timestamp::ORIGIN) } else { self.timers.next() }
     }
 
     /// Tells the time. If the keepalive is due, this sends a Ping, or gives the connection up
     /// ([`ConnectionLost`](ProtocolError::ConnectionLost), close code 1006). If the close deadline is due, it gives the
-    /// connection up. Otherwise it does nothing: early and repeated calls do no harm.
+    /// connection up. A Ping or a Pong without a time gets this one, for the [`latency`](Self::latency). Otherwise it does
+    /// nothing: early and repeated calls do no harm.
     ///
     /// First read what has arrived and look for events. Otherwise bytes that wait in the socket count as silence.
     pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
+        self.round_trip.tell(now);
         if self.timers.is_due(now) && self.output.take_moved() {
             // A Ping would wait behind what a slow peer is still reading.
             self.timers.hear();
@@ -236,7 +243,10 @@ impl Sender {
         match self.timers.handle(now, self.output.end(), Intervals { keepalive, close, write }) {
             Due::Nothing => {}
             // If the output is full, the peer is not reading, and a Ping would not help.
-            Due::Ping => _ = self.ping(&[]),
+            Due::Ping => {
+                self.ping(&[]).ok();
+                self.round_trip.tell(now);
+            }
             Due::GiveUp => self.lose(),
         }
     }
@@ -245,6 +255,7 @@ impl Sender {
     #[cfg(feature = "std")]
     pub(crate) fn restart_clock(&mut self, now: impl Into<Timestamp>) {
         self.timers.restart();
+        self.round_trip.stop();
         self.handle_timeout(now);
     }
 
@@ -281,6 +292,7 @@ impl Sender {
     fn stop(&mut self) {
         self.pong_owed = None;
         self.timers.stop();
+        self.round_trip.stop();
     }
 
     /// Fails the connection if `given` is an error. Gives the fault that ended the connection, which may be an earlier one.

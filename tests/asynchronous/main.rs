@@ -17,6 +17,7 @@ mod cancel;
 #[cfg(feature = "deflate")]
 mod deflated;
 mod halves;
+mod latency;
 mod load;
 mod opening;
 #[cfg(feature = "tokio")]

@@ -10,6 +10,7 @@
 
 mod deadlines;
 mod halves;
+mod latency;
 mod opening;
 mod over;
 #[path = "../script/mod.rs"]

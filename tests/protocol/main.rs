@@ -22,6 +22,7 @@ mod found;
 mod frame_pairs;
 mod frames;
 mod handshake;
+mod latency;
 mod masking;
 mod misuse;
 #[path = "../model/mod.rs"]
