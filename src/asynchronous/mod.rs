@@ -93,7 +93,7 @@ impl<T: Transport> WebSocket<T> {
         Self::opened(transport, connection).traced(trace)
     }
 
-    fn opened(transport: T, connection: Connection) -> Self {
+    pub(crate) fn opened(transport: T, connection: Connection) -> Self {
         let Connection { receiver, sender } = connection;
         let driver = Driver::new(transport, sender);
         Self { inner: Box::new(Inner { driver, receiver, slot: Slot::default() }) }

@@ -86,7 +86,7 @@ async fn answer<T: Transport>(
     let mut opening = Opening::from(server::Handshake::new(Arc::clone(&config)));
     let mut driven = drive(&mut transport, &mut opening, &config, deadline).await;
     if let Some(incoming) = opening.incoming() {
-        trace.requested(incoming);
+        trace.requested(incoming.http());
         let response = incoming.decide(decide, page);
         opening.respond(response)?;
         driven = drive(&mut transport, &mut opening, &config, deadline).await;

@@ -128,7 +128,7 @@ fn answer<S: Stream>(
     let mut opening = Opening::from(server::Handshake::new(Arc::clone(&config)));
     let mut driven = drive(&mut timed, &mut opening, &config, deadline);
     if let Some(incoming) = opening.incoming() {
-        trace.requested(incoming);
+        trace.requested(incoming.http());
         let response = incoming.decide(decide, page);
         opening.respond(response)?;
         driven = drive(&mut timed, &mut opening, &config, deadline);

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use ::hyper::body::{Body, Incoming};
 use ::hyper::client::conn::http2::SendRequest;
 use ::hyper::ext::Protocol;
+use ::hyper::upgrade::on;
 use ::tokio::time::{Instant, timeout_at};
 
 use super::settings::Settings;
-use super::{WebSocket, receive};
+use super::{HttpStream, WebSocket};
 use crate::config::Config;
+use crate::connection::Connection;
 use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
+use crate::trace::Trace;
 
 /// An HTTP/2 connection of a client, for WebSocket connections as its streams. The `SendRequest` that it is made of can send other
 /// requests meanwhile.
@@ -75,30 +78,43 @@ impl<B: Body + Default + 'static> Http2<B> {
         config: impl Into<Arc<Config>>,
     ) -> Result<(WebSocket, client::Response), Error> {
         let config = config.into();
-        let (request, pending) = request.to_http_connect(Arc::clone(&config))?;
+        let trace = Trace::client(request);
+        let deadline = Instant::now() + config.handshake_timeout;
+        let opened = timeout_at(deadline, self.open(request, config)).await;
+        let opened = trace.unless_failed(opened.unwrap_or_else(|_| Err(HandshakeError::TimedOut.into())));
+        let (stream, connection, response) = opened?;
+        Ok((super::opened(stream, connection, trace), response))
+    }
+
+    async fn open(
+        &self,
+        request: &client::Request,
+        config: Arc<Config>,
+    ) -> Result<(HttpStream, Connection, client::Response), Error> {
+        let limit = config.max_head_len;
+        let (request, pending) = request.to_http_connect(config)?;
         let mut request = request.map(|()| B::default());
         request.extensions_mut().insert(Protocol::from_static("websocket"));
-        let (mut sender, mut settings) = (self.sender.clone(), self.settings.clone());
-        let opened = timeout_at(Instant::now() + config.handshake_timeout, async {
-            // "A client MAY use … the Extended CONNECT … upon receipt of SETTINGS_ENABLE_CONNECT_PROTOCOL with a value of 1"
-            // (RFC 8441 section 3).
-            match settings.enable_connect_protocol().await {
-                Some(true) => {}
-                Some(false) => return Err(HandshakeError::ExtendedConnectDisabled.into()),
-                None => return Err(HandshakeError::UnexpectedEof.into()),
+        // "A client MAY use … the Extended CONNECT … upon receipt of SETTINGS_ENABLE_CONNECT_PROTOCOL with a value of 1" (RFC
+        // 8441 section 3).
+        match self.settings.clone().enable_connect_protocol().await {
+            Some(true) => {}
+            Some(false) => return Err(HandshakeError::ExtendedConnectDisabled.into()),
+            None => return Err(HandshakeError::UnexpectedEof.into()),
+        }
+        let mut sender = self.sender.clone();
+        sender.ready().await.map_err(failed)?;
+        let mut response = sender.send_request(request).await.map_err(failed)?;
+        match pending.receive(&response) {
+            Ok((connection, received)) => {
+                Ok((HttpStream::of(on(&mut response)).await?, connection, received))
             }
-            sender.ready().await.map_err(failed)?;
-            let mut response = sender.send_request(request).await.map_err(failed)?;
-            match receive(&mut response, pending) {
-                Ok((upgrade, received)) => Ok((upgrade.await?, received)),
-                Err(HandshakeError::Refused(mut refusal)) => {
-                    refusal.body = start_of(response.into_body(), config.max_head_len).await;
-                    Err(HandshakeError::Refused(refusal).into())
-                }
-                Err(error) => Err(error.into()),
+            Err(HandshakeError::Refused(mut refusal)) => {
+                refusal.body = start_of(response.into_body(), limit).await;
+                Err(HandshakeError::Refused(refusal).into())
             }
-        });
-        opened.await.unwrap_or_else(|_| Err(HandshakeError::TimedOut.into()))
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

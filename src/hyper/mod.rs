@@ -52,6 +52,7 @@ use std::task::{Context, Poll};
 
 use ::hyper::ext::Protocol;
 use ::hyper::upgrade::{OnUpgrade, on};
+use ::tokio::time::timeout;
 
 pub use self::http2::Http2;
 pub use self::settings::{Http2Io, Settings};
@@ -62,7 +63,8 @@ use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
 use crate::handshake::http::Pending;
 use crate::handshake::server::{Request, Response};
-use crate::tokio::from_parts;
+use crate::tokio::TokioTransport;
+use crate::trace::Trace;
 
 /// A connection over hyper's stream.
 pub type WebSocket = crate::tokio::WebSocket<HttpStream>;
@@ -103,29 +105,31 @@ pub fn upgrade_with<B>(
         Ok(handshake) => respond(&handshake, decide(&handshake), on(request), config),
         Err(error) => {
             let response = Response::for_http_error(&error, request);
-            (convert(response).unwrap_or_default(), Upgrade::failed(error))
+            (convert(response).unwrap_or_default(), Upgrade::failed(error, Trace::server(|| None)))
         }
     }
 }
 
 /// The response to a request that keeps the rules, and the connection.
 pub(crate) fn respond(
-    _request: &Request,
+    request: &Request,
     response: Response,
     upgrade: OnUpgrade,
     config: Arc<Config>,
 ) -> (http::Response<Vec<u8>>, Upgrade) {
+    let trace = Trace::server(|| None);
+    trace.requested(request);
     #[cfg(feature = "deflate")]
-    let response = response.negotiate(_request, &config);
+    let response = response.negotiate(request, &config);
     let opened = response.connection(config);
     match (convert(response), opened) {
-        (Ok(response), Ok(connection)) => (response, Upgrade::new(upgrade, connection)),
-        (Ok(response), Err(error)) => (response, Upgrade::failed(error)),
+        (Ok(response), Ok(connection)) => (response, Upgrade::new(upgrade, connection, trace)),
+        (Ok(response), Err(error)) => (response, Upgrade::failed(error, trace)),
         // The response cannot be sent, and the caller's future says why.
         (Err(error), _) => {
             let mut response = http::Response::default();
             *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-            (response, Upgrade::failed(error))
+            (response, Upgrade::failed(error, trace))
         }
     }
 }
@@ -144,7 +148,13 @@ pub fn receive<B>(
     pending: Pending,
 ) -> Result<(Upgrade, client::Response), HandshakeError> {
     let (connection, received) = pending.receive(response)?;
-    Ok((Upgrade::new(on(response), connection), received))
+    let trace = Trace::adopted(connection.role(), || None);
+    Ok((Upgrade::new(on(response), connection, trace), received))
+}
+
+/// The connection, which is open, over hyper's stream.
+fn opened(stream: HttpStream, connection: Connection, trace: Trace) -> WebSocket {
+    WebSocket::opened(TokioTransport::new(stream), connection).traced(trace)
 }
 
 /// An upgrade that hyper completes: a future of the open connection.
@@ -159,19 +169,16 @@ pub fn receive<B>(
 pub struct Upgrade(Pin<Box<dyn Future<Output = Result<WebSocket, Error>> + Send>>);
 
 impl Upgrade {
-    fn new(upgrade: OnUpgrade, connection: Connection) -> Self {
+    fn new(upgrade: OnUpgrade, connection: Connection, trace: Trace) -> Self {
         Self(Box::pin(async move {
-            let upgraded = ::tokio::time::timeout(connection.config().handshake_timeout, upgrade).await;
-            match upgraded.map_err(|_| HandshakeError::TimedOut)? {
-                Ok(upgraded) => Ok(from_parts(HttpStream::new(upgraded), connection)),
-                Err(error) if error.is_canceled() => Err(HandshakeError::UnexpectedEof.into()),
-                Err(_) => Err(HandshakeError::NotUpgradable.into()),
-            }
+            let stream = timeout(connection.config().handshake_timeout, HttpStream::of(upgrade)).await;
+            let stream = stream.unwrap_or(Err(HandshakeError::TimedOut)).map_err(Error::from);
+            Ok(opened(trace.unless_failed(stream)?, connection, trace))
         }))
     }
 
-    fn failed(error: HandshakeError) -> Self {
-        Self(Box::pin(std::future::ready(Err(error.into()))))
+    fn failed(error: HandshakeError, trace: Trace) -> Self {
+        Self(Box::pin(std::future::ready(trace.unless_failed(Err(error.into())))))
     }
 }
 

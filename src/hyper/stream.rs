@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use ::hyper::rt::{Read, Write};
-use ::hyper::upgrade::Upgraded;
+use ::hyper::upgrade::{OnUpgrade, Upgraded};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::error::HandshakeError;
 
 /// The stream of a connection that began as a request: a whole HTTP/1.1 connection, or one stream of HTTP/2.
 #[derive(Debug)]
@@ -19,8 +21,13 @@ pub struct HttpStream {
 const PIECE: usize = 16 << 10;
 
 impl HttpStream {
-    pub(super) fn new(upgraded: Upgraded) -> Self {
-        Self { upgraded }
+    /// Waits until hyper gives its stream away.
+    pub(super) async fn of(upgrade: OnUpgrade) -> Result<Self, HandshakeError> {
+        match upgrade.await {
+            Ok(upgraded) => Ok(Self { upgraded }),
+            Err(error) if error.is_canceled() => Err(HandshakeError::UnexpectedEof),
+            Err(_) => Err(HandshakeError::NotUpgradable),
+        }
     }
 
     /// Hyper's stream, whose `downcast` gives that of the server.

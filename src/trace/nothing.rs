@@ -7,7 +7,7 @@ use crate::connection::Sender;
 use crate::dial::Update;
 use crate::error::Error;
 use crate::handshake::client::Request;
-use crate::handshake::server::Incoming;
+use crate::handshake::server::HttpRequest;
 use crate::role::Role;
 use crate::timestamp::Timestamp;
 
@@ -34,7 +34,7 @@ impl Trace {
     pub(crate) fn reached(&self, _: impl Fn() -> io::Result<SocketAddr>) {}
 
     #[inline]
-    pub(crate) fn requested(&self, _: &Incoming) {}
+    pub(crate) fn requested(&self, _: &HttpRequest) {}
 
     #[inline]
     pub(crate) fn opened(&self) {}

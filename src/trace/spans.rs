@@ -13,7 +13,7 @@ use crate::connection::{CloseInfo, Sender, State};
 use crate::dial::Update;
 use crate::error::{Error, HandshakeError, ProtocolError};
 use crate::handshake::client::Request;
-use crate::handshake::server::Incoming;
+use crate::handshake::server::HttpRequest;
 use crate::role::Role;
 use crate::timestamp::Timestamp;
 
@@ -87,9 +87,9 @@ impl Trace {
     }
 
     /// A request has come.
-    pub(crate) fn requested(&self, incoming: &Incoming) {
+    pub(crate) fn requested(&self, request: &HttpRequest) {
         if let Some(Traced { span, .. }) = self.0.as_deref() {
-            span.record("path", display(Escaped(incoming.http().path())));
+            span.record("path", display(Escaped(request.path())));
         }
     }
 

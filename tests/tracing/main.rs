@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "an unexpected value ends the test")]
 
 mod connections;
+#[cfg(feature = "hyper")]
+mod http;
 mod openings;
 mod peer;
 mod reconnecting;
