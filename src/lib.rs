@@ -14,7 +14,7 @@
 //! | a proxy, a recorder, firmware | frames without messages | [`frame::Decoder`] |
 //!
 #![cfg_attr(
-    all(any(doc, doctest), feature = "deflate", feature = "tls", feature = "tokio"),
+    all(any(doc, doctest), feature = "axum", feature = "deflate", feature = "tls", feature = "tracing"),
     doc = "The [handbook] begins with [a server, a page and a client](handbook::getting_started) in 15 minutes. It has \
     [patterns](handbook::patterns), [authentication](handbook::authentication), [shutdown](handbook::shutdown), \
     [limits](handbook::limits), [deployment](handbook::deployment), [questions](handbook::faq), and a \
@@ -191,7 +191,7 @@ pub mod handshake;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 mod message;
-#[cfg(all(any(doc, doctest), feature = "deflate", feature = "tls", feature = "tokio"))]
+#[cfg(all(any(doc, doctest), feature = "axum", feature = "deflate", feature = "tls", feature = "tracing"))]
 mod pages;
 mod queue;
 mod role;
@@ -234,7 +234,13 @@ pub use frame::{CloseCode, CloseFrame, Limits};
 #[cfg(feature = "deflate")]
 pub use message::Compress;
 pub use message::{Message, Outgoing, Prepared};
-#[cfg(all(any(doc, doctest), feature = "deflate", feature = "tls", feature = "tokio"))]
+#[cfg(all(
+    any(doc, doctest),
+    feature = "axum",
+    feature = "deflate",
+    feature = "tls",
+    feature = "tracing"
+))]
 pub use pages::handbook;
 pub use role::Role;
 pub use timestamp::Timestamp;
