@@ -81,8 +81,8 @@ impl WebSocketUpgrade {
         self
     }
 
-    /// Chooses the first of these subprotocols that the client offers, if there is one. [`subprotocol`](Self::subprotocol) says
-    /// which.
+    /// Chooses the first of these subprotocols that the client offers, if there is one. [`subprotocol`](Self::subprotocol)
+    /// says which.
     #[must_use]
     pub fn subprotocols(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let is_offered = |name: &String| self.request.subprotocols().any(|offered| offered == name);
@@ -95,35 +95,37 @@ impl WebSocketUpgrade {
         self.subprotocol.as_deref()
     }
 
-    /// Accepts pages of these origins, such as `https://example.com`, and no others. See
-    /// [`HttpRequest::origin_is_in`](server::HttpRequest::origin_is_in).
+    /// Accepts pages of these origins, such as `https://example.com`, and of no others, the server's own included. Requests
+    /// without an `Origin` do not come from a page and are accepted. Origins are compared as
+    /// [`HttpRequest::origin_is_in`](server::HttpRequest::origin_is_in) does.
     #[must_use]
     pub fn origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.origins = Origins::These(origins.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Accepts pages of any origin. A browser sends the server's cookies with the request of any page, so do this only where a
-    /// connection needs no cookie, or proves in another way where it comes from.
+    /// Accepts pages of any origin. A browser sends the server's cookies with the request of any page, so do this only where
+    /// a connection needs no cookie, or proves in another way where it comes from.
     #[must_use]
     pub fn any_origin(mut self) -> Self {
         self.origins = Origins::Any;
         self
     }
 
-    /// Sets what is told when the response was to open a connection, and none came of it: hyper has failed, or the client was
-    /// gone. Without it, nothing is.
+    /// Sets what is told when the response was to open a connection, and none came of it: hyper has failed, or the client
+    /// was gone. Without it, nothing is.
     #[must_use]
     pub fn on_failed_upgrade(mut self, failed: impl FnOnce(Error) + Send + 'static) -> Self {
         self.on_failed = Box::new(failed);
         self
     }
 
-    /// Gives the response that opens the connection, and serves the connection in a task of its own. A page of an origin that is
-    /// not accepted gets 403.
+    /// Gives the response that opens the connection, and serves the connection in a task of its own. A page of an origin
+    /// that is not accepted gets 403.
     ///
-    /// The task ends when `serve` does, and drops the connection without a closing handshake if that is not complete. A graceful
-    /// shutdown of axum does not wait for the task.
+    /// The task ends when `serve` does, and drops the connection without a closing handshake if that is not complete. A
+    /// graceful shutdown of axum does not wait for the task of a connection over HTTP/1.1. Over HTTP/2 it waits until the
+    /// connection ends.
     pub fn on_upgrade<F>(self, serve: impl FnOnce(WebSocket) -> F + Send + 'static) -> Response
     where
         F: Future<Output = ()> + Send + 'static,
@@ -197,7 +199,8 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for WebSocketUpgrade {
     }
 }
 
-/// A request that opens no connection. The response says that this is a WebSocket endpoint, and why the request is none for it.
+/// A request that opens no connection. The response says that this is a WebSocket endpoint, and why the request is none for
+/// it.
 #[derive(Debug)]
 pub struct Rejection {
     error: HandshakeError,

@@ -271,7 +271,7 @@ pub enum HandshakeError {
     Rejected(u16),
     /// The HTTP library has not prepared its connection for an upgrade. Hyper needs `with_upgrades()` for HTTP/1.1, and nothing
     /// may have taken the upgrade from the request before.
-    #[error("the HTTP connection cannot be upgraded")]
+    #[error("the HTTP connection cannot be upgraded (is hyper's `with_upgrades` missing?)")]
     NotUpgradable,
     /// No request waits for a response.
     #[error("no request waits for a response")]

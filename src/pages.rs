@@ -65,7 +65,6 @@ macro_rules! page {
             "[../examples/frameworks/src/bin/axum.rs]: ", $root, "examples/frameworks/src/bin/axum.rs\n",
             "[../examples/frameworks/src/bin/gateway.rs]: ", $root, "examples/frameworks/src/bin/gateway.rs\n",
             "[../examples/frameworks/src/bin/hyper_upgrade.rs]: ", $root, "examples/frameworks/src/bin/hyper_upgrade.rs\n",
-            "[../src/hyper/mod.rs]: crate::hyper\n",
             "[../examples/frameworks/src/bin/broadcast.rs]: ", $root, "examples/frameworks/src/bin/broadcast.rs\n",
             "[../fuzz/README.md]: ", $root, "fuzz/README.md\n",
             "[../src/connection/round_trip.rs]: ", $root, "src/connection/round_trip.rs\n",

@@ -10,6 +10,7 @@ mod codecs;
 mod connection;
 mod deflate;
 mod handshake;
+mod http;
 mod input;
 mod session;
 
@@ -17,5 +18,6 @@ pub use codecs::{Masking, close, extensions, frame_header, mask};
 pub use connection::{connection, decoder};
 pub use deflate::{DeflateSession, Negotiation, deflate_session, inflate, negotiation};
 pub use handshake::{client_handshake, proxy, server_handshake};
+pub use http::http_requests;
 pub use input::Traffic;
 pub use session::{Session, session};

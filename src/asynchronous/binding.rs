@@ -7,7 +7,7 @@
 /// connection.
 macro_rules! bind {
     ($transport:ident, $tcp:ty) => {
-        /// A connection over such a stream.
+        /// A connection over such a stream. A function for any stream has the bounds `AsyncRead + AsyncWrite + Unpin + 'static`.
         pub type WebSocket<S> = asynchronous::WebSocket<$transport<S>>;
 
         /// A connection as a stream of bytes.

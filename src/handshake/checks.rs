@@ -166,8 +166,8 @@ impl<'a> Fields<'a> {
         Ok(key)
     }
 
-    /// RFC 8441 section 5: "The … Connection and Upgrade header fields … are not included", and `Origin` and the headers that
-    /// begin with `Sec-WebSocket-` mean what they mean in RFC 6455, but for the key, which is not looked at.
+    /// RFC 8441 section 5: "The … Connection and Upgrade header fields … are not included", and `Origin` and the headers
+    /// that begin with `Sec-WebSocket-` mean what they mean in RFC 6455, but for the key, which is not looked at.
     #[cfg(feature = "http")]
     fn check_extended_connect(&self) -> Result<(), HandshakeError> {
         if self.has_body {
@@ -206,9 +206,9 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Whether `name` equals `known`, ASCII case aside. `known` has only small letters and hyphens: setting bit 0x20 makes a small
-/// letter only of a letter, and a hyphen only of a hyphen or a CR, and no name has a CR. No early exit, so that the loop
-/// vectorises.
+/// Whether `name` equals `known`, ASCII case aside. `known` has only small letters and hyphens: setting bit 0x20 makes a
+/// small letter only of a letter, and a hyphen only of a hyphen or a CR, and no name has a CR. No early exit, so that the
+/// loop vectorises.
 fn is<const N: usize>(name: &[u8], known: &[u8; N]) -> bool {
     let differ = |name: &[u8; N]| name.iter().zip(known).fold(0, |differ, (a, b)| differ | ((a | 0x20) ^ b));
     <&[u8; N]>::try_from(name).is_ok_and(|name| differ(name) == 0)

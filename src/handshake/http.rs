@@ -187,8 +187,8 @@ impl client::Request {
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check). [`BadHeader`](HandshakeError::BadHeader) or [`BadUrl`](HandshakeError::BadUrl) for what the
-    /// `http` crate does not accept.
+    /// As [`check`](Self::check). [`BadHeader`](HandshakeError::BadHeader) or [`BadUrl`](HandshakeError::BadUrl) for what
+    /// the `http` crate does not accept.
     pub fn to_http_upgrade(
         &self,
         config: impl Into<Arc<Config>>,
@@ -300,21 +300,24 @@ fn collect(target: &Target<&[u8]>, headers: &HeaderMap) -> Result<(Headers, Targ
 /// Checks the target of a request, and the `Host` header against it.
 fn check_target(headers: &Headers, request: &Head<'_>, version: HttpVersion) -> Result<(), HandshakeError> {
     let uri = request.uri;
-    let resource = uri.path_and_query().map_or("", PathAndQuery::as_str);
-    if resource == "*" && request.method == Method::OPTIONS {
+    let path = uri.path();
+    if path == "*" && request.method == Method::OPTIONS {
         return Ok(());
     }
-    if !resource.starts_with('/') || !url::is_target(resource.as_bytes()) {
+    let is_target = |part: &str| url::is_target(part.as_bytes());
+    if !path.starts_with('/') || !is_target(path) || !uri.query().is_none_or(is_target) {
         return Err(HandshakeError::BadTarget);
     }
     let Some(authority) = uri.authority() else { return Ok(()) };
-    // "MUST NOT include the deprecated userinfo subcomponent" (RFC 9113 section 8.3.1).
-    let port = uri.scheme_str().and_then(|scheme| default_port(scheme.as_bytes()));
-    let Some(port) = port.filter(|_| !authority.as_str().contains('@')) else {
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let port = default_port(scheme.as_bytes()).ok_or(HandshakeError::BadTarget)?;
+    // "':authority' MUST NOT include the deprecated userinfo subcomponent" (RFC 9113 section 8.3.1). Over HTTP/1.1 it makes
+    // the authority differ from the `Host`.
+    if version == HttpVersion::Http2 && authority.as_str().contains('@') {
         return Err(HandshakeError::BadTarget);
-    };
-    // "A server SHOULD treat a request as malformed if it contains a Host header field that identifies an entity that differs
-    // from the entity in the ':authority' pseudo-header field" (RFC 9113 section 8.3.1), which may be there alone.
+    }
+    // "A server SHOULD treat a request as malformed if it contains a Host header field that identifies an entity that
+    // differs from the entity in the ':authority' pseudo-header field" (RFC 9113 section 8.3.1), which may be there alone.
     if version == HttpVersion::Http2 && !headers.has("Host") {
         return Ok(());
     }

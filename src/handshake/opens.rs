@@ -12,8 +12,8 @@
 pub(super) enum Opens<T> {
     /// The HTTP connection becomes the WebSocket connection.
     Upgrade(T),
-    /// One stream of the HTTP connection does. "Implementations using this extended CONNECT to bootstrap WebSockets do not do
-    /// the processing of the Sec-WebSocket-Key and Sec-WebSocket-Accept header fields" (RFC 8441 section 5).
+    /// One stream of the HTTP connection does. "Implementations using this extended CONNECT to bootstrap WebSockets do not
+    /// do the processing of the Sec-WebSocket-Key and Sec-WebSocket-Accept header fields" (RFC 8441 section 5).
     ExtendedConnect,
 }
 

@@ -66,8 +66,8 @@ impl HttpRequest {
         self.headers.text(self.target.method)
     }
 
-    /// The path, as it arrived: nothing is decoded or encoded. It begins with `/` and is visible ASCII without `#` and `?`. The
-    /// path of `OPTIONS *`, which asks about the whole server (RFC 9112 section 3.2.4), is `*`.
+    /// The path, as it arrived: nothing is decoded or encoded. It begins with `/` and is visible ASCII without `#` and `?`.
+    /// The path of `OPTIONS *`, which asks about the whole server (RFC 9112 section 3.2.4), is `*`.
     pub fn path(&self) -> &str {
         match self.headers.text(self.target.path) {
             "" => "/",
@@ -80,8 +80,8 @@ impl HttpRequest {
         self.target.query.map(|query| self.headers.text(query))
     }
 
-    /// Host and port that the client has named, as they arrived: the `:authority` of HTTP/2, or the `Host` header. `None` for
-    /// HTTP/1.0 without that header, or for one that is not UTF-8.
+    /// Host and port that the client has named, as they arrived: the `:authority` of HTTP/2, or the `Host` header. `None`
+    /// for HTTP/1.0 without that header, or for one that is not UTF-8.
     pub fn host(&self) -> Option<&str> {
         match self.target.authority {
             Some(authority) => Some(self.headers.text(authority)),
@@ -124,9 +124,9 @@ impl HttpRequest {
             .is_some_and(|origin| allowed.iter().any(|allowed| allowed.as_ref().eq_ignore_ascii_case(origin)))
     }
 
-    /// Whether the [`origin`](Self::origin) is a page of this server: host and port equal the
-    /// [`host`](Self::host). An origin has no port if it is its scheme's default; a host with that port equals it. The scheme (`http`, `https`, `ws` or `wss`) is
-    /// not compared: a proxy may have ended TLS.
+    /// Whether the [`origin`](Self::origin) is a page of this server: host and port equal the [`host`](Self::host). An
+    /// origin has no port if it is its scheme's default; a host with that port equals it. The scheme (`http`, `https`, `ws`
+    /// or `wss`) is not compared: a proxy may have ended TLS.
     pub fn is_same_origin(&self) -> bool {
         let origin = self.origin().and_then(|origin| strip_scheme(origin.as_bytes()));
         let (Some((authority, port)), Some(host)) = (origin, self.host()) else { return false };
@@ -147,8 +147,8 @@ impl HttpRequest {
     }
 }
 
-/// "MUST send a field value for Host that is identical to that authority component" (RFC 9112 section 3.2). Otherwise two readers
-/// of the request could take it for two different hosts.
+/// "MUST send a field value for Host that is identical to that authority component" (RFC 9112 section 3.2). Otherwise two
+/// readers of the request could take it for two different hosts.
 pub(super) fn check_host(headers: &Headers, (authority, port): Authority<'_>) -> Result<(), HandshakeError> {
     let host = headers.sole("Host")?;
     let host = host.strip_suffix(port).unwrap_or(host);
@@ -188,8 +188,8 @@ pub(super) fn default_port(scheme: &[u8]) -> Option<&'static [u8]> {
     SCHEMES.iter().find_map(|(known, port)| scheme.eq_ignore_ascii_case(known).then_some(*port))
 }
 
-/// A client's opening handshake that keeps all rules of section 4.2.1, or over HTTP/2 those of RFC 8441. Derefs to [`HttpRequest`] for path, query, headers,
-/// cookies and origin.
+/// A client's opening handshake that keeps all rules of section 4.2.1, or over HTTP/2 those of RFC 8441. Derefs to
+/// [`HttpRequest`] for path, query, headers, cookies and origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     http: HttpRequest,

@@ -18,8 +18,8 @@ use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
 use crate::trace::Trace;
 
-/// An HTTP/2 connection of a client, for WebSocket connections as its streams. The `SendRequest` that it is made of can send other
-/// requests meanwhile.
+/// An HTTP/2 connection of a client, for WebSocket connections as its streams. The `SendRequest` that it is made of can send
+/// other requests meanwhile.
 ///
 /// ```
 /// use http_body_util::Empty;
@@ -59,8 +59,8 @@ impl<B: Body + Default + 'static> Http2<B> {
         Self { sender, settings }
     }
 
-    /// Opens a connection, within [`Config::handshake_timeout`]. Waits for the settings of the server. The host of the request
-    /// need not be that of the HTTP/2 connection.
+    /// Opens a connection, within [`Config::handshake_timeout`]. Waits for the settings of the server. The host of the
+    /// request need not be that of the HTTP/2 connection.
     ///
     /// # Cancel safety
     ///
@@ -70,8 +70,8 @@ impl<B: Body + Default + 'static> Http2<B> {
     ///
     /// [`Error::Handshake`]: [`ExtendedConnectDisabled`](HandshakeError::ExtendedConnectDisabled) if the server has no
     /// WebSocket connections over HTTP/2, [`Refused`](HandshakeError::Refused) for any status but 200,
-    /// [`UnexpectedEof`](HandshakeError::UnexpectedEof) for an HTTP/2 connection that has ended, and those of
-    /// [`Pending::receive`](crate::handshake::http::Pending::receive). [`Error::Io`] for the errors of hyper.
+    /// [`UnexpectedEof`](HandshakeError::UnexpectedEof) for a connection that has ended, as that to a server without HTTP/2,
+    /// and those of [`Pending::receive`](crate::handshake::http::Pending::receive). [`Error::Io`] for the errors of hyper.
     pub async fn connect(
         &self,
         request: &client::Request,
@@ -95,8 +95,8 @@ impl<B: Body + Default + 'static> Http2<B> {
         let (request, pending) = request.to_http_connect(config)?;
         let mut request = request.map(|()| B::default());
         request.extensions_mut().insert(Protocol::from_static("websocket"));
-        // "A client MAY use … the Extended CONNECT … upon receipt of SETTINGS_ENABLE_CONNECT_PROTOCOL with a value of 1" (RFC
-        // 8441 section 3).
+        // "A client MAY use … the Extended CONNECT … upon receipt of SETTINGS_ENABLE_CONNECT_PROTOCOL with a value of 1"
+        // (RFC 8441 section 3).
         match self.settings.clone().enable_connect_protocol().await {
             Some(true) => {}
             Some(false) => return Err(HandshakeError::ExtendedConnectDisabled.into()),

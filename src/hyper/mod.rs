@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Serve HTTP/1.1 with hyper's `with_upgrades()`, and HTTP/2 with `http2::Builder::enable_connect_protocol()`. A graceful
-//! shutdown of hyper does not wait for connections over HTTP/1.1, and waits for those over HTTP/2 to end.
+//! shutdown of hyper does not wait for WebSocket connections over HTTP/1.1. Over HTTP/2 it waits until they end.
 //!
 //! On a client, [`Http2`] opens connections as streams of an HTTP/2 connection. For HTTP/1.1, send the request of
 //! [`client::Request::to_http_upgrade`](crate::handshake::client::Request::to_http_upgrade) and give the response to
@@ -33,11 +33,11 @@
 //!
 //! # A stream of HTTP/2
 //!
-//! - The end of the stream (END_STREAM) before the closing handshake is a lost connection, as the end of a TCP connection is.
-//!   So is a reset (RST_STREAM), which may be an error of the stream instead.
+//! - The end of the stream (END_STREAM) before the closing handshake is a lost connection, as the end of a TCP connection
+//!   is. So is a reset (RST_STREAM), which may be an error of the stream instead.
 //! - After the closing handshake this end sends END_STREAM. A connection that is dropped before it resets its stream.
-//! - Flow control holds one stream up, and no other stream of its connection. A few pieces of 16 KiB wait inside hyper, the rest
-//!   in the connection's own output, within [`Config::max_output_len`]. A peer that takes less than one piece in
+//! - Flow control holds one stream up, and no other stream of its connection. A few pieces of 16 KiB wait inside hyper, the
+//!   rest in the connection's own output, within [`Config::max_output_len`]. A peer that takes less than one piece in
 //!   [`Config::write_timeout`] is given up.
 //! - Pings of HTTP/2 test the HTTP connection. Those of [`Config::keepalive`] test one stream, through all proxies.
 
@@ -77,12 +77,12 @@ pub fn upgrade<B>(
     upgrade_with(request, config, Request::accept)
 }
 
-/// Answers the opening handshake in `request` as `decide` does: with [`Request::accept`], which a subprotocol and headers can be
-/// added to, or with [`Request::reject`]. Gives the response, and the connection that is open once hyper has sent it. Compression
-/// is agreed on if [`Config::deflate`] has settings for it.
+/// Answers the opening handshake in `request` as `decide` does: with [`Request::accept`], which a subprotocol and headers
+/// can be added to, or with [`Request::reject`]. Gives the response, and the connection that is open once hyper has sent it.
+/// Compression is agreed on if [`Config::deflate`] has settings for it.
 ///
-/// Always send the response: for a request that opens no connection it says why. Then [`Upgrade`] ends at once, with the reason
-/// as [`Error::Handshake`].
+/// Always send the response. For a request that opens no connection, the response says why, and [`Upgrade`] gives the same
+/// reason at once, as [`Error::Handshake`].
 ///
 /// ```
 /// use sansocket::{Config, hyper};
@@ -138,7 +138,8 @@ fn convert(response: Response) -> Result<http::Response<Vec<u8>>, HandshakeError
     response.try_into()
 }
 
-/// What a response opens that a client has received through hyper, in either version of HTTP. `pending` came with the request.
+/// What a response opens that a client has received through hyper, in either version of HTTP. `pending` came with the
+/// request.
 ///
 /// # Errors
 ///

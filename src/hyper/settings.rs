@@ -19,8 +19,8 @@ impl Settings {
     }
 }
 
-/// The stream of a client's HTTP/2 connection, for hyper's `handshake`. Passes everything on, and looks at the first frame of the
-/// server.
+/// The stream of a client's HTTP/2 connection, for hyper's `handshake`. Passes everything on, and looks at the first frame
+/// of the server.
 #[derive(Debug)]
 pub struct Http2Io<T> {
     io: T,
@@ -46,8 +46,8 @@ impl<T> Http2Io<T> {
 /// The length of a frame header (RFC 9113 section 4.1).
 const HEADER_LEN: usize = 9;
 
-/// "All implementations MUST be capable of receiving and minimally processing frames up to 2^14 octets in length" (section 4.2). No
-/// server may send a longer one before its settings have been acknowledged.
+/// "All implementations MUST be capable of receiving and minimally processing frames up to 2^14 octets in length" (section
+/// 4.2). No server may send a longer one before its settings have been acknowledged.
 const MAX_LEN: usize = 1 << 14;
 
 impl FirstFrame {

@@ -16,8 +16,8 @@ pub struct HttpStream {
     upgraded: Upgraded,
 }
 
-/// The most bytes that one write gives to a stream of HTTP/2. Hyper takes a piece of any length, whether the peer's window has
-/// room for it or not. This is the length of the longest DATA frame, unless both ends have agreed on longer ones.
+/// The most bytes that one write gives to a stream of HTTP/2. Hyper takes a piece of any length, whether the peer's window
+/// has room for it or not. This is the length of the longest DATA frame, unless both ends have agreed on longer ones.
 const PIECE: usize = 16 << 10;
 
 impl HttpStream {
@@ -40,8 +40,8 @@ impl HttpStream {
     }
 }
 
-/// "A connection reset is RST_STREAM" (RFC 8441 section 5). Hyper gives all errors of HTTP/2 one kind, `Other`, and after each of
-/// them the stream is gone.
+/// "A connection reset is RST_STREAM" (RFC 8441 section 5). Hyper gives all errors of HTTP/2 one kind, `Other`, and after
+/// each of them the stream is gone.
 fn reset(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::Other {
         io::Error::new(io::ErrorKind::ConnectionReset, error)

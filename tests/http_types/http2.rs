@@ -110,6 +110,9 @@ fn section_4_connect_without_the_protocol_opens_nothing() {
     let mut tunnel = connect("", None, &[]);
     *tunnel.uri_mut() = "server.example.com:443".parse().unwrap();
     assert_eq!(parse(&tunnel).unwrap_err(), BadTarget);
+    // RFC 9113 section 8.3.1: no user in the authority.
+    *tunnel.uri_mut() = "https://user@server.example.com/chat".parse().unwrap();
+    assert_eq!(parse(&tunnel).unwrap_err(), BadTarget);
     // The method of a WebSocket connection is CONNECT, whatever the protocol says.
     let mut get = connect("", None, &[]);
     *get.method_mut() = Method::GET;

@@ -154,7 +154,7 @@ async fn rejections_explain_themselves() {
                 .header("sec-websocket-version", "13")
                 .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
             500,
-            "this is a WebSocket endpoint: the HTTP connection cannot be upgraded\n",
+            "this is a WebSocket endpoint: the HTTP connection cannot be upgraded (is hyper's `with_upgrades` missing?)\n",
         ),
         (
             Request::builder().method(Method::CONNECT).version(Version::HTTP_2).uri("https://a/chat"),

@@ -123,8 +123,8 @@ impl Request {
         if !is_free_header(&name, &value) || (name.eq_ignore_ascii_case("Origin") && !is_origin(&value)) {
             self.fault.get_or_insert_with(|| HandshakeError::BadHeader(name.as_str().into()));
         }
-        // "The user agent MUST NOT include more than one Origin header field in any HTTP request" (RFC 6454 section 7.3). Two
-        // `Authorization` headers have no meaning either, so the caller's replaces that of the URL.
+        // "The user agent MUST NOT include more than one Origin header field in any HTTP request" (RFC 6454 section 7.3).
+        // Two `Authorization` headers have no meaning either, so the caller's replaces that of the URL.
         if ["Authorization", "Origin"].iter().any(|sole| name.eq_ignore_ascii_case(sole)) {
             self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
         }
@@ -165,7 +165,8 @@ impl Request {
     }
 
     /// The request that follows a redirect to `location`, a URI reference. What the caller offers stays. To another origin,
-    /// headers do not: `Authorization` and `Cookie` are for the origin that the caller named, and any header may be as secret.
+    /// headers do not: `Authorization` and `Cookie` are for the origin that the caller named, and any header may be as
+    /// secret.
     ///
     /// # Errors
     ///

@@ -69,7 +69,10 @@ fn lines_sent(request: &Request, beginning: &str) -> Vec<String> {
 
 #[test]
 fn debug_shows_no_secret_of_a_handshake() {
-    assert_eq!(format!("{:?}", handshake()), r#"Handshake { subprotocols: ["chat", "superchat"], .. }"#);
+    assert_eq!(
+        format!("{:?}", handshake()),
+        r#"Handshake { expected: Expected { subprotocols: ["chat", "superchat"], .. }, .. }"#
+    );
 }
 
 pub(super) fn response_with(name: &str, lines: &[&str]) -> Vec<u8> {
