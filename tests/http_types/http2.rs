@@ -14,21 +14,11 @@ fn connect(changed: &str, to: Option<&str>, added: &[(&str, &str)]) -> HttpReque
         ("sec-websocket-version", "13"),
         ("origin", "http://www.example.com"),
     ];
-    let mut builder = HttpRequest::builder()
+    let builder = HttpRequest::builder()
         .method(Method::CONNECT)
         .version(Version::HTTP_2)
         .uri("https://server.example.com/chat?room=rust");
-    for (name, value) in HEADERS {
-        match to {
-            _ if name != changed => builder = builder.header(name, value),
-            Some(value) => builder = builder.header(name, value),
-            None => {}
-        }
-    }
-    for (name, value) in added {
-        builder = builder.header(*name, *value);
-    }
-    builder.body(()).unwrap()
+    crate::with_headers(builder, &HEADERS, changed, to, added)
 }
 
 fn parse(request: &HttpRequest<()>) -> Result<Request, HandshakeError> {

@@ -19,20 +19,27 @@ const HEADERS: [(&str, &str); 5] = [
     ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ];
 
-/// The request of section 1.3 with one header changed or removed, and with `added` headers.
-fn request(changed: &str, to: Option<&str>, added: &[(&str, &str)]) -> HttpRequest<()> {
-    let mut builder = HttpRequest::get("/chat?room=rust");
-    for (name, value) in HEADERS {
-        match to {
-            _ if name != changed => builder = builder.header(name, value),
-            Some(value) => builder = builder.header(name, value),
-            None => {}
-        }
-    }
-    for (name, value) in added {
-        builder = builder.header(*name, *value);
+/// A request with these headers, one of them changed or removed, and with `added` headers.
+pub(crate) fn with_headers(
+    mut builder: http::request::Builder,
+    headers: &[(&str, &str)],
+    changed: &str,
+    to: Option<&str>,
+    added: &[(&str, &str)],
+) -> HttpRequest<()> {
+    let changed = headers.iter().filter_map(|&(name, value)| match to {
+        _ if name != changed => Some((name, value)),
+        to => Some((name, to?)),
+    });
+    for (name, value) in changed.chain(added.iter().copied()) {
+        builder = builder.header(name, value);
     }
     builder.body(()).unwrap()
+}
+
+/// The request of section 1.3 with one header changed or removed, and with `added` headers.
+fn request(changed: &str, to: Option<&str>, added: &[(&str, &str)]) -> HttpRequest<()> {
+    with_headers(HttpRequest::get("/chat?room=rust"), &HEADERS, changed, to, added)
 }
 
 fn parse(request: &HttpRequest<()>) -> Result<Request, HandshakeError> {
