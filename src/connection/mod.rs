@@ -13,6 +13,7 @@ mod inbox;
 #[cfg(feature = "deflate")]
 mod inflation;
 mod keys;
+mod latency;
 mod lifecycle;
 mod look;
 mod output;
