@@ -105,7 +105,7 @@ pub fn upgrade_with<B>(
         Ok(handshake) => respond(&handshake, decide(&handshake), on(request), config),
         Err(error) => {
             let response = Response::for_http_error(&error, request);
-            (convert(response).unwrap_or_default(), Upgrade::failed(error, Trace::server(|| None)))
+            finish(response, Err(error), Trace::server(|| None))
         }
     }
 }
@@ -121,21 +121,26 @@ pub(crate) fn respond(
     trace.requested(request);
     #[cfg(feature = "deflate")]
     let response = response.negotiate(request, &config);
-    let opened = response.connection(config);
-    match (convert(response), opened) {
-        (Ok(response), Ok(connection)) => (response, Upgrade::new(upgrade, connection, trace)),
+    let opened = response.connection(config).map(|connection| (upgrade, connection));
+    finish(response, opened, trace)
+}
+
+/// The response for hyper, and what comes of it. One that cannot be sent becomes a 500, and the future says why.
+fn finish(
+    response: Response,
+    opened: Result<(OnUpgrade, Connection), HandshakeError>,
+    trace: Trace,
+) -> (http::Response<Vec<u8>>, Upgrade) {
+    let response: Result<http::Response<_>, _> = response.try_into();
+    match (response, opened) {
+        (Ok(response), Ok((upgrade, connection))) => (response, Upgrade::new(upgrade, connection, trace)),
         (Ok(response), Err(error)) => (response, Upgrade::failed(error, trace)),
-        // The response cannot be sent, and the caller's future says why.
         (Err(error), _) => {
             let mut response = http::Response::default();
             *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
             (response, Upgrade::failed(error, trace))
         }
     }
-}
-
-fn convert(response: Response) -> Result<http::Response<Vec<u8>>, HandshakeError> {
-    response.try_into()
 }
 
 /// What a response opens that a client has received through hyper, in either version of HTTP. `pending` came with the
