@@ -477,6 +477,5 @@ impl<S: Shareable> Link<S::Handle> for Half<S> {
 
     fn release(&mut self) {
         S::shutdown_both(&self.core.handle);
-        self.core.changed.notify_all();
     }
 }

@@ -153,6 +153,7 @@ fn targets_that_name_another_host_are_refused() {
         ("wss://Example.com/?a", "example.com", Ok(())),
         ("wss://example.com?a", "example.com", Ok(())),
         ("http://other.example/", "example.com", Err(Invalid("Host"))),
+        ("http://exbmple.com/", "example.com", Err(Invalid("Host"))),
         ("http://user@example.com/", "example.com", Err(Invalid("Host"))),
         ("ftp://example.com/", "example.com", Err(BadTarget)),
         ("example.com:80", "example.com", Err(BadTarget)),
