@@ -1,7 +1,6 @@
 //! Keepalive and close deadline. Nothing here knows a clock: the time is passed in.
 //!
-//! The protocol learns the time in `handle_timeout` only. A timer that was started since then is due at once, and that call
-//! arms it.
+//! The protocol learns the time in `handle_timeout` only.
 
 use core::time::Duration;
 
@@ -9,7 +8,8 @@ use crate::timestamp::Timestamp;
 
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    timer: Timer,
+    /// When it is due, if it runs: [`UNARMED`] until the next call that tells the time.
+    timer: Option<Timestamp>,
     /// Whether the timer is the close deadline. It and the keepalive never run together.
     closing: bool,
     /// Whether the peer gave a sign of life since the last keepalive interval ended.
@@ -23,14 +23,8 @@ pub(super) struct Timers {
 /// A peer reads at least this much in a second, as far as the keepalive is concerned: 64 KiB.
 const LEAST_RATE: u32 = 64;
 
-#[derive(Clone, Copy, Debug, Default)]
-enum Timer {
-    #[default]
-    Off,
-    /// Starts at the next call that tells the time.
-    Unarmed,
-    At(Timestamp),
-}
+/// A timer that was started since the last call that told the time. It is due at once, and that call arms it.
+const UNARMED: Timestamp = Timestamp::ORIGIN;
 
 /// The times of the configuration.
 #[derive(Clone, Copy)]
@@ -50,7 +44,7 @@ pub(super) enum Due {
 
 impl Timers {
     pub(super) fn new(keepalive: Option<Duration>) -> Self {
-        Self { timer: keepalive.map_or(Timer::Off, |_| Timer::Unarmed), ..Self::default() }
+        Self { timer: keepalive.map(|_| UNARMED), ..Self::default() }
     }
 
     /// The peer gave a sign of life.
@@ -62,14 +56,12 @@ impl Timers {
     /// Restarts a running timer, on a clock with another origin.
     #[cfg(feature = "std")]
     pub(super) fn restart(&mut self) {
-        if let Timer::At(_) = self.timer {
-            self.timer = Timer::Unarmed;
-        }
+        self.timer = self.timer.map(|_| UNARMED);
     }
 
     /// The close deadline replaces the keepalive.
     pub(super) fn start_closing(&mut self) {
-        self.timer = Timer::Unarmed;
+        self.timer = Some(UNARMED);
         self.closing = true;
     }
 
@@ -80,15 +72,11 @@ impl Timers {
     }
 
     pub(super) fn stop(&mut self) {
-        self.timer = Timer::Off;
+        self.timer = None;
     }
 
     pub(super) fn next(&self) -> Option<Timestamp> {
-        match self.timer {
-            Timer::Off => None,
-            Timer::Unarmed => Some(Timestamp::ORIGIN),
-            Timer::At(time) => Some(time),
-        }
+        self.timer
     }
 
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
@@ -100,13 +88,13 @@ impl Timers {
         let Some(interval) = (if self.closing { Some(intervals.close) } else { intervals.keepalive }) else {
             return Due::Nothing;
         };
-        if let Timer::Unarmed = self.timer {
-            self.timer = Timer::At(now + interval);
+        if self.timer == Some(UNARMED) {
+            self.timer = Some(now + interval);
         }
         match self.timer {
-            Timer::At(at) if at <= now && self.closing => Due::GiveUp,
-            Timer::At(at) if at <= now => {
-                self.timer = Timer::At(now + interval);
+            Some(at) if at <= now && self.closing => Due::GiveUp,
+            Some(at) if at <= now => {
+                self.timer = Some(now + interval);
                 self.end_interval(now + interval, sent, intervals.write)
             }
             _ => Due::Nothing,
@@ -126,7 +114,7 @@ impl Timers {
             (false, false) => {
                 // The Ping comes behind all that the peer has not read yet, which may be in the buffers of systems between.
                 let unread = sent.wrapping_sub(self.sent_when_heard);
-                self.timer = Timer::At(next + Duration::from_secs((unread / LEAST_RATE).into()).min(most));
+                self.timer = Some(next + Duration::from_secs((unread / LEAST_RATE).into()).min(most));
                 Due::Ping
             }
             (false, true) => Due::GiveUp,
