@@ -31,9 +31,9 @@ const SLOW = 2; // of them; three would take all the room that Chromium has for 
 const ROUND_TRIPS = 20; // on each of the others
 const PIECE = 64 << 10; // bytes of a message to a slow one, random, so that they do not compress
 /**
- * The most pieces that are sent on a slow one. 256 MiB is more than all buffers on the way hold. HAProxy 2.6 must not be full: then it
- * reads nothing more of the whole connection. 7 MiB is more than the window of a stream, 6 MiB, and little enough for the server to
- * read all of it.
+ * The most pieces that are sent on a slow one. 256 MiB is more than all buffers on the way hold. HAProxy 2.6 must not be full:
+ * then it reads nothing more of the whole connection. 7 MiB is more than the window of a stream, 6 MiB, and little enough for
+ * the server to read all of it.
  */
 const MOST = { gateway: 4096, haproxy: 112 };
 

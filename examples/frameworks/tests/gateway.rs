@@ -4,6 +4,7 @@
 #[path = "../../../tests/example_server/mod.rs"]
 mod example_server;
 #[path = "../../../tests/throwaway/servers.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod servers;
 #[path = "../../../tests/throwaway/mod.rs"]
 mod throwaway;
@@ -101,7 +102,7 @@ async fn connections_over_http2_reach_the_server_behind() {
         sockets.push(socket);
     }
     for (id, socket) in sockets.iter_mut().enumerate() {
-        let message = Message::from(vec![id as u8; 100_000]);
+        let message = Message::from(vec![u8::try_from(id).unwrap(); 100_000]);
         socket.send(&message).await.unwrap();
         assert_eq!(socket.read().await.unwrap(), Some(message));
         socket.send("bye").await.unwrap();
