@@ -26,8 +26,9 @@
 //! ```
 //!
 //! Route with `any`, not with `get`: over HTTP/2 the method is `CONNECT`. `axum::serve` accepts HTTP/2 with axum's feature
-//! `http2`, and enables these connections by itself. It has no time limit for the head of a request;
-//! `examples/frameworks` has a server with one.
+//! `http2`, and enables these connections by itself. It has no time limit for the head of a request, and two streams that are not
+//! read hold up the others of their HTTP/2 connection ([`crate::hyper`] says why). `hyper_upgrade` in `examples/frameworks` has
+//! a server without these two faults.
 //!
 //! Pages of other origins are refused unless [`origins`](WebSocketUpgrade::origins) or
 //! [`any_origin`](WebSocketUpgrade::any_origin) says otherwise. See [`crate::hyper`] for what a stream of HTTP/2 does.

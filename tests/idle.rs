@@ -64,7 +64,7 @@ fn is_ready<F: Future>(future: F) -> bool {
 const CONNECTIONS: usize = 200;
 
 /// In bytes: more than a connection and its stream need, less than any buffer.
-const LITTLE: usize = (1 << 10) + FOR_COMPRESSION;
+const LITTLE: usize = (1 << 10) + 64 + FOR_COMPRESSION;
 
 /// The empty places of a compressor and an inflater, rounded up.
 const FOR_COMPRESSION: usize = if cfg!(feature = "deflate") { 32 } else { 0 };

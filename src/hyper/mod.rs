@@ -39,6 +39,10 @@
 //! - Flow control holds one stream up, and no other stream of its connection. A few pieces of 16 KiB wait inside hyper, the
 //!   rest in the connection's own output, within [`Config::max_output_len`]. A peer that takes less than one piece in
 //!   [`Config::write_timeout`] is given up.
+//! - What the peer sends and the program does not read waits inside hyper. By default a server of hyper has room for 1 MiB from
+//!   one stream, and for little more from all streams of a connection. So two streams that are not read hold up all others. Give
+//!   the connection room for every stream: `initial_connection_window_size` of hyper's `http2::Builder` is at least
+//!   `max_concurrent_streams` times `initial_stream_window_size`, such as 200 times 64 KiB.
 //! - Pings of HTTP/2 test the HTTP connection. Those of [`Config::keepalive`] test one stream, through all proxies.
 
 mod http2;

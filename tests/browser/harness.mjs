@@ -45,18 +45,18 @@ function fail(name, error) {
   console.log(String(error.stack ?? error).replace(/^/gm, "  # "));
 }
 
-/** Starts the browser, with another environment if one is given. */
-export const launch = (env = process.env) => load("playwright-core").chromium.launch({
+/** Starts the browser, with another environment and with more arguments if they are given. */
+export const launch = (env = process.env, more = []) => load("playwright-core").chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   headless: true,
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
+    "--disable-component-update", "--disable-sync", ...more],
   env,
 });
 
 /** Runs a test with a browser, prints the counts and exits. */
-export async function drive(test, env) {
-  const browser = await launch(env);
+export async function drive(test, env, more) {
+  const browser = await launch(env, more);
   try {
     await test(browser);
   } catch (error) {
@@ -93,7 +93,7 @@ export async function startServer(binary, bind, ...options) {
   const server = start(resolve(binary), ["--bind", bind, ...options]);
   const printed = new Promise((done) => {
     const look = () => {
-      server.url ??= /(http|ws):\/\/127\.0\.0\.1:\d+\//.exec(server.output)?.[0];
+      server.url ??= /(https?|ws):\/\/127\.0\.0\.1:\d+\//.exec(server.output)?.[0];
       if (!server.url) return;
       server.child.stdout.off("data", look);
       done();

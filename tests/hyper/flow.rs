@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sansocket::handshake::client;
 use sansocket::{CloseCode, Config, Error, Message};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::peers::{self, Serves, echo, server};
 use crate::streams::Script;
@@ -86,4 +87,28 @@ async fn peer_without_a_window_stalls_its_own_stream_alone() {
     let left = waits.await.unwrap();
     assert!(left > (1 << 20) - 65_535 - 5 * (16 << 10), "{left} bytes wait in the connection");
     drop(stalled);
+}
+
+/// The program does not read some streams, and goes on with another.
+#[tokio::test(start_paused = true)]
+async fn streams_that_are_not_read_hold_up_no_other() {
+    let (io, mut upgrades) = server(Serves::Http2, Config::default());
+    let mut script = Script::start(io).await;
+    let mut unread = Vec::new();
+    for _ in 0..20 {
+        let (mut stream, from) = script.open().await;
+        // It is sent as far as the window goes.
+        stream.send_data(Bytes::from(vec![0; 2 << 20]), false).unwrap();
+        unread.push((stream, from, upgrades.recv().await.unwrap().await.unwrap()));
+    }
+
+    let (mut stream, mut from) = script.open().await;
+    tokio::spawn(async move { echo(upgrades.recv().await.unwrap().await.unwrap()).await });
+    for _ in 0..100 {
+        // Section 5.7: "Hello", masked.
+        stream.send_data(Bytes::from_static(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"), false).unwrap();
+        // The clock is paused: it goes on when nothing else does.
+        let data = timeout(Duration::from_secs(10), from.data()).await.expect("held up").unwrap().unwrap();
+        assert_eq!(data, &b"\x81\x05Hello"[..]);
+    }
 }

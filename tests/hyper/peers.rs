@@ -47,6 +47,11 @@ pub(crate) fn server(serves: Serves, config: Config) -> (DuplexStream, Upgrades)
                 .ok();
         } else {
             let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            // As the docs of `sansocket::hyper` ask for.
+            http2
+                .max_concurrent_streams(200)
+                .initial_stream_window_size(64 << 10)
+                .initial_connection_window_size(200 * (64 << 10));
             if serves == Serves::Http2 {
                 http2.enable_connect_protocol();
             }

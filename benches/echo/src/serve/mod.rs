@@ -1,5 +1,6 @@
 //! The servers: a loop that reads and writes back, and the echo server in the documentation of each peer.
 
+mod axum;
 mod fastwebsockets;
 mod http;
 mod libraries;
@@ -9,6 +10,7 @@ mod sinks;
 use std::error::Error;
 use std::net::TcpListener;
 
+use ::axum::routing::any;
 use tokio::net::TcpStream;
 use tokio::runtime;
 
@@ -25,7 +27,7 @@ pub struct Served {
     run: fn(TcpListener) -> Outcome<()>,
 }
 
-pub const ALL: [Served; 11] = [
+pub const ALL: [Served; 14] = [
     Served {
         name: FLOOR,
         about: "reads of 64 KiB, written back as they are: no WebSocket at all",
@@ -80,6 +82,21 @@ pub const ALL: [Served; 11] = [
         name: "yawc-feed",
         about: "`feed` for all messages that have arrived, then `flush`, behind hyper",
         run: |listener| on_tokio(listener, |stream| libraries::yawc(stream, sinks::gathered)),
+    },
+    Served {
+        name: "axum",
+        about: "axum's own extractor: `while let Some(Ok(m)) = ws.recv().await { ws.send(m).await }`",
+        run: |listener| axum::serve(listener, any(axum::theirs)),
+    },
+    Served {
+        name: "axum-feed",
+        about: "the same: `feed` for all messages that have arrived, then `flush`",
+        run: |listener| axum::serve(listener, any(axum::theirs_gathered)),
+    },
+    Served {
+        name: "sansocket-axum",
+        about: "our extractor in axum: `while let Some(m) = ws.read().await? { ws.feed(&m).await? }`",
+        run: |listener| axum::serve(listener, any(axum::ours)),
     },
 ];
 

@@ -37,6 +37,12 @@ impl Message for yawc::Frame {
     }
 }
 
+impl Message for axum::extract::ws::Message {
+    fn is_data(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Binary(_))
+    }
+}
+
 /// A connection.
 pub trait Socket:
     Stream<Item = Result<Self::Message, Self::Failure>>

@@ -38,6 +38,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+/// The most requests and WebSocket connections at a time on one HTTP/2 connection.
+const STREAMS: u32 = 200;
+
+/// The most bytes of one of them that may wait here because the server behind does not take them. The HTTP/2 connection has room
+/// for as many of each. By default hyper has no more room for all than for one, and two that wait hold up all the others.
+const WINDOW: u32 = 64 << 10;
+
 #[derive(Debug, Parser)]
 #[command(about = "TLS and HTTP/2 in front of a WebSocket server")]
 struct Options {
@@ -92,6 +99,9 @@ async fn serve(tcp: TcpStream, from: SocketAddr, tls: Arc<ServerConfig>, to: Arc
     http.http2()
         .timer(TokioTimer::new())
         .enable_connect_protocol()
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(STREAMS * WINDOW)
         .keep_alive_interval(Duration::from_secs(20));
     let service = service_fn(|request| respond(request, from, Arc::clone(&to)));
     if let Err(error) = http.serve_connection_with_upgrades(stream, service).await {
@@ -173,7 +183,7 @@ async fn relay(upgrade: Upgrade, wanted: client::Request) -> Result<(), Error> {
     there.and(back)
 }
 
-/// Passes messages on until the connection that they come from is closed, and then its code.
+/// Passes messages on until the connection that they come from is closed, and then its code and reason.
 async fn pass_on<A: Transport, B: Transport>(mut from: Reader<A>, to: Writer<B>) -> Result<(), Error> {
     let passed = async {
         while let Some(message) = from.read().await? {
@@ -182,8 +192,9 @@ async fn pass_on<A: Transport, B: Transport>(mut from: Reader<A>, to: Writer<B>)
         Ok(())
     };
     let passed = passed.await;
-    let code = from.close_info().map(|info| info.code).filter(|code| code.is_sendable());
-    match to.close(code.unwrap_or(CloseCode::GOING_AWAY), "").await {
+    let end = from.close_info().filter(|info| info.code.is_sendable());
+    let (code, reason) = end.map_or((CloseCode::GOING_AWAY, "".into()), |info| (info.code, info.reason));
+    match to.close(code, &reason).await {
         Ok(()) | Err(Error::Send(SendError::Closed)) => passed,
         Err(error) => passed.and(Err(error)),
     }

@@ -24,6 +24,12 @@ use tokio::net::{TcpListener, TcpStream};
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The most requests and WebSocket connections at a time on one HTTP/2 connection.
+const STREAMS: u32 = 200;
+
+/// The most bytes that one of them may send before the program reads them. The HTTP/2 connection has room for as many of each.
+const WINDOW: u32 = 64 << 10;
+
 #[derive(Debug, Parser)]
 #[command(about = "A page and a WebSocket echo with hyper")]
 struct Options {
@@ -52,7 +58,12 @@ async fn serve(stream: TcpStream) {
     stream.set_nodelay(true).ok();
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    http.http2().timer(TokioTimer::new()).enable_connect_protocol();
+    http.http2()
+        .timer(TokioTimer::new())
+        .enable_connect_protocol()
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(STREAMS * WINDOW);
     let served = http.serve_connection_with_upgrades(TokioIo::new(stream), service_fn(respond));
     if let Err(error) = served.await {
         eprintln!("hyper_upgrade: {error}");
