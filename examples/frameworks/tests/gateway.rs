@@ -4,7 +4,6 @@
 #[path = "../../../tests/example_server/mod.rs"]
 mod example_server;
 #[path = "../../../tests/throwaway/servers.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
 mod servers;
 #[path = "../../../tests/throwaway/mod.rs"]
 mod throwaway;
