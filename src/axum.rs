@@ -26,12 +26,13 @@
 //! ```
 //!
 //! Route with `any`, not with `get`: over HTTP/2 the method is `CONNECT`. `axum::serve` accepts HTTP/2 with axum's feature
-//! `http2`, and enables these connections by itself. It has no time limit for the head of a request, and two streams that are not
-//! read hold up the others of their HTTP/2 connection ([`crate::hyper`] says why). `hyper_upgrade` in `examples/frameworks` has
-//! a server without these two faults.
+//! `http2`, and enables WebSocket over HTTP/2 by itself. `axum::serve` has no time limit for the head of a request, and two
+//! streams that are not read hold up the others of their HTTP/2 connection ([`crate::hyper`] says why). `hyper_upgrade` in
+//! `examples/frameworks` has a server without these two faults.
 //!
 //! Pages of other origins are refused unless [`origins`](WebSocketUpgrade::origins) or
-//! [`any_origin`](WebSocketUpgrade::any_origin) says otherwise. See [`crate::hyper`] for what a stream of HTTP/2 does.
+//! [`any_origin`](WebSocketUpgrade::any_origin) says otherwise. [`crate::hyper`] says how a stream of HTTP/2 differs from a
+//! TCP connection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -96,8 +97,8 @@ impl WebSocketUpgrade {
         self.subprotocol.as_deref()
     }
 
-    /// Accepts pages of these origins, such as `https://example.com`, and of no others, the server's own included. Requests
-    /// without an `Origin` do not come from a page and are accepted. Origins are compared as
+    /// Accepts pages of these origins only, such as `https://example.com`. The server's own origin is accepted only if it is
+    /// one of them. Requests without an `Origin` do not come from a page and are accepted. Origins are compared as
     /// [`HttpRequest::origin_is_in`](server::HttpRequest::origin_is_in) does.
     #[must_use]
     pub fn origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -113,8 +114,8 @@ impl WebSocketUpgrade {
         self
     }
 
-    /// Sets what is told when the response was to open a connection, and none came of it: hyper has failed, or the client
-    /// was gone. Without it, nothing is.
+    /// Sets a function that gets the error if the response was to open a connection, and no connection was opened: hyper has
+    /// failed, or the client was gone. By default the error is dropped.
     #[must_use]
     pub fn on_failed_upgrade(mut self, failed: impl FnOnce(Error) + Send + 'static) -> Self {
         self.on_failed = Box::new(failed);
@@ -124,8 +125,8 @@ impl WebSocketUpgrade {
     /// Gives the response that opens the connection, and serves the connection in a task of its own. A page of an origin
     /// that is not accepted gets 403.
     ///
-    /// The task ends when `serve` does, and drops the connection without a closing handshake if that is not complete. A
-    /// graceful shutdown of axum does not wait for the task of a connection over HTTP/1.1. Over HTTP/2 it waits until the
+    /// The task ends when `serve` does. If the closing handshake is not complete then, the connection is dropped without it.
+    /// A graceful shutdown of axum does not wait for the task of a connection over HTTP/1.1. Over HTTP/2 it waits until the
     /// connection ends.
     pub fn on_upgrade<F>(self, serve: impl FnOnce(WebSocket) -> F + Send + 'static) -> Response
     where
@@ -200,8 +201,8 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for WebSocketUpgrade {
     }
 }
 
-/// A request that opens no connection. The response says that this is a WebSocket endpoint, and why the request is none for
-/// it.
+/// A request that opens no connection. The response says that this is a WebSocket endpoint, and what is wrong with the
+/// request.
 #[derive(Debug)]
 pub struct Rejection {
     error: HandshakeError,

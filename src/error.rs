@@ -190,11 +190,11 @@ pub enum HandshakeError {
     /// The TLS handshake failed. The text says why: a certificate that is not accepted, or a fault of the peer's.
     #[error("the TLS handshake failed: {0}")]
     Tls(Box<str>),
-    /// The server answered with a status other than 101.
+    /// The server answered with a status other than 101, or over HTTP/2 other than 2xx.
     #[error("the server answered with status {}", .0.status)]
     Refused(Box<Refusal>),
-    /// The server of an HTTP/2 connection has not enabled the extended `CONNECT` (RFC 8441 section 3): it has no WebSocket
-    /// connections over HTTP/2.
+    /// The server of an HTTP/2 connection has not enabled the extended `CONNECT` (RFC 8441 section 3): it accepts no
+    /// WebSocket connections over HTTP/2.
     #[error("the server has not enabled WebSocket over HTTP/2 (RFC 8441)")]
     ExtendedConnectDisabled,
     /// The server redirects, and redirects are followed, but not to there. The text names what is wrong with its `Location`.
@@ -269,8 +269,8 @@ pub enum HandshakeError {
     /// The application rejected the request with this status.
     #[error("rejected with status {0}")]
     Rejected(u16),
-    /// The HTTP library has not prepared its connection for an upgrade. Hyper needs `with_upgrades()` for HTTP/1.1, and nothing
-    /// may have taken the upgrade from the request before.
+    /// The HTTP library has not prepared its connection for an upgrade. Hyper needs `with_upgrades()` for HTTP/1.1, and no
+    /// other code may take the upgrade out of the request first.
     #[error("the HTTP connection cannot be upgraded (is hyper's `with_upgrades` missing?)")]
     NotUpgradable,
     /// No request waits for a response.

@@ -1,4 +1,4 @@
-//! The round trip of a connection: the calls about it.
+//! The calls about the round trip of a connection.
 
 use core::time::Duration;
 
@@ -15,10 +15,10 @@ impl Sender {
     /// has no clock: the times are those of the next [`handle_timeout`](Self::handle_timeout), which
     /// [`next_timeout`](Self::next_timeout) asks for at once after [`ping`](Self::ping) and after a Pong.
     ///
-    /// The newest Ping counts, and a Pong with its payload, as far as a checksum of 16 bits tells. Let Pings be further apart
-    /// than the round trip, or give each another payload. An unsolicited Pong with the same payload looks like the answer, so
-    /// a peer can make the round trip look shorter. A connection that receives something in each interval of the
-    /// [`keepalive`](crate::Config::keepalive) sends no Pings by itself.
+    /// Only the newest Ping counts, and only a Pong with the same payload. The payloads are compared by a checksum of 16
+    /// bits. Send Pings further apart than the round trip, or give each a payload of its own. An unsolicited Pong with the
+    /// same payload looks like the answer, so a peer can make the round trip look shorter. A connection that receives
+    /// something in each interval of the [`keepalive`](crate::Config::keepalive) sends no Pings by itself.
     ///
     /// ```
     /// use std::time::Duration;
@@ -43,7 +43,7 @@ impl Sender {
         self.round_trip.pong(payload);
     }
 
-    /// Tells the time to a Ping that was queued or a Pong that has come, and to nothing else: silence does not count.
+    /// Gives the time to a Ping that was queued or to a Pong that has come. The keepalive does not get this time.
     #[cfg(feature = "std")]
     pub(crate) fn tell_time(&mut self, now: impl Into<Timestamp>) {
         self.round_trip.tell(now.into());

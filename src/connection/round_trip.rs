@@ -1,6 +1,6 @@
-//! The round trip from a Ping to its Pong. Nothing here knows a clock: the time is passed in.
+//! The round trip from a Ping to its Pong. Nothing here reads a clock: the time is passed in.
 //!
-//! A Ping or a Pong has no time until the next call that tells it. A connection asks for that call at once.
+//! A Ping or a Pong has no time until the next call that tells the time. A connection asks for that call at once.
 
 use core::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::timestamp::Timestamp;
 pub(super) struct RoundTrip {
     /// When the newest Ping was queued.
     pinged: Timestamp,
-    /// The last round trip, in microseconds and one more. Zero: none was measured.
+    /// The last round trip in microseconds, plus one. Zero if none was measured.
     measured: u32,
     /// Of the payload of the newest Ping.
     checksum: u16,
@@ -43,7 +43,7 @@ impl RoundTrip {
         if checksum(payload) == self.checksum {
             self.step = match self.step {
                 Step::AwaitsPong => Step::PongCame,
-                // Nobody knows when the Ping was queued.
+                // The Ping got no time, so there is nothing to measure.
                 Step::PingQueued => Step::Idle,
                 step => step,
             };
@@ -73,7 +73,7 @@ impl RoundTrip {
         }
     }
 
-    /// Later times are on a clock with another origin, or there are none.
+    /// Drops a measurement that is under way: later times have another origin, or no time follows.
     pub(super) fn stop(&mut self) {
         self.step = Step::Idle;
     }

@@ -1,8 +1,9 @@
 //! The opening handshake in the types of the `http` crate: for servers and clients that leave HTTP to another library. With
 //! hyper or axum, use the features of these names instead.
 //!
-//! On a server, read the request with [`Request::from_http`], which keeps section 4.2.1, or RFC 8441 for HTTP/2. Convert the
-//! [`Response`] to an `http::Response` and send it. [`Response::connection`] is the connection for the upgraded stream:
+//! On a server, read the request with [`Request::from_http`], which checks the rules of RFC 6455 section 4.2.1, or of RFC
+//! 8441 for HTTP/2. Convert the [`Response`] to an `http::Response` and send it. [`Response::connection`] is the connection
+//! for the upgraded stream:
 //!
 //! ```
 //! use sansocket::handshake::server::{Request, Response};
@@ -33,8 +34,8 @@
 //! assert!(connection.is_some());
 //! ```
 //!
-//! For a [`Response`] that rejects the request, [`Response::connection`] gives [`HandshakeError::Rejected`]; send it all the
-//! same.
+//! For a [`Response`] that rejects the request, [`Response::connection`] gives [`HandshakeError::Rejected`]. Send this
+//! response, too.
 //!
 //! On a client, [`client::Request::to_http_upgrade`] gives the request for HTTP/1.1 and
 //! [`to_http_connect`](client::Request::to_http_connect) that for HTTP/2. Send it, and give the response to [`Pending`].
@@ -324,7 +325,7 @@ fn check_target(headers: &Headers, request: &Head<'_>, version: HttpVersion) -> 
     check_host(headers, (authority.as_str().as_bytes(), port))
 }
 
-/// Headers for the `http` crate, and the first name that it does not accept.
+/// Headers for the `http` crate, and an error for the first one that the crate does not accept.
 #[derive(Default)]
 struct HeaderLines {
     headers: HeaderMap,

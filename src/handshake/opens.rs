@@ -1,6 +1,6 @@
 //! The two ways in which HTTP opens a connection.
 
-/// What opens a connection, with `T`: the proof that this side sends or awaits.
+/// What opens a connection. `T` is the proof that this end sends or awaits: the value of `Sec-WebSocket-Accept`.
 ///
 /// | | request | response |
 /// |---|---|---|
@@ -12,8 +12,9 @@
 pub(super) enum Opens<T> {
     /// The HTTP connection becomes the WebSocket connection.
     Upgrade(T),
-    /// One stream of the HTTP connection does. "Implementations using this extended CONNECT to bootstrap WebSockets do not
-    /// do the processing of the Sec-WebSocket-Key and Sec-WebSocket-Accept header fields" (RFC 8441 section 5).
+    /// One stream of the HTTP connection becomes the WebSocket connection. "Implementations using this extended CONNECT to
+    /// bootstrap WebSockets do not do the processing of the Sec-WebSocket-Key and Sec-WebSocket-Accept header fields" (RFC
+    /// 8441 section 5).
     ExtendedConnect,
 }
 
@@ -31,7 +32,7 @@ impl<T> Opens<T> {
 pub(super) enum HttpVersion {
     Http10,
     Http11,
-    /// HTTP/2 and HTTP/3. Both have pseudo-headers in place of the first line, and no header is about the connection.
+    /// HTTP/2 and HTTP/3. Both have pseudo-headers in place of the first line, and no headers that concern the connection.
     Http2,
 }
 

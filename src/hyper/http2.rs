@@ -18,8 +18,8 @@ use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
 use crate::trace::Trace;
 
-/// An HTTP/2 connection of a client, for WebSocket connections as its streams. The `SendRequest` that it is made of can send
-/// other requests meanwhile.
+/// An HTTP/2 connection of a client, for WebSocket connections as its streams. Clones of its `SendRequest` can send other
+/// requests meanwhile.
 ///
 /// ```
 /// use http_body_util::Empty;
@@ -54,7 +54,7 @@ impl<B> Clone for Http2<B> {
 }
 
 impl<B: Body + Default + 'static> Http2<B> {
-    /// Takes what hyper's `handshake` gives, and what [`Http2Io`](super::Http2Io) learns of the server.
+    /// Takes the `SendRequest` of hyper's `handshake`, and the settings of [`Http2Io::new`](super::Http2Io::new).
     pub fn new(sender: SendRequest<B>, settings: Settings) -> Self {
         Self { sender, settings }
     }
@@ -68,10 +68,12 @@ impl<B: Body + Default + 'static> Http2<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`]: [`ExtendedConnectDisabled`](HandshakeError::ExtendedConnectDisabled) if the server has no
-    /// WebSocket connections over HTTP/2, [`Refused`](HandshakeError::Refused) for any status but 200,
-    /// [`UnexpectedEof`](HandshakeError::UnexpectedEof) for a connection that has ended, as that to a server without HTTP/2,
-    /// and those of [`Pending::receive`](crate::handshake::http::Pending::receive). [`Error::Io`] for the errors of hyper.
+    /// [`Error::Handshake`]: [`ExtendedConnectDisabled`](HandshakeError::ExtendedConnectDisabled) if the server accepts no
+    /// WebSocket connections over HTTP/2, [`Refused`](HandshakeError::Refused) for any status but 2xx,
+    /// [`NotUpgradable`](HandshakeError::NotUpgradable) for a 2xx other than 200, of which hyper gives no stream,
+    /// [`UnexpectedEof`](HandshakeError::UnexpectedEof) if the HTTP/2 connection has ended, for example because the server
+    /// has no HTTP/2, and those of [`Pending::receive`](crate::handshake::http::Pending::receive). [`Error::Io`] for the
+    /// errors of hyper.
     pub async fn connect(
         &self,
         request: &client::Request,

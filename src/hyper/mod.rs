@@ -34,15 +34,16 @@
 //! # A stream of HTTP/2
 //!
 //! - The end of the stream (END_STREAM) before the closing handshake is a lost connection, as the end of a TCP connection
-//!   is. So is a reset (RST_STREAM), which may be an error of the stream instead.
-//! - After the closing handshake this end sends END_STREAM. A connection that is dropped before it resets its stream.
-//! - Flow control holds one stream up, and no other stream of its connection. A few pieces of 16 KiB wait inside hyper, the
-//!   rest in the connection's own output, within [`Config::max_output_len`]. A peer that takes less than one piece in
-//!   [`Config::write_timeout`] is given up.
-//! - What the peer sends and the program does not read waits inside hyper. By default a server of hyper has room for 1 MiB from
-//!   one stream, and for little more from all streams of a connection. So two streams that are not read hold up all others. Give
-//!   the connection room for every stream: `initial_connection_window_size` of hyper's `http2::Builder` is at least
-//!   `max_concurrent_streams` times `initial_stream_window_size`, such as 200 times 64 KiB.
+//!   is. So is a reset (RST_STREAM), or it gives an [`Error::Io`] with `ConnectionReset`.
+//! - After the closing handshake this end sends END_STREAM. A connection that is dropped before the end of the closing
+//!   handshake resets its stream.
+//! - A peer that does not read holds up its stream. Other streams go on while the window of the HTTP connection has room. A
+//!   few pieces of 16 KiB wait inside hyper, the rest in the connection's own output, within [`Config::max_output_len`]. A
+//!   peer that takes less than one piece in [`Config::write_timeout`] is given up.
+//! - What the peer sends and the program does not read waits inside hyper. By default a server of hyper has room for 1 MiB
+//!   from one stream, and for little more from all streams of a connection. So two streams that are not read hold up all
+//!   others. Give the connection room for every stream: set `initial_connection_window_size` of hyper's `http2::Builder` to
+//!   at least `max_concurrent_streams` times `initial_stream_window_size`, such as 200 times 64 KiB.
 //! - Pings of HTTP/2 test the HTTP connection. Those of [`Config::keepalive`] test one stream, through all proxies.
 
 mod http2;
@@ -129,7 +130,8 @@ pub(crate) fn respond(
     finish(response, opened, trace)
 }
 
-/// The response for hyper, and what comes of it. One that cannot be sent becomes a 500, and the future says why.
+/// The response for hyper, and the future of the connection. A response that cannot be sent becomes a 500, and the future
+/// gives the error.
 fn finish(
     response: Response,
     opened: Result<(OnUpgrade, Connection), HandshakeError>,
@@ -147,8 +149,7 @@ fn finish(
     }
 }
 
-/// What a response opens that a client has received through hyper, in either version of HTTP. `pending` came with the
-/// request.
+/// The connection that a response opens, for a client of hyper over HTTP/1.1 or HTTP/2. `pending` came with the request.
 ///
 /// # Errors
 ///
@@ -171,10 +172,9 @@ fn opened(stream: HttpStream, connection: Connection, trace: Trace) -> WebSocket
 ///
 /// # Errors
 ///
-/// [`Error::Handshake`]: the request or the response opens no connection,
-/// [`UnexpectedEof`](HandshakeError::UnexpectedEof) if the HTTP connection has ended before,
-/// [`TimedOut`](HandshakeError::TimedOut) after [`Config::handshake_timeout`], and
-/// [`NotUpgradable`](HandshakeError::NotUpgradable) if hyper has nothing to upgrade.
+/// [`Error::Handshake`]: the request or the response opens no connection, [`UnexpectedEof`](HandshakeError::UnexpectedEof)
+/// if the HTTP connection has ended before the upgrade, [`TimedOut`](HandshakeError::TimedOut) after
+/// [`Config::handshake_timeout`], and [`NotUpgradable`](HandshakeError::NotUpgradable) if hyper has nothing to upgrade.
 #[must_use = "the connection is dropped if nobody waits for it"]
 pub struct Upgrade(Pin<Box<dyn Future<Output = Result<WebSocket, Error>> + Send>>);
 

@@ -1,4 +1,4 @@
-//! The first settings of an HTTP/2 server. Hyper knows them, and tells nobody when they have come.
+//! The first settings of an HTTP/2 server. Hyper reads them, but does not report when they have arrived.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,20 +7,20 @@ use std::task::{Context, Poll, ready};
 use ::hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use ::tokio::sync::watch;
 
-/// What a server has set at the beginning of its connection. From [`Http2Io::new`].
+/// The settings that a server sends at the beginning of an HTTP/2 connection. [`Http2Io::new`] gives them.
 #[derive(Clone, Debug)]
 pub struct Settings(watch::Receiver<Option<bool>>);
 
 impl Settings {
-    /// Waits for the value of `SETTINGS_ENABLE_CONNECT_PROTOCOL` (RFC 8441 section 3): whether the server has WebSocket
-    /// connections over HTTP/2. `None` if the connection has ended before.
+    /// Waits for the value of `SETTINGS_ENABLE_CONNECT_PROTOCOL` (RFC 8441 section 3): whether the server accepts WebSocket
+    /// connections over HTTP/2. `None` if the connection has ended before the settings came.
     pub async fn enable_connect_protocol(&mut self) -> Option<bool> {
         *self.0.wait_for(Option::is_some).await.ok()?
     }
 }
 
-/// The stream of a client's HTTP/2 connection, for hyper's `handshake`. Passes everything on, and looks at the first frame
-/// of the server.
+/// The stream of a client's HTTP/2 connection, for hyper's `handshake`. Passes all bytes on, and reads the settings in the
+/// first frame of the server.
 #[derive(Debug)]
 pub struct Http2Io<T> {
     io: T,
@@ -35,7 +35,7 @@ struct FirstFrame {
 }
 
 impl<T> Http2Io<T> {
-    /// The stream, and what it will learn.
+    /// The stream, and the settings that it will receive.
     pub fn new(io: T) -> (Self, Settings) {
         let (found, settings) = watch::channel(None);
         let first = FirstFrame { bytes: Vec::new(), found };
@@ -47,7 +47,7 @@ impl<T> Http2Io<T> {
 const HEADER_LEN: usize = 9;
 
 /// "All implementations MUST be capable of receiving and minimally processing frames up to 2^14 octets in length" (section
-/// 4.2). No server may send a longer one before its settings have been acknowledged.
+/// 4.2). The first frame comes before the server acknowledges the client's settings, so it cannot be longer.
 const MAX_LEN: usize = 1 << 14;
 
 impl FirstFrame {

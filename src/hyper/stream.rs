@@ -21,7 +21,7 @@ pub struct HttpStream {
 const PIECE: usize = 16 << 10;
 
 impl HttpStream {
-    /// Waits until hyper gives its stream away.
+    /// Waits until hyper hands over the stream.
     pub(super) async fn of(upgrade: OnUpgrade) -> Result<Self, HandshakeError> {
         match upgrade.await {
             Ok(upgraded) => Ok(Self { upgraded }),
@@ -30,7 +30,7 @@ impl HttpStream {
         }
     }
 
-    /// Hyper's stream, whose `downcast` gives that of the server.
+    /// Hyper's stream. Its `downcast` gives the stream below HTTP/1.1.
     pub fn into_inner(self) -> Upgraded {
         self.upgraded
     }

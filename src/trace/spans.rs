@@ -79,7 +79,7 @@ impl Trace {
 }
 
 impl Trace {
-    /// A TCP connection stands, to the server or to the proxy in front of it.
+    /// A TCP connection is open, to the server or to the proxy.
     pub(crate) fn reached(&self, address: impl Fn() -> io::Result<SocketAddr>) {
         if let Some(Traced { span, .. }) = self.0.as_deref() {
             tell!(in span, DEBUG, "reached", address = address().ok().map(display));
@@ -107,7 +107,7 @@ impl Trace {
         }
     }
 
-    /// The attempt to open a connection has come to this.
+    /// The outcome of an attempt to open a connection.
     pub(crate) fn unless_failed<T>(&self, opened: Result<T, Error>) -> Result<T, Error> {
         if let (Some(traced), Err(error)) = (self.0.as_deref(), &opened) {
             traced.fail(error);
@@ -115,7 +115,7 @@ impl Trace {
         opened
     }
 
-    /// The server redirects. Another span follows, unless that cannot be followed.
+    /// The server redirects. Another span follows, unless the redirect cannot be followed.
     pub(crate) fn redirected(&self, followed: Result<Request, Error>) -> Result<Request, Error> {
         if let Some(traced) = self.0.as_deref() {
             match &followed {
@@ -139,20 +139,20 @@ impl Trace {
         self.passed(Some(Passed("write")));
     }
 
-    /// The connection may have ended. The first call that finds it so tells how.
+    /// The connection may have ended. The first call after the end tells how.
     pub(crate) fn ended(&self, end: End) {
         if let (Some(traced), Some(end)) = (self.0.as_deref(), end.0) {
             traced.tell_end(&end, None);
         }
     }
 
-    /// A call gives this error. It may be the end of the connection.
+    /// A call gives this error. The connection may have ended with it.
     pub(crate) fn failed(&self, end: End, error: &Error) {
         let Some(traced) = self.0.as_deref() else { return };
         match (end.0, error) {
             (Some(end), Error::Io(_)) => traced.tell_end(&end, Some(error)),
             (Some(end), _) => traced.tell_end(&end, None),
-            // The write timeout has told of itself.
+            // `write_timed_out` has told of it.
             (None, Error::Io(io)) if io.kind() == io::ErrorKind::TimedOut && io.raw_os_error().is_none() => {}
             (None, _) => tell!(in traced.span, INFO, "stream failed", error = display(Reason(error))),
         }
@@ -198,7 +198,7 @@ impl Traced {
     }
 }
 
-/// The program is done with a connection or an attempt, and neither has ended.
+/// The program drops a connection or an attempt that has not ended.
 impl Drop for Traced {
     fn drop(&mut self) {
         if self.end() {
