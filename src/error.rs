@@ -333,8 +333,9 @@ fn socks_reply(code: u8) -> &'static str {
     }
 }
 
-/// A server's response with a status other than 101: "If the status code received from the server is not 101, the client
-/// handles the response per HTTP procedures" (section 4.1). Or a proxy's, with a status other than 2xx.
+/// A server's response with a status other than 101, or other than 2xx over HTTP/2: "If the status code received from the
+/// server is not 101, the client handles the response per HTTP procedures" (section 4.1). Or a proxy's, with a status other
+/// than 2xx.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {

@@ -47,7 +47,7 @@ impl<T> Http2Io<T> {
 const HEADER_LEN: usize = 9;
 
 /// "All implementations MUST be capable of receiving and minimally processing frames up to 2^14 octets in length" (section
-/// 4.2). The first frame comes before the server acknowledges the client's settings, so it cannot be longer.
+/// 4.2). More are not waited for: that would be 2,730 settings.
 const MAX_LEN: usize = 1 << 14;
 
 impl FirstFrame {
