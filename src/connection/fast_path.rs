@@ -1,15 +1,19 @@
 //! The fast paths: what most traffic is, ahead of the general path.
 //!
 //! Receiving, they take a data message in one frame of less than 64 KiB, and a fragment of that size, where all of it has
-//! arrived and nothing else is under way. Sending, they take a whole message of at most 125 bytes where the output has
-//! storage. A fast path changes nothing if it declines: faults and everything else are left to the general path
-//! (`look` and [`Sender::send`]), which sees the same bytes.
+//! arrived and nothing else is under way; so with a compressed message. Sending, they take a whole message of at most 125 bytes
+//! where the output has storage. A fast path changes nothing if it declines: faults of frames and everything else are left to
+//! the general path (`look` and [`Sender::send`]), which sees the same bytes.
 
 use super::inbox::Inbox;
 use super::keys::Keys;
 use super::look::Fragment;
+#[cfg(feature = "deflate")]
+use super::receiver::Found;
 use super::receiver::Receiver;
 use super::sender::Sender;
+#[cfg(feature = "deflate")]
+use crate::error::ProtocolError;
 use crate::frame::fast_path::{SHORT_PAYLOAD_LEN, lengths};
 use crate::frame::rules::Kind;
 use crate::frame::{MaskKey, Opcode, apply_mask};
@@ -55,6 +59,25 @@ impl Receiver {
         let len = usize::from(len);
         let position = inbox.take_frame(header_len + len)?;
         Some(Whole { kind, position, header_len, len })
+    }
+
+    /// Takes and inflates the next message, if compression was agreed on and the fast path takes it. On an error the sender has
+    /// to fail, too.
+    #[cfg(feature = "deflate")]
+    #[inline]
+    pub(super) fn take_whole_deflated(&mut self) -> Option<Result<Found, ProtocolError>> {
+        self.inflation.as_ref()?;
+        let mut inbox = self.inbox.take()?;
+        inbox.release();
+        let inflated = self
+            .admit_whole_deflated(&mut inbox)
+            .map(|Fragment { kind, key, len, .. }| self.inflate_whole(&mut inbox, kind, key, len));
+        if let Some(Err(error)) = inflated {
+            self.reader.end(Some(error));
+            inbox.discard();
+        }
+        self.inbox = Some(inbox);
+        inflated
     }
 
     /// Takes the header of the next frame, if it is a whole compressed message that has arrived. The caller knows that

@@ -249,6 +249,7 @@ impl Inbox {
     }
 
     /// The application has used what was lent.
+    #[inline]
     pub(crate) fn release(&mut self) {
         // Bytes that were written to the room lie behind the content until `filled` is called.
         if self.received.is_empty() && matches!(self.room, Room::Received(0)) {
@@ -327,6 +328,7 @@ impl Inbox {
     }
 
     /// Unmasks the first `n` unread bytes in place.
+    #[inline]
     pub(super) fn unmask(&mut self, n: usize, key: Option<MaskKey>, phase: usize) {
         if let (Some(key), Some(payload)) = (key, self.received.as_mut_slice().get_mut(..n)) {
             apply_mask(payload, key, phase);

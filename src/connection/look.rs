@@ -266,7 +266,7 @@ impl Receiver {
     /// A compressed message whose payload, `len` bytes, has arrived in one piece. Text is validated when it is lent, and need not
     /// be copied.
     #[cfg(feature = "deflate")]
-    fn inflate_whole(
+    pub(super) fn inflate_whole(
         &mut self,
         inbox: &mut Inbox,
         kind: Kind,

@@ -210,6 +210,15 @@ impl Receiver {
     /// The general path of [`next_event`](Self::next_event), out of line.
     #[inline(never)]
     fn next_event_otherwise(&mut self, sender: &mut Sender) -> Result<Option<Event<'_>>, ProtocolError> {
+        #[cfg(feature = "deflate")]
+        if self.found.is_none() && !sender.lifecycle.is_closed() {
+            if let Some(inflated) = self.take_whole_deflated() {
+                sender.timers.hear();
+                self.heard = false;
+                let event = inflated.and_then(|found| self.lend_event(found));
+                return sender.or_fail(event).map(Some);
+            }
+        }
         match self.find(sender, By::Message)? {
             Some(found) => sender.or_fail(self.lend_event(found)).map(Some),
             None => Ok(None),
