@@ -161,6 +161,14 @@ impl Part {
         self.ends_message && self.offset == 0 && self.header.opcode != Opcode::Continuation
     }
 
+    /// Whether a text message in one frame begins with this part. Compressed text is none.
+    pub(crate) fn begins_text(&self) -> bool {
+        self.kind == Kind::Text
+            && self.offset == 0
+            && self.header.fin
+            && self.header.opcode != Opcode::Continuation
+    }
+
     /// The offset in the frame, for masking.
     #[expect(clippy::cast_possible_truncation, reason = "masking needs the offset modulo 4 only")]
     pub(crate) fn phase(&self) -> usize {
