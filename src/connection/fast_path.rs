@@ -1,7 +1,7 @@
 //! The fast paths: what most traffic is, ahead of the general path.
 //!
 //! Receiving, they take a data message in one frame of less than 64 KiB, and a fragment of that size, where all of it has
-//! arrived and nothing else is under way; so with a compressed message. Sending, they take a whole message of at most 125 bytes
+//! arrived and nothing else is under way; so with a compressed message, a Ping and a Pong. Sending, they take a whole message of at most 125 bytes
 //! where the output has storage. A fast path changes nothing if it declines: faults of frames and everything else are left to
 //! the general path (`look` and [`Sender::send`]), which sees the same bytes.
 
@@ -114,6 +114,23 @@ impl Receiver {
         let arrived = arrived(inbox, start, self.reader.role())?;
         let kind = self.reader.admit_whole(opcode, fin, arrived.len as u64, &self.config.limits)?;
         Some(self.take_header(inbox, arrived, kind, fin))
+    }
+
+    /// Takes the header of the next frame, if it is a Ping or a Pong that has arrived as a whole, alone or between fragments.
+    #[inline(never)]
+    pub(super) fn admit_whole_ping(&mut self, inbox: &mut Inbox) -> Option<Fragment> {
+        let start = *inbox.peek(0)?;
+        let kind = match start[0] {
+            0x89 => Kind::Ping,
+            0x8A => Kind::Pong,
+            _ => return None,
+        };
+        let arrived = arrived(inbox, start, self.reader.role())?;
+        // Longer ones are a fault.
+        if arrived.len > 125 || !self.reader.is_between_frames() {
+            return None;
+        }
+        Some(self.take_header(inbox, arrived, kind, true))
     }
 
     #[inline(always)]

@@ -72,6 +72,9 @@ impl Receiver {
                     continue;
                 }
             }
+            if let Some(Fragment { kind, key, len, .. }) = self.admit_whole_ping(inbox) {
+                return self.receive_control(inbox, kind, key, len).map(Some);
+            }
             if let Some(fault) = self.reader.ended() {
                 return fault.map_or(Ok(None), Err);
             }

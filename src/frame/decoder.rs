@@ -258,6 +258,12 @@ impl Reader {
         matches!(self.progress, Progress::BetweenMessages)
     }
 
+    /// Whether the next byte begins a frame.
+    #[inline]
+    pub(crate) fn is_between_frames(&self) -> bool {
+        !matches!(self.progress, Progress::InFrame { .. } | Progress::Ended(_))
+    }
+
     /// Why no frame follows: `Some(None)` after a Close frame.
     #[inline]
     pub(crate) fn ended(&self) -> Option<Option<ProtocolError>> {
