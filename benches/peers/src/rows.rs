@@ -125,15 +125,15 @@ fn decode(rows: &mut Vec<Row>) {
 fn encode(rows: &mut Vec<Row>) {
     let (server, client) = (Role::Server, Role::Client);
     for (name, role, len, a_write, limit, ours) in [
-        ("server 16 B", server, 16, 1, 0.6, 6.1),
-        ("server 16 B, 64 a write", server, 16, 64, 0.6, 4.4),
-        ("server 1 KiB", server, 1 << 10, 1, 0.8, 13.8),
-        ("server 1 KiB, 64 a write", server, 1 << 10, 64, 11.0, 16.3),
+        ("server 16 B", server, 16, 1, 2.4, 9.8),
+        ("server 16 B, 64 a write", server, 16, 64, 2.4, 5.2),
+        ("server 1 KiB", server, 1 << 10, 1, 3.7, 19.2),
+        ("server 1 KiB, 64 a write", server, 1 << 10, 64, 18.3, 18.3),
         ("server 64 KiB by reference", server, 64 << 10, 1, 1.4, 15.0),
         ("client 16 B", client, 16, 1, 2.8, 7.0),
-        ("client 16 B, 64 a write", client, 16, 64, 2.4, 6.9),
+        ("client 16 B, 64 a write", client, 16, 64, 3.0, 6.3),
         ("client 1 KiB", client, 1 << 10, 1, 13.0, 18.0),
-        ("client 1 KiB, 64 a write", client, 1 << 10, 64, 11.0, 22.5),
+        ("client 1 KiB, 64 a write", client, 1 << 10, 64, 24.5, 22.0),
         ("client 16 KiB", client, 16 << 10, 1, 145.0, 190.0),
     ] {
         let message = Message { role, data: Bytes::from(wire::binary(len)), a_write };
