@@ -35,18 +35,18 @@ pub(crate) fn all(write: bool) -> ExitCode {
         let mut lines = baseline.lines().filter_map(|line| line.split_once('\t'));
         lines.find(|(of, _)| *of == name).and_then(|(_, count)| count.parse::<f64>().ok())
     };
-    println!("{:30} {:>10} {:>10} {:>8}", "instructions per message", "baseline", "now", "change");
+    println!("{:46} {:>10} {:>10} {:>8}", "instructions per message", "baseline", "now", "change");
     let (mut outside, mut missing) = (0, 0);
     for (row, count) in rows.iter().zip(&counts) {
         let Some(before) = before_of(row.name) else {
-            println!("{:30} {:>10} {count:>10.1}  not in the baseline", row.name, "");
+            println!("{:46} {:>10} {count:>10.1}  not in the baseline", row.name, "");
             missing += 1;
             continue;
         };
         let change = (count / before - 1.0) * 100.0;
         let mark = if change.abs() > TOLERANCE { "  outside" } else { "" };
         outside += usize::from(change.abs() > TOLERANCE);
-        println!("{:30} {before:>10.1} {count:>10.1} {change:>+7.1}%{mark}", row.name);
+        println!("{:46} {before:>10.1} {count:>10.1} {change:>+7.1}%{mark}", row.name);
     }
     if outside + missing == 0 {
         return ExitCode::SUCCESS;

@@ -4,8 +4,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod compressed;
 mod count;
 mod rows;
+#[path = "../common/trades.rs"]
+mod trades;
 
 use std::process::ExitCode;
 

@@ -7,9 +7,10 @@ use sansocket::frame::{Opcode, apply_mask};
 use sansocket::{Config, Message, Role, Storage};
 
 use crate::common::{
-    KEY, RESPONSE, Stream, accept, ascii, binary, bytes, connection, push_fragments, push_masked, receive,
-    send,
+    KEY, RESPONSE, Stream, accept, ascii, binary, bytes, connection, multi_byte, push_fragments, push_masked,
+    receive, send,
 };
+use crate::compressed::inflate;
 
 /// The number of messages in a row that reads no stream.
 const MESSAGES: u64 = 1000;
@@ -18,7 +19,7 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// The number of messages in one run.
     pub(crate) messages: u64,
-    work: Box<dyn FnMut()>,
+    pub(crate) work: Box<dyn FnMut()>,
 }
 
 impl Row {
@@ -29,16 +30,31 @@ impl Row {
 
 pub(crate) fn all() -> Vec<Row> {
     let whole = |opcode, payload| Stream::of(payload, |to, payload| push_masked(to, opcode, true, payload));
-    let fragments =
-        |payload| Stream::of(payload, |to, payload| push_fragments(to, Opcode::Binary, payload, 64, None));
+    let fragments = |opcode, payload, len, ping_every| {
+        Stream::of(payload, |to, payload| push_fragments(to, opcode, payload, len, ping_every))
+    };
     vec![
         decode("decode binary 0 B", whole(Opcode::Binary, binary(0))),
         decode("decode binary 16 B", whole(Opcode::Binary, binary(16))),
         decode("decode binary 125 B", whole(Opcode::Binary, binary(125))),
         decode("decode text ASCII 16 B", whole(Opcode::Text, ascii(16).into())),
-        decode("decode binary 1 KiB in 64 B", fragments(binary(1 << 10))),
+        decode("decode binary 64 KiB", whole(Opcode::Binary, binary(64 << 10))),
+        decode("decode text ASCII 64 KiB", whole(Opcode::Text, ascii(64 << 10).into())),
+        decode("decode text multi-byte 64 KiB", whole(Opcode::Text, multi_byte(64 << 10).into())),
+        decode("decode binary 1 KiB in 64 B", fragments(Opcode::Binary, binary(1 << 10), 64, None)),
+        decode("decode text 1 KiB in 64 B", fragments(Opcode::Text, multi_byte(1 << 10).into(), 64, None)),
+        decode(
+            "decode binary 64 KiB in 1 KiB, pings between",
+            fragments(Opcode::Binary, binary(64 << 10), 1 << 10, Some(4)),
+        ),
         encode("encode server 16 B", Role::Server),
         encode("encode client 16 B", Role::Client),
+        write("write server 16 B", Role::Server, 16),
+        write("write client 16 B", Role::Client, 16),
+        write("write server 1 KiB", Role::Server, 1 << 10),
+        write("write client 1 KiB", Role::Client, 1 << 10),
+        inflate("inflate 64 B", 64, 1000),
+        inflate("inflate 1 KiB", 1 << 10, 500),
         mask("mask 125 B"),
         handshake("handshake server"),
     ]
@@ -67,6 +83,24 @@ fn encode(name: &'static str, role: Role) -> Row {
     let work = move || {
         for _ in 0..MESSAGES {
             send(&mut connection, black_box(&message), |chunk| _ = black_box(chunk));
+        }
+    };
+    Row { name, messages: MESSAGES, work: Box::new(work) }
+}
+
+/// Each message is sent and written.
+fn write(name: &'static str, role: Role, len: usize) -> Row {
+    let message = Message::from(binary(len));
+    let mut connection = connection(role);
+    let mut room = vec![0; 2 * len + 64];
+    connection.send(&message).expect("there is room");
+    let mut rest = &mut room[..];
+    let written = connection.output().write_to(&mut rest).expect("there is room");
+    assert!(written > len && connection.output().is_empty(), "{name}");
+    let work = move || {
+        for _ in 0..MESSAGES {
+            connection.send(black_box(&message)).expect("there is room");
+            connection.output().write_to(&mut black_box(&mut room[..])).expect("there is room");
         }
     };
     Row { name, messages: MESSAGES, work: Box::new(work) }

@@ -10,13 +10,12 @@ use crate::error::ProtocolError;
 #[cfg(feature = "deflate")]
 use crate::frame::rules::Kind;
 use crate::queue::Queue;
-#[cfg(feature = "deflate")]
-use crate::utf8::Carry;
+use crate::utf8::{Carry, Invalid};
 
 /// The capacity, in bytes, that memory without content keeps: of what was received, and of what is to be sent.
 pub(super) const RETAINED_LEN: usize = 2 << 20;
 
-/// Storage for direct reads grows to `GROWTH` times the bytes received, or by one read if that is more.
+/// Storage for direct reads grows to `GROWTH` times the bytes received, or by `least` bytes if that is more.
 const GROWTH: usize = 4;
 
 /// The message that is being assembled. Its text is valid UTF-8.
@@ -24,7 +23,9 @@ const GROWTH: usize = 4;
 pub(super) struct Assembly {
     pub(super) text: String,
     pub(super) binary: Queue,
-    /// How many bytes of the current binary frame may be read directly behind `binary`.
+    /// Whether `binary` holds the beginning of a text whose rest one read may bring.
+    pub(super) awaits_text: bool,
+    /// How many bytes of the current frame may be read directly behind `binary`.
     pub(super) missing: usize,
     /// How many bytes at the end of `binary` are still masked.
     pub(super) masked: usize,
@@ -77,7 +78,6 @@ impl Assembly {
     }
 
     /// The message so far.
-    #[cfg(feature = "deflate")]
     pub(super) fn content(&self) -> &[u8] {
         if self.text.is_empty() { self.binary.as_slice() } else { self.text.as_bytes() }
     }
@@ -93,6 +93,17 @@ impl Assembly {
     #[cold]
     pub(super) fn has_invalid_text(&self) -> bool {
         core::str::from_utf8(self.binary.as_slice()).is_err_and(|error| error.error_len().is_some())
+    }
+
+    /// One read has not brought the rest of the text, which is validated as it comes from here on.
+    pub(super) fn end_wait(&mut self, carry: &mut Carry) -> Result<(), Invalid> {
+        self.awaits_text = false;
+        self.missing = 0;
+        let (seam, text) = carry.push(self.binary.as_slice())?;
+        self.text.extend(seam);
+        self.text.push_str(text);
+        self.binary.reset(RETAINED_LEN);
+        Ok(())
     }
 
     /// Takes the text out.
@@ -117,12 +128,12 @@ impl Assembly {
         self.reset(RETAINED_LEN);
     }
 
-    /// Room for the next read of the frame, at most `most` bytes.
-    pub(super) fn unfilled(&mut self, most: usize) -> &mut [u8] {
+    /// Room for the next read of the frame, at most `most` bytes. See [`GROWTH`] for `least`.
+    pub(super) fn unfilled(&mut self, most: usize, least: usize) -> &mut [u8] {
         let most = self.missing.min(most);
         if self.binary.room() == 0 {
             let received = self.binary.len();
-            let grown = received.saturating_mul(GROWTH).max(received.saturating_add(most));
+            let grown = received.saturating_mul(GROWTH).max(received.saturating_add(least));
             self.binary.grow_to(grown.min(received.saturating_add(self.missing)));
         }
         let room = self.binary.spare(1);
@@ -140,6 +151,7 @@ impl Assembly {
     pub(super) fn reset(&mut self, retain: usize) {
         self.lent = false;
         self.lent_len = 0;
+        self.awaits_text = false;
         self.missing = 0;
         self.masked = 0;
         self.binary.reset(retain);

@@ -1,15 +1,19 @@
 //! The fast paths: what most traffic is, ahead of the general path.
 //!
 //! Receiving, they take a data message in one frame of less than 64 KiB, and a fragment of that size, where all of it has
-//! arrived and nothing else is under way. Sending, they take a whole message of at most 125 bytes where the output has
-//! storage. A fast path changes nothing if it declines: faults and everything else are left to the general path
-//! (`look` and [`Sender::send`]), which sees the same bytes.
+//! arrived and nothing else is under way; so with a compressed message, a Ping and a Pong. Sending, they take a whole message of at most 125 bytes
+//! where the output has storage. A fast path changes nothing if it declines: faults of frames and everything else are left to
+//! the general path (`look` and [`Sender::send`]), which sees the same bytes.
 
 use super::inbox::Inbox;
 use super::keys::Keys;
 use super::look::Fragment;
+#[cfg(feature = "deflate")]
+use super::receiver::Found;
 use super::receiver::Receiver;
 use super::sender::Sender;
+#[cfg(feature = "deflate")]
+use crate::error::ProtocolError;
 use crate::frame::fast_path::{SHORT_PAYLOAD_LEN, lengths};
 use crate::frame::rules::Kind;
 use crate::frame::{MaskKey, Opcode, apply_mask};
@@ -57,6 +61,25 @@ impl Receiver {
         Some(Whole { kind, position, header_len, len })
     }
 
+    /// Takes and inflates the next message, if compression was agreed on and the fast path takes it. On an error the sender has
+    /// to fail, too.
+    #[cfg(feature = "deflate")]
+    #[inline]
+    pub(super) fn take_whole_deflated(&mut self) -> Option<Result<Found, ProtocolError>> {
+        self.inflation.as_ref()?;
+        let mut inbox = self.inbox.take()?;
+        inbox.release();
+        let inflated = self
+            .admit_whole_deflated(&mut inbox)
+            .map(|Fragment { kind, key, len, .. }| self.inflate_whole(&mut inbox, kind, key, len));
+        if let Some(Err(error)) = inflated {
+            self.reader.end(Some(error));
+            inbox.discard();
+        }
+        self.inbox = Some(inbox);
+        inflated
+    }
+
     /// Takes the header of the next frame, if it is a whole compressed message that has arrived. The caller knows that
     /// compression was agreed on.
     #[cfg(feature = "deflate")]
@@ -91,6 +114,23 @@ impl Receiver {
         let arrived = arrived(inbox, start, self.reader.role())?;
         let kind = self.reader.admit_whole(opcode, fin, arrived.len as u64, &self.config.limits)?;
         Some(self.take_header(inbox, arrived, kind, fin))
+    }
+
+    /// Takes the header of the next frame, if it is a Ping or a Pong that has arrived as a whole, alone or between fragments.
+    #[inline(never)]
+    pub(super) fn admit_whole_ping(&mut self, inbox: &mut Inbox) -> Option<Fragment> {
+        let start = *inbox.peek(0)?;
+        let kind = match start[0] {
+            0x89 => Kind::Ping,
+            0x8A => Kind::Pong,
+            _ => return None,
+        };
+        let arrived = arrived(inbox, start, self.reader.role())?;
+        // Longer ones are a fault.
+        if arrived.len > 125 || !self.reader.is_between_frames() {
+            return None;
+        }
+        Some(self.take_header(inbox, arrived, kind, true))
     }
 
     #[inline(always)]

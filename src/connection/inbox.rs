@@ -12,12 +12,16 @@ use crate::utf8::{Carry, Invalid};
 /// the front of the storage.
 const EXACT_REST_FROM: usize = 4 << 10;
 
-/// A binary frame that lacks this many bytes or more is read directly to where its message is assembled.
-const DIRECT_FROM: usize = 20 << 10;
+/// A frame that lacks this many bytes or more is read directly to where its message is assembled, up to its end.
+const DIRECT_FROM: usize = 16 << 10;
 
-/// A direct read asks for `read_len` times this: fewer system calls, and the bytes are still in a near cache when they are
-/// unmasked.
-const DIRECT_TIMES: usize = 2;
+/// A direct read asks for `read_len` times this at most: few system calls, and the bytes are still in the second-level cache when
+/// they are unmasked.
+const DIRECT_TIMES: usize = 8;
+
+/// The read behind a frame that was read directly asks for this many bytes. The next frame may be as long, and what is read
+/// before its length is known has to be copied.
+const READ_LEN_BEHIND_DIRECT: usize = 1 << 10;
 
 /// The capacity, in bytes, that storage keeps for assembly in a pool.
 #[cfg(any(feature = "tokio", feature = "smol"))]
@@ -90,6 +94,8 @@ pub(crate) struct Inbox {
     kept: usize,
     /// The room that the last `unfilled` gave.
     room: Room,
+    /// Whether the last read was a direct one.
+    reads_on: bool,
     pub(super) assembly: Assembly,
 }
 
@@ -132,10 +138,12 @@ impl Inbox {
     /// Room for the next read of `read_len` bytes. Never empty.
     pub(crate) fn unfilled(&mut self, read_len: usize) -> &mut [u8] {
         if self.reads_directly() {
-            let room = self.assembly.unfilled(read_len.saturating_mul(DIRECT_TIMES));
+            let room =
+                self.assembly.unfilled(read_len.saturating_mul(DIRECT_TIMES), read_len.saturating_mul(2));
             self.room = Room::Assembly(room.len());
             return room;
         }
+        let read_len = if self.reads_on { read_len.min(READ_LEN_BEHIND_DIRECT) } else { read_len };
         if self.received.is_empty() {
             self.received.reset(read_len.saturating_mul(2));
         }
@@ -153,9 +161,15 @@ impl Inbox {
         self.received.unused().get_mut(..len).unwrap_or_default()
     }
 
-    /// Long binary messages are read to where they are assembled, so that they are not copied.
+    /// Whether one direct read may bring `missing` bytes.
+    pub(super) fn reads_in_one(&self, missing: u64, read_len: usize) -> bool {
+        (DIRECT_FROM as u64..=read_len.saturating_mul(DIRECT_TIMES) as u64).contains(&missing)
+    }
+
+    /// Long messages are read to where they are assembled, so that they are not copied.
     fn reads_directly(&self) -> bool {
-        self.assembly.missing >= DIRECT_FROM && self.received.is_empty() && !self.assembly.lent
+        let least = if self.reads_on { 1 } else { DIRECT_FROM };
+        self.assembly.missing >= least && self.received.is_empty() && !self.assembly.lent
     }
 
     /// The first `n` bytes of what [`unfilled`](Self::unfilled) gave have been written.
@@ -167,6 +181,7 @@ impl Inbox {
             return;
         }
         self.note_arrival();
+        self.reads_on = matches!(room, Room::Assembly(_));
         match room {
             Room::Received(_) => self.received.commit(n),
             Room::Assembly(_) => self.assembly.filled(n),
@@ -220,6 +235,7 @@ impl Inbox {
         self.wait = WaitOnce::NotBegun;
         self.kept = 0;
         self.room = Room::default();
+        self.reads_on = false;
         self.assembly.clear();
     }
 
@@ -249,6 +265,7 @@ impl Inbox {
     }
 
     /// The application has used what was lent.
+    #[inline]
     pub(crate) fn release(&mut self) {
         // Bytes that were written to the room lie behind the content until `filled` is called.
         if self.received.is_empty() && matches!(self.room, Room::Received(0)) {
@@ -349,8 +366,8 @@ impl Inbox {
         self.wait == WaitOnce::Over
     }
 
-    /// `missing` bytes of a binary frame come next, beginning with those that were read directly.
-    pub(super) fn expect_binary(&mut self, missing: u64) {
+    /// The frame lacks `missing` bytes, which may be read directly. Some of them have been.
+    pub(super) fn expect_rest(&mut self, missing: u64) {
         let missing = usize::try_from(missing).unwrap_or(usize::MAX);
         self.assembly.missing = missing.saturating_sub(self.assembly.masked);
     }

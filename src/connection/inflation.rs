@@ -116,6 +116,7 @@ impl Inflation {
     }
 
     /// Room for a step: what `input_len` bytes usually become, or more if there is memory; about `most` bytes at most.
+    #[inline]
     fn room<'a>(
         &self,
         input_len: usize,
@@ -136,6 +137,7 @@ impl Inflation {
     }
 
     /// Adds what a step has given to the message.
+    #[inline]
     fn take(
         &mut self,
         step: Step,
@@ -246,6 +248,7 @@ impl Inflation {
         Ok(())
     }
 
+    #[inline]
     fn finish(&mut self, inflater: Box<Inflater>) {
         self.message = Progress::default();
         if self.takeover {

@@ -10,6 +10,7 @@ use crate::error::ProtocolError;
 use crate::frame::decoder::{Part, Patience, Step};
 use crate::frame::rules::Kind;
 use crate::frame::{CloseFrame, MaskKey};
+use crate::utf8::Carry;
 
 /// A chunk of a compressed message has about this many bytes at most, however few it was compressed to.
 #[cfg(feature = "deflate")]
@@ -71,10 +72,16 @@ impl Receiver {
                     continue;
                 }
             }
+            if let Some(Fragment { kind, key, len, .. }) = self.admit_whole_ping(inbox) {
+                return self.receive_control(inbox, kind, key, len).map(Some);
+            }
             if let Some(fault) = self.reader.ended() {
                 return fault.map_or(Ok(None), Err);
             }
             if let Some(part) = self.receive_directly(inbox) {
+                if inbox.assembly.awaits_text && !part.ends_message {
+                    self.end_wait(inbox)?;
+                }
                 if let Some(found) = self.give_assembled(inbox, &part.into(), by) {
                     return Ok(Some(found));
                 }
@@ -109,9 +116,7 @@ impl Receiver {
             self.heard = true;
             inbox.consume(part.header_len);
             if part.header.opcode.is_control() {
-                inbox.unmask(part.len, part.header.mask, 0);
-                inbox.lend_front(part.len);
-                return self.receive_control(inbox, part.kind).map(Some);
+                return self.receive_control(inbox, part.kind, part.header.mask, part.len).map(Some);
             }
             if let Some(found) = self.receive_data(inbox, part, by)? {
                 return Ok(Some(found));
@@ -142,9 +147,31 @@ impl Receiver {
             self.give(Given::Chunks, ends_message);
             return Ok(Some(Found { begins_message, ends_message, ..Found::as_received(part.kind) }));
         }
+        if by == By::Message
+            && part.begins_text()
+            && inbox.reads_in_one(self.reader.missing(), self.read_len())
+        {
+            return self.await_text(inbox, &part).map(|()| None);
+        }
         let fragment = Fragment::from(part);
         self.assemble(inbox, &fragment)?;
         Ok(self.give_assembled(inbox, &fragment, by))
+    }
+
+    /// The beginning of a text, whose rest one read may bring. If it does, the text is validated where it lies, as a whole, and need
+    /// not be copied. The beginning is validated at once, too: a fault in it does not wait for the rest.
+    #[inline(never)]
+    fn await_text(&mut self, inbox: &mut Inbox, part: &Part) -> Result<(), ProtocolError> {
+        inbox.assemble_binary(part.len, part.header.mask, part.phase());
+        inbox.expect_rest(self.reader.missing());
+        inbox.assembly.awaits_text = true;
+        let beginning = Carry::default().push(inbox.assembly.content()).map(|_| ());
+        beginning.map_err(|_| ProtocolError::InvalidUtf8)
+    }
+
+    #[cold]
+    fn end_wait(&mut self, inbox: &mut Inbox) -> Result<(), ProtocolError> {
+        inbox.assembly.end_wait(&mut self.carry).map_err(|_| ProtocolError::InvalidUtf8)
     }
 
     /// What was read to where it is assembled.
@@ -172,8 +199,9 @@ impl Receiver {
         }
         let begins_message = self.given == Given::Nothing;
         self.give(Given::Chunks, ends_message);
+        let place = if inbox.assembly.awaits_text { Place::Joined } else { Place::Assembled };
         inbox.lend_assembled();
-        Some(Found { kind, place: Place::Assembled, ends_message, begins_message })
+        Some(Found { kind, place, ends_message, begins_message })
     }
 
     /// A chunk that was found has not been lent: it is the beginning of its message again.
@@ -185,8 +213,7 @@ impl Receiver {
             Place::Assembled => inbox.assembly.lent = false,
             Place::AsReceived => inbox.assemble_lent(),
             // A whole message is never put back.
-            #[cfg(feature = "deflate")]
-            Place::Inflated => {}
+            Place::Joined => {}
         }
         #[cfg(feature = "deflate")]
         if let Some(inflation) = &mut self.inflation {
@@ -195,7 +222,7 @@ impl Receiver {
             }
         }
         if found.kind == Kind::Binary {
-            inbox.expect_binary(missing);
+            inbox.expect_rest(missing);
         }
     }
 
@@ -212,8 +239,11 @@ impl Receiver {
         let Fragment { kind, key, phase, len, ends_message } = *fragment;
         if kind == Kind::Binary {
             inbox.assemble_binary(len, key, phase);
-            inbox.expect_binary(self.reader.missing());
+            inbox.expect_rest(self.reader.missing());
             return Ok(());
+        }
+        if inbox.assembly.awaits_text {
+            self.end_wait(inbox)?;
         }
         inbox.unmask(len, key, phase);
         let valid = inbox.assemble_text(len, &mut self.carry);
@@ -266,7 +296,7 @@ impl Receiver {
     /// A compressed message whose payload, `len` bytes, has arrived in one piece. Text is validated when it is lent, and need not
     /// be copied.
     #[cfg(feature = "deflate")]
-    fn inflate_whole(
+    pub(super) fn inflate_whole(
         &mut self,
         inbox: &mut Inbox,
         kind: Kind,
@@ -287,10 +317,19 @@ impl Receiver {
         inbox.consume(len);
         inflation.remember(inbox.assembly.content(), true);
         inbox.lend_assembled();
-        Ok(Found { kind: kind.inflated(), place: Place::Inflated, ends_message: true, begins_message: true })
+        Ok(Found { kind: kind.inflated(), place: Place::Joined, ends_message: true, begins_message: true })
     }
 
-    fn receive_control(&mut self, inbox: &Inbox, kind: Kind) -> Result<Found, ProtocolError> {
+    /// A control frame whose payload, `len` bytes, has arrived.
+    fn receive_control(
+        &mut self,
+        inbox: &mut Inbox,
+        kind: Kind,
+        key: Option<MaskKey>,
+        len: usize,
+    ) -> Result<Found, ProtocolError> {
+        inbox.unmask(len, key, 0);
+        inbox.lend_front(len);
         if kind == Kind::Close {
             CloseFrame::decode(inbox.lent())?;
             self.reader.end(None);

@@ -80,9 +80,8 @@ impl Found {
 pub(super) enum Place {
     /// In one piece where it was read to. Text is not validated.
     AsReceived,
-    /// In one piece in the assembly, inflated. Text is not validated.
-    #[cfg(feature = "deflate")]
-    Inflated,
+    /// In one piece in the assembly, as binary data. Text is not validated.
+    Joined,
     /// In the assembly. Text is validated.
     Assembled,
 }
@@ -210,6 +209,15 @@ impl Receiver {
     /// The general path of [`next_event`](Self::next_event), out of line.
     #[inline(never)]
     fn next_event_otherwise(&mut self, sender: &mut Sender) -> Result<Option<Event<'_>>, ProtocolError> {
+        #[cfg(feature = "deflate")]
+        if self.found.is_none() && !sender.lifecycle.is_closed() {
+            if let Some(inflated) = self.take_whole_deflated() {
+                sender.timers.hear();
+                self.heard = false;
+                let event = inflated.and_then(|found| self.lend_event(found));
+                return sender.or_fail(event).map(Some);
+            }
+        }
         match self.find(sender, By::Message)? {
             Some(found) => sender.or_fail(self.lend_event(found)).map(Some),
             None => Ok(None),
@@ -406,27 +414,11 @@ impl Receiver {
     /// The message that was found, owned. On an error the sender has to fail, too.
     pub(crate) fn take(&mut self, found: Found) -> Result<Message, ProtocolError> {
         self.found = None;
-        if found.place == Place::Assembled {
-            let assembly = &mut self.inbox().assembly;
-            return Ok(match found.kind {
-                Kind::Text => Message::Text(assembly.take_text()),
-                _ => Message::Binary(assembly.take_binary()),
-            });
-        }
-        #[cfg(feature = "deflate")]
-        if found.place == Place::Inflated {
-            let content = self.inbox().assembly.take_binary();
-            return Ok(match found.kind {
-                Kind::Text => Message::Text(
-                    ByteString::try_from(content)
-                        .map_err(|_| end_at(ProtocolError::InvalidUtf8, &mut self.reader))?,
-                ),
-                _ => Message::Binary(content),
-            });
-        }
-        Ok(match found.kind {
-            Kind::Text => Message::Text(ByteString::from(self.lend_text(found)?)),
-            _ => Message::Binary(Bytes::copy_from_slice(self.lent())),
+        Ok(match (found.kind, found.place) {
+            (Kind::Text, Place::Assembled) => Message::Text(self.inbox().assembly.take_text()),
+            (Kind::Text, _) => Message::Text(ByteString::from(self.lend_text(found)?)),
+            (_, Place::AsReceived) => Message::Binary(Bytes::copy_from_slice(self.lent())),
+            _ => Message::Binary(self.inbox().assembly.take_binary()),
         })
     }
 
@@ -462,8 +454,7 @@ impl Receiver {
         match found.place {
             Place::Assembled => Ok(&inbox.assembly.text),
             Place::AsReceived => validate(inbox.lent(), &mut self.reader),
-            #[cfg(feature = "deflate")]
-            Place::Inflated => validate(inbox.assembly.lent_binary(), &mut self.reader),
+            Place::Joined => validate(inbox.assembly.lent_binary(), &mut self.reader),
         }
     }
 

@@ -17,7 +17,22 @@ impl Window {
     }
 
     /// Adds bytes at the end. The oldest ones go.
+    #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
+        // Nearly always the ring has grown, and the bytes fit in front of its end.
+        let end = self.start.saturating_add(bytes.len());
+        if self.ring.len() == self.len && end < self.len {
+            if let Some(oldest) = self.ring.get_mut(self.start..end) {
+                oldest.copy_from_slice(bytes);
+                self.start = end;
+                return;
+            }
+        }
+        self.push_around(bytes);
+    }
+
+    #[inline(never)]
+    fn push_around(&mut self, bytes: &[u8]) {
         let mut bytes = bytes.get(bytes.len().saturating_sub(self.len)..).unwrap_or_default();
         if self.ring.len() < self.len {
             let (growth, rest) = bytes.split_at(bytes.len().min(self.len - self.ring.len()));

@@ -161,6 +161,14 @@ impl Part {
         self.ends_message && self.offset == 0 && self.header.opcode != Opcode::Continuation
     }
 
+    /// Whether a text message in one frame begins with this part. Compressed text is none.
+    pub(crate) fn begins_text(&self) -> bool {
+        self.kind == Kind::Text
+            && self.offset == 0
+            && self.header.fin
+            && self.header.opcode != Opcode::Continuation
+    }
+
     /// The offset in the frame, for masking.
     #[expect(clippy::cast_possible_truncation, reason = "masking needs the offset modulo 4 only")]
     pub(crate) fn phase(&self) -> usize {
@@ -248,6 +256,12 @@ impl Reader {
     #[inline]
     pub(crate) fn is_between_messages(&self) -> bool {
         matches!(self.progress, Progress::BetweenMessages)
+    }
+
+    /// Whether the next byte begins a frame.
+    #[inline]
+    pub(crate) fn is_between_frames(&self) -> bool {
+        !matches!(self.progress, Progress::InFrame { .. } | Progress::Ended(_))
     }
 
     /// Why no frame follows: `Some(None)` after a Close frame.

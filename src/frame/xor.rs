@@ -22,8 +22,11 @@ pub(super) trait Source: Copy {
     /// The source without its first `len` octets.
     fn after(self, len: usize) -> Self;
 
-    /// The octets, if they are to be copied from the last block to the first.
-    fn backward(&self, to: &[u8]) -> Option<&[u8]>;
+    /// The block that begins `at` octets from the start. `to` is the block that it is written to.
+    fn block(&self, at: usize, to: &[u8; BLOCK]) -> Option<[u8; BLOCK]>;
+
+    /// Whether to go from the last block to the first, if there are [`LONG`] octets or more.
+    fn goes_backward(&self, to: &[u8]) -> bool;
 }
 
 /// The slice itself is the source.
@@ -42,8 +45,13 @@ impl Source for InPlace {
     }
 
     #[inline(always)]
-    fn backward(&self, _: &[u8]) -> Option<&[u8]> {
-        None
+    fn block(&self, _: usize, to: &[u8; BLOCK]) -> Option<[u8; BLOCK]> {
+        Some(*to)
+    }
+
+    #[inline(always)]
+    fn goes_backward(&self, to: &[u8]) -> bool {
+        to.len() >= LONGER_THAN_CACHE
     }
 }
 
@@ -59,9 +67,14 @@ impl Source for &[u8] {
     }
 
     #[inline(always)]
-    fn backward(&self, to: &[u8]) -> Option<&[u8]> {
+    fn block(&self, at: usize, _: &[u8; BLOCK]) -> Option<[u8; BLOCK]> {
+        self.get(at..)?.first_chunk().copied()
+    }
+
+    #[inline(always)]
+    fn goes_backward(&self, to: &[u8]) -> bool {
         let ahead = (to.as_ptr() as usize).wrapping_sub(self.as_ptr() as usize);
-        (to.len() >= LONG && ahead % ALIASED < CLOSE).then_some(self)
+        ahead % ALIASED < CLOSE
     }
 }
 
@@ -112,13 +125,17 @@ pub(super) fn mask(to: &mut [u8], from: impl Source, key: Key) -> Option<()> {
 #[inline(never)]
 fn long(to: &mut [u8], from: impl Source, key: Key) -> Option<()> {
     match to.len() {
-        128.. => match from.backward(to) {
-            Some(from) => blocks_backward(to, from, key),
-            None => blocks(to, from, key),
-        },
+        128.. if to.len() >= LONG => longest(to, from, key),
+        128.. => blocks(to, from, key),
         64.. => Ends::<64>::masked(to, from, key)?.write(to),
         _ => Ends::<32>::masked(to, from, key)?.write(to),
     }
+}
+
+/// Out of line, so that shorter payloads pay nothing for the choice.
+#[inline(never)]
+fn longest(to: &mut [u8], from: impl Source, key: Key) -> Option<()> {
+    if from.goes_backward(to) { blocks_backward(to, from, key) } else { blocks(to, from, key) }
 }
 
 /// The octets of a block. A cache line has 64 too, so that an aligned block lies in one line.
@@ -133,6 +150,9 @@ const CLOSE: usize = 1 << 10;
 
 /// Shorter copies show no delay, and parts of a message that follow one another are faster forward.
 const LONG: usize = 8 << 10;
+
+/// A payload that has just been read and does not fit into a first-level cache: its end is still there, its beginning is not.
+const LONGER_THAN_CACHE: usize = 32 << 10;
 
 #[cfg_attr(feature = "std", multiversion::multiversion(targets("x86_64+avx2"), dispatcher = "direct"))]
 fn blocks<F: Source>(to: &mut [u8], from: F, key: Key) -> Option<()> {
@@ -149,12 +169,13 @@ fn blocks<F: Source>(to: &mut [u8], from: F, key: Key) -> Option<()> {
 
 /// [`blocks`] from the last one to the first.
 #[cfg_attr(feature = "std", multiversion::multiversion(targets("x86_64+avx2"), dispatcher = "direct"))]
-fn blocks_backward(to: &mut [u8], from: &[u8], key: Key) -> Option<()> {
+fn blocks_backward<F: Source>(to: &mut [u8], from: F, key: Key) -> Option<()> {
     let ends = Ends::<BLOCK>::masked(to, from, key)?;
     let start = BLOCK - to.as_ptr() as usize % BLOCK;
-    let (key, from, rest) = (key.after(start), from.get(start..)?, to.get_mut(start..)?);
-    for (block, from) in rest.chunks_exact_mut(BLOCK).zip(from.chunks_exact(BLOCK)).rev() {
-        *block.first_chunk_mut::<BLOCK>()? = key.mask(*from.first_chunk()?);
+    let (key, from) = (key.after(start), from.after(start));
+    for (at, block) in to.get_mut(start..)?.chunks_exact_mut(BLOCK).enumerate().rev() {
+        let block = block.first_chunk_mut()?;
+        *block = key.mask(from.block(at * BLOCK, block)?);
     }
     ends.write(to)
 }

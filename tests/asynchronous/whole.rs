@@ -143,8 +143,11 @@ macro_rules! exchange {
         });
         let (mut sink, mut stream) = StreamExt::split(client);
         let reading = $spawn(async move {
-            assert_eq!(stream.next().await.unwrap().unwrap(), Message::from("done"));
-            (stream.next().await.is_none(), stream)
+            // Closing discards what arrives, so "done" is given out only if this task reads first.
+            while let Some(item) = stream.next().await {
+                assert_eq!(item.unwrap(), Message::from("done"));
+            }
+            stream
         });
         let sending = $spawn(async move {
             sink.send(Message::from(vec![7; LEN])).await.unwrap();
@@ -152,7 +155,7 @@ macro_rules! exchange {
         });
         let mut sink = finished(sending.await);
         finished($spawn(async move { sink.close().await }).await).unwrap();
-        assert!(finished(reading.await).0);
+        drop(finished(reading.await));
         finished(serving.await);
     }};
 }

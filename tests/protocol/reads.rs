@@ -1,9 +1,10 @@
 //! Reads: how much each asks for, and where its bytes go.
 
-use sansocket::{Chunk, Config, Connection, Event, Limits, Message, Role};
+use sansocket::{Chunk, Config, Connection, Event, Limits, Message, ProtocolError, Role};
 
 use crate::common::*;
 use crate::model::paths::{check_connection, fill};
+use crate::model::reads::reads;
 
 /// A binary frame that fits into one read of 17 KiB is waited for. Other messages that come in parts are assembled.
 #[test]
@@ -159,6 +160,30 @@ fn rest_of_a_large_binary_frame_is_read_by_itself() {
         }
         assert_eq!(end.next_event().unwrap().map(Got::from), Some(Got::Binary(data)));
         assert_eq!(rest, wire(role, &[(TEXT, b"next")]));
+    }
+}
+
+/// A text longer than two reads is validated where it lies if one read brings its rest, and else as it comes. Either way a fault
+/// shows with the read that brings it.
+// req: 6455-8.1-a
+#[test]
+fn long_text_is_the_same_however_its_rest_comes_and_a_fault_shows_at_once() {
+    let text = "Grüße, 世界! ".repeat(3500);
+    let last = text.len() - 1;
+    for fault in [None, Some(3), Some(1000), Some(17 << 10), Some(20_000), Some(last)] {
+        let mut data = text.clone().into_bytes();
+        if let Some(at) = fault {
+            data[at] = 0xFF;
+        }
+        for role in ROLES {
+            let mut bytes = wire(role, &[(TEXT, &data), (TEXT, b"next")]);
+            // Nothing comes behind the fault.
+            bytes.truncate(fault.map_or(bytes.len(), |at| wire(role, &[(TEXT, &data)]).len() - (last - at)));
+            for lens in [&[0][..], &[20_000], &[20_000, 1], &[20_000, 100_000], &[1, 17_000, 3, 7]] {
+                let error = check_connection(role, Limits::default(), &reads(&bytes, lens));
+                assert_eq!(error, fault.map(|_| ProtocolError::InvalidUtf8), "{fault:?} {lens:?}");
+            }
+        }
     }
 }
 

@@ -35,11 +35,11 @@ fn decoded(stream: &Stream, job: &mut dyn Job, what: &str) {
 }
 
 fn encoded(message: &Message, job: &mut dyn Job, what: &str) {
-    const MESSAGES: u64 = 5;
-    let wire = job.keep(MESSAGES).parts.concat();
+    let messages = 5 * message.a_write;
+    let wire = job.keep(messages).parts.concat();
     let mut rest = &wire[..];
     let mut keys = Vec::new();
-    for _ in 0..MESSAGES {
+    for _ in 0..messages {
         let decoded = FrameHeader::decode(rest).expect("a valid header").expect("a whole header");
         let (header, header_len) = decoded;
         assert_eq!((header.fin, header.opcode), (true, Opcode::Binary), "{what}");

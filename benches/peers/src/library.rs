@@ -20,7 +20,7 @@ pub trait Library {
         None
     }
 
-    /// Sends one binary message repeatedly, each time written to a stream that takes everything.
+    /// Sends one binary message repeatedly to a stream that takes everything.
     fn encode(&self, _: &Message) -> Option<Box<dyn Job>> {
         None
     }
@@ -51,6 +51,16 @@ pub trait Library {
 pub struct Message {
     pub role: Role,
     pub data: Bytes,
+    /// How many are written at once: a power of two.
+    pub a_write: u64,
+}
+
+impl Message {
+    /// Whether what waits is written after the `sent`th message.
+    #[inline(always)]
+    pub fn ends_write(&self, sent: u64) -> bool {
+        sent & (self.a_write - 1) == 0
+    }
 }
 
 /// A payload at an unaligned address, the same offset for every library.

@@ -5,7 +5,8 @@
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- --rows decode --libraries tungstenite
 //! ```
 //!
-//! The profile is Cargo's default: `release`, no link-time optimisation, no `target-cpu`. The libraries take turns of a
+//! The profile `release` is Cargo's default: no link-time optimisation, no `target-cpu`. `--profile lto` instead of
+//! `--release` measures with link-time optimisation. The libraries take turns of a
 //! few milliseconds in random order. A time is the 10th percentile of the CPU time of this thread, in nanoseconds per
 //! message. Before a library is measured, its output is checked. The bound of a row is a ratio to `limit`, which does
 //! the least possible work in the same run.

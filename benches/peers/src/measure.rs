@@ -45,7 +45,7 @@ pub fn measure(row: &Row, libraries: &[Box<dyn Library>], effort: Effort) -> Vec
     for library in libraries {
         let Some(mut job) = row.task.job(&**library) else { continue };
         check(row, library.name(), &mut *job);
-        let messages = messages_a_turn(&mut *job, effort.turn);
+        let messages = messages_a_turn(&mut *job, row.task.unit(), effort.turn);
         runners.push(Runner { name: library.name(), job, messages, times: Vec::new() });
     }
     let mut order: Vec<usize> = (0..runners.len()).collect();
@@ -65,13 +65,14 @@ pub fn measure(row: &Row, libraries: &[Box<dyn Library>], effort: Effort) -> Vec
     times.map(|runner| Time { name: runner.name, nanoseconds: percentile(runner.times) }).collect()
 }
 
-fn messages_a_turn(job: &mut dyn Job, turn: Duration) -> u64 {
-    let mut messages = 1;
+/// A multiple of `unit`.
+fn messages_a_turn(job: &mut dyn Job, unit: u64, turn: Duration) -> u64 {
+    let mut messages = unit;
     loop {
         let taken = cpu_time_of(|| job.time(messages));
         if taken * 4 >= turn {
             let turns = turn.as_secs_f64() / taken.as_secs_f64().max(1e-9);
-            return ((messages as f64 * turns) as u64).max(1);
+            return ((messages as f64 * turns) as u64).max(1).next_multiple_of(unit);
         }
         messages *= 2;
     }

@@ -46,6 +46,11 @@ impl Task {
         if matches!(self, Self::Compress(_) | Self::Inflate(_)) { CODEC } else { LIMIT }
     }
 
+    /// How many messages belong together.
+    pub fn unit(&self) -> u64 {
+        if let Self::Encode(message) = self { message.a_write } else { 1 }
+    }
+
     pub fn job(&self, library: &dyn Library) -> Option<Box<dyn Job>> {
         match self {
             Self::Decode(stream) => library.decode(stream),
@@ -82,14 +87,16 @@ fn decode(rows: &mut Vec<Row>) {
         (16, 6.4, 7.0),
         (125, 14.0, 12.0),
         (1 << 10, 33.0, 38.0),
+        (5 << 10, 123.0, 129.0),
         (16 << 10, 492.0, 390.0),
         (64 << 10, 2589.0, 2500.0),
+        (100 << 10, 3023.0, 3174.0),
         (1 << 20, 47_700.0, 51_000.0),
     ] {
         let stream = whole(Opcode::Binary, wire::binary(len));
         push(format!("binary {}", wire::size(len)), limit, ours, stream);
     }
-    for (len, limit, ours) in [(16, 17.0, 11.0), (1 << 10, 48.0, 55.0)] {
+    for (len, limit, ours) in [(16, 17.0, 11.0), (1 << 10, 48.0, 55.0), (64 << 10, 2638.0, 2770.0)] {
         let stream = whole(Opcode::Text, wire::ascii(len).into());
         push(format!("text ASCII {}", wire::size(len)), limit, ours, stream);
     }
@@ -107,6 +114,8 @@ fn decode(rows: &mut Vec<Row>) {
     let ends = (1 << 10..text.len()).step_by(1 << 10);
     let inside = ends.filter(|&end| !text.is_char_boundary(end)).count();
     assert!(inside > 16, "only {inside} fragments end inside characters");
+    let stream = fragments(Opcode::Text, text.clone().into(), 1 << 10, None);
+    push("text multi-byte 64 KiB in 1 KiB".into(), 6149.0, 6456.0, stream);
     let stream = fragments(Opcode::Text, text.into(), 1 << 10, Some(4));
     push("text multi-byte 64 KiB in 1 KiB, pings between".into(), 8750.0, 11_000.0, stream);
     let stream = fragments(Opcode::Binary, wire::binary(1 << 10), 64, None);
@@ -114,14 +123,20 @@ fn decode(rows: &mut Vec<Row>) {
 }
 
 fn encode(rows: &mut Vec<Row>) {
-    for (name, role, len, limit, ours) in [
-        ("server 16 B", Role::Server, 16, 0.7, 4.5),
-        ("server 64 KiB by reference", Role::Server, 64 << 10, 1.4, 15.0),
-        ("client 16 B", Role::Client, 16, 2.8, 7.0),
-        ("client 1 KiB", Role::Client, 1 << 10, 13.0, 18.0),
-        ("client 16 KiB", Role::Client, 16 << 10, 145.0, 190.0),
+    let (server, client) = (Role::Server, Role::Client);
+    for (name, role, len, a_write, limit, ours) in [
+        ("server 16 B", server, 16, 1, 2.4, 9.8),
+        ("server 16 B, 64 a write", server, 16, 64, 2.4, 5.2),
+        ("server 1 KiB", server, 1 << 10, 1, 3.7, 19.2),
+        ("server 1 KiB, 64 a write", server, 1 << 10, 64, 18.3, 18.3),
+        ("server 64 KiB by reference", server, 64 << 10, 1, 1.4, 15.0),
+        ("client 16 B", client, 16, 1, 2.8, 7.0),
+        ("client 16 B, 64 a write", client, 16, 64, 3.0, 6.3),
+        ("client 1 KiB", client, 1 << 10, 1, 13.0, 18.0),
+        ("client 1 KiB, 64 a write", client, 1 << 10, 64, 24.5, 22.0),
+        ("client 16 KiB", client, 16 << 10, 1, 145.0, 190.0),
     ] {
-        let message = Message { role, data: Bytes::from(wire::binary(len)) };
+        let message = Message { role, data: Bytes::from(wire::binary(len)), a_write };
         rows.push(row(format!("encode {name}"), limit, ours, Task::Encode(message)));
     }
 }

@@ -116,6 +116,26 @@ impl Write for Transport {
     }
 }
 
+/// A sink as a stream.
+pub struct Into<'a, S>(pub &'a mut S);
+
+impl<S: Sink> Write for Into<'_, S> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.take(bytes);
+        Ok(bytes.len())
+    }
+
+    #[inline]
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        slices.iter().try_fold(0, |sum, slice| Ok(sum + self.write(slice)?))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl tokio::io::AsyncRead for Transport {
     #[inline]
     fn poll_read(

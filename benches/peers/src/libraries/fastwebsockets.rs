@@ -19,7 +19,7 @@ impl Library for Fastwebsockets {
 
     fn includes(&self) -> &'static str {
         "`FragmentCollector::read_frame` from an `AsyncRead`, an owned `Frame` each; `WebSocket::write_frame` of \
-         borrowed data, a copy of it for a client, keys of rand's ChaCha12. Its handshake needs hyper"
+         borrowed data, a copy of it for a client, keys of rand's ChaCha12. It writes each frame at once. Its handshake needs hyper"
     }
 
     fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {
@@ -28,6 +28,9 @@ impl Library for Fastwebsockets {
     }
 
     fn encode(&self, message: &Message) -> Option<Box<dyn Job>> {
+        if message.a_write > 1 {
+            return None;
+        }
         let role = match message.role {
             Role::Server => TheirRole::Server,
             Role::Client => TheirRole::Client,

@@ -42,7 +42,8 @@ impl Library for Limit {
     fn encode(&self, message: &Message) -> Option<Box<dyn Job>> {
         Some(Box::new(Encode {
             message: message.clone(),
-            output: vec![0; FrameHeader::MAX_LEN + message.data.len()],
+            output: vec![0; (FrameHeader::MAX_LEN + message.data.len()) * message.a_write as usize],
+            end: 0,
             key: 1,
         }))
     }
@@ -194,6 +195,8 @@ impl Work for Decode {
 struct Encode {
     message: Message,
     output: Vec<u8>,
+    /// The end of the frames that wait in the output.
+    end: usize,
     key: u32,
 }
 
@@ -201,14 +204,25 @@ impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
         let data = &self.message.data[..];
         let masks = self.message.role == Role::Client;
-        for _ in 0..messages {
+        for sent in 1..=messages {
             let key = masks.then(|| {
                 self.key = self.key.wrapping_mul(0x915F_77F5).wrapping_add(1);
                 self.key.to_ne_bytes()
             });
-            match short_frame(&mut self.output, data, key) {
-                Some(frame) => to.take(frame),
-                None => long_frame(&mut self.output, data, key, to),
+            let room = &mut self.output[self.end..];
+            match short_frame(room, data, key) {
+                Some(frame_len) => self.end += frame_len,
+                None if key.is_none() && self.message.a_write == 1 => {
+                    let header_len = header(room, data, key);
+                    to.take(&room[..header_len]);
+                    to.take(data);
+                    continue;
+                }
+                None => self.end += long_frame(room, data, key),
+            }
+            if self.message.ends_write(sent) {
+                to.take(&self.output[..self.end]);
+                self.end = 0;
             }
         }
     }
@@ -216,7 +230,7 @@ impl Work for Encode {
 
 /// A frame with a payload of 16 to 32 bytes: two copies of 16 bytes, which overlap if the payload is shorter than 32.
 #[inline(always)]
-fn short_frame<'o>(output: &'o mut [u8], data: &[u8], key: Option<[u8; 4]>) -> Option<&'o [u8]> {
+fn short_frame(output: &mut [u8], data: &[u8], key: Option<[u8; 4]>) -> Option<usize> {
     let (first, last) = (data.first_chunk::<16>()?, data.last_chunk::<16>()?);
     if data.len() > 32 || !data.len().is_multiple_of(4) {
         return None;
@@ -236,12 +250,21 @@ fn short_frame<'o>(output: &'o mut [u8], data: &[u8], key: Option<[u8; 4]>) -> O
     let unmasked = payload.get_mut(..data.len())?;
     *unmasked.first_chunk_mut::<16>()? = std::array::from_fn(|at| first[at] ^ wide[at]);
     *unmasked.last_chunk_mut::<16>()? = std::array::from_fn(|at| last[at] ^ wide[at]);
-    let header_len = if key.is_some() { 6 } else { 2 };
-    output.get(..header_len + data.len())
+    Some(if key.is_some() { 6 } else { 2 } + data.len())
 }
 
-fn long_frame(output: &mut [u8], data: &[u8], key: Option<[u8; 4]>, to: &mut impl Sink) {
-    let (mut header_len, short_len) = match data.len() {
+fn long_frame(output: &mut [u8], data: &[u8], key: Option<[u8; 4]>) -> usize {
+    let header_len = header(output, data, key);
+    let payload = &mut output[header_len..][..data.len()];
+    match key {
+        Some(key) => copy_masked(payload, data, key),
+        None => payload.copy_from_slice(data),
+    }
+    header_len + data.len()
+}
+
+fn header(output: &mut [u8], data: &[u8], key: Option<[u8; 4]>) -> usize {
+    let (header_len, short_len) = match data.len() {
         len @ ..126 => (2, len as u8),
         ..0x1_0000 => (4, 126),
         _ => (10, 127),
@@ -250,15 +273,9 @@ fn long_frame(output: &mut [u8], data: &[u8], key: Option<[u8; 4]>, to: &mut imp
     let long_len = (data.len() as u64).to_be_bytes();
     output[..2].copy_from_slice(&[0x82, short_len | masked]);
     output[2..header_len].copy_from_slice(&long_len[10 - header_len..]);
-    if let Some(key) = key {
-        output[header_len..header_len + 4].copy_from_slice(&key);
-        header_len += 4;
-        copy_masked(&mut output[header_len..header_len + data.len()], data, key);
-        to.take(&output[..header_len + data.len()]);
-    } else {
-        to.take(&output[..header_len]);
-        to.take(data);
-    }
+    let Some(key) = key else { return header_len };
+    output[header_len..header_len + 4].copy_from_slice(&key);
+    header_len + 4
 }
 
 struct Accept {

@@ -8,7 +8,7 @@ use sansocket::{ByteString, Config, Connection, Event, Message, Role, Storage};
 
 use crate::compressed::{Trades, connections};
 use crate::library::{self, Job, Library, Mask, Masking, Sink, Work};
-use crate::transport::Transport;
+use crate::transport::{Into, Transport};
 use crate::wire::Stream;
 
 pub struct Sansocket;
@@ -20,7 +20,7 @@ impl Library for Sansocket {
 
     fn includes(&self) -> &'static str {
         "`Connection::read_from` and `Connection::next_event`, all checks, messages lent; `Connection::send` and \
-         `Output::chunks`, keys of ChaCha12; `server::Handshake`. Compression: the same calls, framing and validation of text included"
+         `Output::write_to`, keys of ChaCha12; `server::Handshake`. Compression: the same calls, framing and validation of text included"
     }
 
     fn decode(&self, stream: &Arc<Stream>) -> Option<Box<dyn Job>> {
@@ -33,7 +33,8 @@ impl Library for Sansocket {
             Role::Client => Connection::client(Config::default()),
             Role::Server => Connection::server(Config::default()),
         };
-        Some(Box::new(Encode { connection, message: Message::Binary(message.data.clone()) }))
+        let binary = Message::Binary(message.data.clone());
+        Some(Box::new(Encode { connection, message: message.clone(), binary }))
     }
 
     fn mask(&self, masking: &Masking) -> Option<Box<dyn Job>> {
@@ -86,16 +87,17 @@ impl Work for Decode {
 
 struct Encode {
     connection: Connection,
-    message: Message,
+    message: library::Message,
+    binary: Message,
 }
 
 impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
-        for _ in 0..messages {
-            self.connection.send(&self.message).expect("there is room");
-            let output = self.connection.output();
-            output.chunks().for_each(|chunk| to.take(chunk));
-            output.advance(output.len());
+        for sent in 1..=messages {
+            self.connection.send(&self.binary).expect("there is room");
+            if self.message.ends_write(sent) {
+                self.connection.output().write_to(&mut Into(to)).expect("it takes everything");
+            }
         }
     }
 }

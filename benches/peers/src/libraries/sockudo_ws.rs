@@ -51,7 +51,8 @@ impl Library for SockudoWs {
         };
         Some(Box::new(Encode {
             protocol: Protocol::new(role, MAX_LEN, MAX_LEN),
-            message: Message::Binary(message.data.clone()),
+            binary: Message::Binary(message.data.clone()),
+            message: message.clone(),
             output: BytesMut::new(),
         }))
     }
@@ -182,16 +183,19 @@ impl Work for Decode {
 
 struct Encode {
     protocol: Protocol,
-    message: Message,
+    message: library::Message,
+    binary: Message,
     output: BytesMut,
 }
 
 impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
-        for _ in 0..messages {
-            self.protocol.encode_message(&self.message, &mut self.output).expect("it takes everything");
-            to.take(&self.output);
-            self.output.clear();
+        for sent in 1..=messages {
+            self.protocol.encode_message(&self.binary, &mut self.output).expect("it takes everything");
+            if self.message.ends_write(sent) {
+                to.take(&self.output);
+                self.output.clear();
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sansocket::{Bytes, Role};
+use sansocket::Role;
 use soketto::base::{Codec, Header, OpCode};
 use soketto::connection::{Builder, Mode};
 use soketto::handshake::Server;
@@ -39,7 +39,7 @@ impl Library for Soketto {
         };
         let written = Rc::default();
         let (sender, _) = Builder::new(Transport::writing(&written), mode).finish();
-        Some(Box::new(Encode { sender, written, data: message.data.clone() }))
+        Some(Box::new(Encode { sender, written, message: message.clone() }))
     }
 
     fn mask(&self, masking: &Masking) -> Option<Box<dyn Job>> {
@@ -81,16 +81,18 @@ impl Work for Decode {
 struct Encode {
     sender: Sender<Transport>,
     written: Rc<Written>,
-    data: Bytes,
+    message: Message,
 }
 
 impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
         self.written.keep_for(to);
         now(async {
-            for _ in 0..messages {
-                self.sender.send_binary(&self.data).await.expect("it takes everything");
-                self.sender.flush().await.expect("it takes everything");
+            for sent in 1..=messages {
+                self.sender.send_binary(&self.message.data).await.expect("it takes everything");
+                if self.message.ends_write(sent) {
+                    self.sender.flush().await.expect("it takes everything");
+                }
             }
         });
         self.written.pass_on(to);

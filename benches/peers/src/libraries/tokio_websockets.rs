@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream as _;
 use futures_sink::Sink as _;
-use sansocket::{Bytes, Role};
+use sansocket::Role;
 use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketStream};
 
 use crate::library::{self, Job, Library, Sink, Work};
@@ -39,7 +39,7 @@ impl Library for TokioWebsockets {
             Role::Server => ServerBuilder::new().config(config).serve(Transport::writing(&written)),
             Role::Client => ClientBuilder::new().config(config).take_over(Transport::writing(&written)),
         };
-        Some(Box::new(Encode { socket, written, data: message.data.clone() }))
+        Some(Box::new(Encode { socket, written, message: message.clone() }))
     }
 
     fn accept(&self, request: &'static [u8]) -> Option<Box<dyn Job>> {
@@ -69,18 +69,20 @@ impl Work for Decode {
 struct Encode {
     socket: WebSocketStream<Transport>,
     written: Rc<Written>,
-    data: Bytes,
+    message: library::Message,
 }
 
 impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
         self.written.keep_for(to);
         let context = &mut Context::from_waker(Waker::noop());
-        for _ in 0..messages {
-            let message = Message::binary(self.data.clone());
+        for sent in 1..=messages {
+            let message = Message::binary(self.message.data.clone());
             let mut socket = Pin::new(&mut self.socket);
             socket.as_mut().start_send(message).expect("it takes everything");
-            assert!(socket.poll_flush(context).is_ready());
+            if self.message.ends_write(sent) {
+                assert!(socket.poll_flush(context).is_ready());
+            }
         }
         self.written.pass_on(to);
     }

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sansocket::{Bytes, Role};
+use sansocket::Role;
 use tungstenite::protocol::{Role as TheirRole, WebSocket};
 use tungstenite::{Message, accept};
 
@@ -20,7 +20,7 @@ impl Library for Tungstenite {
     }
 
     fn includes(&self) -> &'static str {
-        "`WebSocket::read` from a stream that is `Read`, an owned `Message` each; `WebSocket::send`, keys of \
+        "`WebSocket::read` from a stream that is `Read`, an owned `Message` each; `WebSocket::write` and `flush`, keys of \
          rand's ChaCha12; `accept`"
     }
 
@@ -36,7 +36,7 @@ impl Library for Tungstenite {
         };
         let written = Rc::default();
         let socket = WebSocket::from_raw_socket(Transport::writing(&written), role, None);
-        Some(Box::new(Encode { socket, written, data: message.data.clone() }))
+        Some(Box::new(Encode { socket, written, message: message.clone() }))
     }
 
     fn accept(&self, request: &'static [u8]) -> Option<Box<dyn Job>> {
@@ -63,14 +63,17 @@ impl Work for Decode {
 struct Encode {
     socket: WebSocket<Transport>,
     written: Rc<Written>,
-    data: Bytes,
+    message: library::Message,
 }
 
 impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
         self.written.keep_for(to);
-        for _ in 0..messages {
-            self.socket.send(Message::Binary(self.data.clone())).expect("it takes everything");
+        for sent in 1..=messages {
+            self.socket.write(Message::Binary(self.message.data.clone())).expect("it takes everything");
+            if self.message.ends_write(sent) {
+                self.socket.flush().expect("it takes everything");
+            }
         }
         self.written.pass_on(to);
     }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use sansocket::{Bytes, Role};
+use sansocket::Role;
 use websocket_sans_io::{
     FrameInfo, Opcode, WebsocketFrameDecoder, WebsocketFrameEncoder, WebsocketFrameEvent, apply_mask,
 };
@@ -40,8 +40,8 @@ impl Library for WebsocketSansIo {
     }
 
     fn encode(&self, message: &Message) -> Option<Box<dyn Job>> {
-        let (data, masks) = (message.data.clone(), message.role == Role::Client);
-        Some(Box::new(Encode { encoder: WebsocketFrameEncoder::new(), data, masks, output: Vec::new() }))
+        let (encoder, message) = (WebsocketFrameEncoder::new(), message.clone());
+        Some(Box::new(Encode { encoder, message, output: Vec::new() }))
     }
 
     fn mask(&self, masking: &Masking) -> Option<Box<dyn Job>> {
@@ -98,30 +98,34 @@ impl Work for Decode {
 
 struct Encode {
     encoder: WebsocketFrameEncoder,
-    data: Bytes,
-    masks: bool,
+    message: Message,
     output: Vec<u8>,
 }
 
 impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
-        for _ in 0..messages {
+        let Message { role, data, a_write } = &self.message;
+        let masks = *role == Role::Client;
+        for sent in 1..=messages {
             let header = self.encoder.start_frame(&FrameInfo {
                 opcode: Opcode::Binary,
-                payload_length: self.data.len() as u64,
-                mask: self.masks.then(|| fastrand::u32(..).to_ne_bytes()),
+                payload_length: data.len() as u64,
+                mask: masks.then(|| fastrand::u32(..).to_ne_bytes()),
                 fin: true,
                 reserved: 0,
             });
-            if self.masks {
-                self.output.clear();
-                self.output.extend_from_slice(&header);
-                self.output.extend_from_slice(&self.data);
-                self.encoder.transform_frame_payload(&mut self.output[header.len()..]);
-                to.take(&self.output);
-            } else {
+            if !masks && *a_write == 1 {
                 to.take(&header);
-                to.take(&self.data);
+                to.take(data);
+                continue;
+            }
+            self.output.extend_from_slice(&header);
+            let begin = self.output.len();
+            self.output.extend_from_slice(data);
+            self.encoder.transform_frame_payload(&mut self.output[begin..]);
+            if self.message.ends_write(sent) {
+                to.take(&self.output);
+                self.output.clear();
             }
         }
     }

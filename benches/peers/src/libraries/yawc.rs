@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use futures_sink::Sink as _;
-use sansocket::{Bytes, Role};
+use sansocket::Role;
 use yawc::frame::{Frame, OpCode};
 use yawc::mask::apply_mask;
 use yawc::{CompressionLevel, DeflateOptions, Options, Role as TheirRole, WebSocket};
@@ -40,7 +40,7 @@ impl Library for Yawc {
         };
         let written = Rc::default();
         let socket = socket(Transport::writing(&written), role);
-        Some(Box::new(Encode { socket, written, data: message.data.clone() }))
+        Some(Box::new(Encode { socket, written, message: message.clone() }))
     }
 
     fn mask(&self, masking: &Masking) -> Option<Box<dyn Job>> {
@@ -97,17 +97,20 @@ impl Work for Decode {
 struct Encode {
     socket: WebSocket<Transport>,
     written: Rc<Written>,
-    data: Bytes,
+    message: Message,
 }
 
 impl Work for Encode {
     fn run(&mut self, messages: u64, to: &mut impl Sink) {
         self.written.keep_for(to);
         let context = &mut Context::from_waker(Waker::noop());
-        for _ in 0..messages {
+        for sent in 1..=messages {
+            let frame = Frame::binary(self.message.data.clone());
             let mut socket = Pin::new(&mut self.socket);
-            socket.as_mut().start_send(Frame::binary(self.data.clone())).expect("it takes everything");
-            assert!(socket.poll_flush(context).is_ready());
+            socket.as_mut().start_send(frame).expect("it takes everything");
+            if self.message.ends_write(sent) {
+                assert!(socket.poll_flush(context).is_ready());
+            }
         }
         self.written.pass_on(to);
     }
