@@ -30,6 +30,9 @@
 //! streams that are not read hold up the others of their HTTP/2 connection ([`crate::hyper`] says why). `hyper_upgrade` in
 //! `examples/frameworks` has a server without these two faults.
 //!
+//! Layers may refuse a request in front of the handler. None may replace the response of [`WebSocketUpgrade::on_upgrade`] by
+//! a refusal behind it: over HTTP/1.1 hyper can open the connection all the same, see [`crate::hyper`].
+//!
 //! Pages of other origins are refused unless [`origins`](WebSocketUpgrade::origins) or
 //! [`any_origin`](WebSocketUpgrade::any_origin) says otherwise. [`crate::hyper`] says how a stream of HTTP/2 differs from a
 //! TCP connection.
@@ -195,7 +198,8 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for WebSocketUpgrade {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
         match Self::from_parts(parts) {
             Ok(upgrade) => Ok(Some(upgrade)),
-            Err(HandshakeError::NotAnUpgrade) => Ok(None),
+            // A `CONNECT` with another `:protocol` is no request for a page.
+            Err(HandshakeError::NotAnUpgrade) if parts.method != http::Method::CONNECT => Ok(None),
             Err(error) => Err(Rejection::new(error, parts)),
         }
     }

@@ -260,7 +260,7 @@ pub enum HandshakeError {
     /// This subprotocol cannot be sent: it is not a token, is given twice, or (server) was not offered.
     #[error("the subprotocol {0:?} cannot be sent")]
     BadSubprotocol(Box<str>),
-    /// The status of a response that opens no connection must be from 200 to 599.
+    /// The status of a response that opens no connection must be from 200 to 599, and for `CONNECT` from 300.
     #[error("the status {0} cannot be sent")]
     BadStatus(u16),
     /// A response that opens the connection has no body.

@@ -105,6 +105,9 @@ impl Incoming {
         let opens_stream = version == HttpVersion::Http2
             && request.method == Method::CONNECT
             && protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"));
+        if opens_stream && uri.authority().is_none() {
+            headers.sole("Host")?;
+        }
         let checked = match opens_stream {
             true => Checked::of_extended_connect(headers.fields()).map(Some),
             false => Checked::of(headers.fields(), headers.head(), request.method.as_str(), version),
@@ -248,6 +251,16 @@ impl client::Request {
 const BAD_URL: HandshakeError = HandshakeError::BadUrl("the http crate does not accept it");
 
 impl Pending {
+    /// The error for a response that opens no connection, whatever its status.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn refused<B>(response: &http::Response<B>) -> HandshakeError {
+        let nothing = Target { method: &b""[..], path: b"", query: None, authority: None };
+        match collect(&nothing, response.headers()) {
+            Ok((headers, _)) => refused(response.status(), &headers),
+            Err(error) => error,
+        }
+    }
+
     /// The open connection for the response that the HTTP library has read.
     ///
     /// # Errors
@@ -266,8 +279,7 @@ impl Pending {
             false => status == StatusCode::SWITCHING_PROTOCOLS,
         };
         if !opens {
-            let refused = Refused::new(status.as_u16(), &headers).into_refusal();
-            return Err(HandshakeError::Refused(refused));
+            return Err(refused(status, &headers));
         }
         let expected = if self.0.opens_stream() { HttpVersion::Http2 } else { HttpVersion::Http11 };
         if version(response.version())? != expected {
@@ -276,6 +288,10 @@ impl Pending {
         let chosen = self.0.check(&headers)?;
         Ok((self.0.open(&chosen, None), client::Response { headers }))
     }
+}
+
+fn refused(status: StatusCode, headers: &Headers) -> HandshakeError {
+    HandshakeError::Refused(Refused::new(status.as_u16(), headers).into_refusal())
 }
 
 fn version(version: Version) -> Result<HttpVersion, HandshakeError> {

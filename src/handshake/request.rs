@@ -234,7 +234,7 @@ impl Request {
         self.subprotocols().flat_map(|name| [name, ","]).collect()
     }
 
-    /// A response that opens no connection, such as 401, 403, 404 or a redirect: a status from 200 to 599.
+    /// A response that opens no connection, such as 401, 403, 404 or a redirect: a status from 200 to 599, over HTTP/2 from 300.
     pub fn reject(&self, status: u16) -> Response {
         self.http.respond(status)
     }

@@ -117,8 +117,13 @@ impl Response {
 
     /// "The HEAD method is identical to GET except that the server MUST NOT send content in the response" (RFC 9110 section
     /// 9.3.2): `Content-Length` is sent, the body is not.
+    /// "Any 2xx (Successful) response indicates that the sender … will switch to tunnel mode" (section 9.3.6): only
+    /// [`Request::accept`] may open a tunnel.
     pub(super) fn for_method(mut self, method: &str) -> Self {
         self.is_head = method == "HEAD";
+        if method == "CONNECT" && (200..300).contains(&self.status) {
+            self.fault.get_or_insert(HandshakeError::BadStatus(self.status));
+        }
         self
     }
 

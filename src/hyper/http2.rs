@@ -8,7 +8,8 @@ use ::hyper::body::{Body, Incoming};
 use ::hyper::client::conn::http2::SendRequest;
 use ::hyper::ext::Protocol;
 use ::hyper::upgrade::on;
-use ::tokio::time::{Instant, timeout_at};
+use ::tokio::time::timeout;
+use http::StatusCode;
 
 use super::settings::Settings;
 use super::{HttpStream, WebSocket};
@@ -16,6 +17,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::{Error, HandshakeError};
 use crate::handshake::client;
+use crate::handshake::http::Pending;
 use crate::trace::Trace;
 
 /// An HTTP/2 connection of a client, for WebSocket connections as its streams. Clones of its `SendRequest` can send other
@@ -81,8 +83,7 @@ impl<B: Body + Default + 'static> Http2<B> {
     ) -> Result<(WebSocket, client::Response), Error> {
         let config = config.into();
         let trace = Trace::client(request);
-        let deadline = Instant::now() + config.handshake_timeout;
-        let opened = timeout_at(deadline, self.open(request, config)).await;
+        let opened = timeout(config.handshake_timeout, self.open(request, Arc::clone(&config))).await;
         let opened = trace.unless_failed(opened.unwrap_or_else(|_| Err(HandshakeError::TimedOut.into())));
         let (stream, connection, response) = opened?;
         Ok((super::opened(stream, connection, trace), response))
@@ -93,8 +94,7 @@ impl<B: Body + Default + 'static> Http2<B> {
         request: &client::Request,
         config: Arc<Config>,
     ) -> Result<(HttpStream, Connection, client::Response), Error> {
-        let limit = config.max_head_len;
-        let (request, pending) = request.to_http_connect(config)?;
+        let (request, pending) = request.to_http_connect(Arc::clone(&config))?;
         let mut request = request.map(|()| B::default());
         request.extensions_mut().insert(Protocol::from_static("websocket"));
         // "A client MAY use … the Extended CONNECT … upon receipt of SETTINGS_ENABLE_CONNECT_PROTOCOL with a value of 1"
@@ -107,12 +107,18 @@ impl<B: Body + Default + 'static> Http2<B> {
         let mut sender = self.sender.clone();
         sender.ready().await.map_err(failed)?;
         let mut response = sender.send_request(request).await.map_err(failed)?;
-        match pending.receive(&response) {
+        // Hyper makes a stream of 200 only, not of every 2xx.
+        let received = match response.status() {
+            StatusCode::OK => pending.receive(&response),
+            _ => Err(Pending::refused(&response)),
+        };
+        match received {
             Ok((connection, received)) => {
                 Ok((HttpStream::of(on(&mut response)).await?, connection, received))
             }
             Err(HandshakeError::Refused(mut refusal)) => {
-                refusal.body = start_of(response.into_body(), limit).await;
+                let read = read_body(response.into_body(), &mut refusal.body, config.max_head_len);
+                timeout(config.close_timeout.min(config.handshake_timeout / 2), read).await.ok();
                 Err(HandshakeError::Refused(refusal).into())
             }
             Err(error) => Err(error.into()),
@@ -120,9 +126,8 @@ impl<B: Body + Default + 'static> Http2<B> {
     }
 }
 
-/// The start of a body, as far as it comes without an error.
-async fn start_of(mut body: Incoming, limit: usize) -> Vec<u8> {
-    let mut start = Vec::new();
+/// Reads the start of a body, at most `limit` bytes, as far as it comes without an error.
+async fn read_body(mut body: Incoming, start: &mut Vec<u8>, limit: usize) {
     while start.len() < limit {
         match poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
             Some(Ok(frame)) => {
@@ -133,12 +138,13 @@ async fn start_of(mut body: Incoming, limit: usize) -> Vec<u8> {
             Some(Err(_)) | None => break,
         }
     }
-    start
 }
 
 /// An error of hyper while a connection is opened.
 fn failed(error: ::hyper::Error) -> Error {
-    if error.is_canceled() || error.is_closed() {
+    let sources = std::iter::successors(std::error::Error::source(&error), |source| source.source());
+    let is_io = sources.into_iter().any(|source| source.is::<std::io::Error>());
+    if is_io || error.is_canceled() || error.is_closed() {
         return HandshakeError::UnexpectedEof.into();
     }
     std::io::Error::other(error).into()

@@ -25,21 +25,31 @@
 //! ```
 //!
 //! Serve HTTP/1.1 with hyper's `with_upgrades()`, and HTTP/2 with `http2::Builder::enable_connect_protocol()`. A graceful
-//! shutdown of hyper does not wait for WebSocket connections over HTTP/1.1. Over HTTP/2 it waits until they end.
+//! shutdown of hyper does not wait for WebSocket connections over HTTP/1.1. Over HTTP/2 it waits until their streams end, so
+//! give it a time limit.
 //!
 //! On a client, [`Http2`] opens connections as streams of an HTTP/2 connection. For HTTP/1.1, send the request of
 //! [`client::Request::to_http_upgrade`](crate::handshake::client::Request::to_http_upgrade) and give the response to
 //! [`receive`].
+//!
+//! # What is in front of the handler
+//!
+//! Hyper upgrades a connection after any response, not only after 101, if the client has asked for the end of the
+//! connection. So nothing that runs behind [`upgrade`] may replace its response by a refusal: the connection would be open
+//! all the same. Check authentication in front of it, or in the function that is given to [`upgrade_with`]. Over HTTP/2 only
+//! a 200 opens the stream.
 //!
 //! # A stream of HTTP/2
 //!
 //! - The end of the stream (END_STREAM) before the closing handshake is a lost connection, as the end of a TCP connection
 //!   is. So is a reset (RST_STREAM), or it gives an [`Error::Io`] with `ConnectionReset`.
 //! - After the closing handshake this end sends END_STREAM. A connection that is dropped before the end of the closing
-//!   handshake resets its stream.
+//!   handshake ends or resets its stream, once hyper has passed on what it holds. If the peer's window is closed, that is
+//!   when the window opens or the HTTP connection ends: until then the stream counts for `max_concurrent_streams`, and a
+//!   graceful shutdown waits. So end the HTTP connection itself after a time limit.
 //! - A peer that does not read holds up its stream. Other streams go on while the window of the HTTP connection has room. A
 //!   few pieces of 16 KiB wait inside hyper, the rest in the connection's own output, within [`Config::max_output_len`]. A
-//!   peer that takes less than one piece in [`Config::write_timeout`] is given up.
+//!   peer that takes less than one piece in [`Config::write_timeout`] is given up: its connection is lost.
 //! - What the peer sends and the program does not read waits inside hyper. By default a server of hyper has room for 1 MiB
 //!   from one stream, and for little more from all streams of a connection. So two streams that are not read hold up all
 //!   others. Give the connection room for every stream: set `initial_connection_window_size` of hyper's `http2::Builder` to
@@ -106,8 +116,10 @@ pub fn upgrade_with<B>(
 ) -> (http::Response<Vec<u8>>, Upgrade) {
     let config = config.into();
     let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
-    match Request::from_http(request, protocol) {
-        Ok(handshake) => respond(&handshake, decide(&handshake), on(request), config),
+    let handshake = Request::from_http(request, protocol);
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(HandshakeError::NotUpgradable);
+    match handshake.and_then(|handshake| Ok((handshake, upgrade?))) {
+        Ok((handshake, upgrade)) => respond(&handshake, decide(&handshake), upgrade, config),
         Err(error) => {
             let response = Response::for_http_error(&error, request);
             finish(response, Err(error), Trace::server(|| None))

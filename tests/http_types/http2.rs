@@ -124,6 +124,32 @@ fn ordinary_requests_of_http2_can_be_answered() {
     }
 }
 
+/// A 2xx would open the stream as a tunnel.
+// req: 8441-5-f
+#[test]
+fn section_5_refusal_cannot_be_2xx() {
+    let request = parse(&connect("", None, &[])).unwrap();
+    for status in [200, 204, 299] {
+        assert_eq!(request.reject(status).check(), Err(BadStatus(status)));
+    }
+    assert_eq!(request.reject(300).check(), Ok(()));
+    let other = HttpRequest::connect("https://a/").version(Version::HTTP_2).body(()).unwrap();
+    let other = Incoming::from_http(&other, Some("connect-udp")).unwrap();
+    assert_eq!(other.http().respond(200).check(), Err(BadStatus(200)));
+}
+
+// req: 8441-4-b
+#[test]
+fn section_4_host_is_named_once() {
+    let mut request = connect("", None, &[]);
+    *request.uri_mut() = "/chat".parse().unwrap();
+    assert_eq!(parse(&request).unwrap_err(), Missing("Host"));
+    request.headers_mut().append("host", "a.example".parse().unwrap());
+    assert_eq!(parse(&request).unwrap().host(), Some("a.example"));
+    request.headers_mut().append("host", "b.example".parse().unwrap());
+    assert_eq!(parse(&request).unwrap_err(), Duplicate("Host"));
+}
+
 // req: 8441-5-c, 8441-5-e
 #[test]
 fn section_5_refusals_have_no_header_about_the_connection() {

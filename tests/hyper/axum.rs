@@ -138,6 +138,10 @@ async fn response_to(request: Request<Body>) -> (u16, String) {
 #[tokio::test]
 async fn rejections_explain_themselves() {
     let get = |path: &str| Request::get(path.to_owned()).header("host", "a");
+    let connect = |path: &str| {
+        let uri = format!("https://a{path}");
+        Request::builder().method(Method::CONNECT).version(Version::HTTP_2).uri(uri)
+    };
     let upgrade = |path: &str| get(path).header("upgrade", "websocket").header("connection", "upgrade");
     let rows = [
         (get("/chat"), 426, "this is a WebSocket endpoint: an ordinary HTTP request\n"),
@@ -156,11 +160,8 @@ async fn rejections_explain_themselves() {
             500,
             "this is a WebSocket endpoint: the HTTP connection cannot be upgraded (is hyper's `with_upgrades` missing?)\n",
         ),
-        (
-            Request::builder().method(Method::CONNECT).version(Version::HTTP_2).uri("https://a/chat"),
-            501,
-            "this is a WebSocket endpoint: an ordinary HTTP request\n",
-        ),
+        (connect("/chat"), 501, "this is a WebSocket endpoint: an ordinary HTTP request\n"),
+        (connect("/page"), 501, "this is a WebSocket endpoint: an ordinary HTTP request\n"),
     ];
     for (request, status, body) in rows {
         assert_eq!(response_to(request.body(Body::empty()).unwrap()).await, (status, body.into()));

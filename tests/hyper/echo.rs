@@ -6,11 +6,12 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use sansocket::HandshakeError::{self, *};
 use sansocket::handshake::client;
+use sansocket::handshake::server as handshake_server;
 use sansocket::hyper::{WebSocket, receive};
 use sansocket::{CloseCode, Config, Error, Message};
 use tokio::io::DuplexStream;
 
-use crate::peers::{self, Serves, echo, server};
+use crate::peers::{self, Serves, echo, server, server_that};
 
 fn request() -> client::Request {
     client::Request::new("ws://example.com/echo?a=b").unwrap().subprotocol("chat")
@@ -102,18 +103,19 @@ async fn requests_that_open_nothing_are_answered() {
 async fn request_that_hyper_has_not_read_cannot_be_upgraded() {
     let (upgrade, _) = request().to_http_upgrade(Config::default()).unwrap();
     let (response, upgrade) = sansocket::hyper::upgrade(&mut { upgrade }, Config::default());
-    assert_eq!(response.status(), 101);
+    assert_eq!(response.status(), 500);
     assert!(matches!(upgrade.await, Err(Error::Handshake(NotUpgradable))));
 }
 
 #[tokio::test]
 async fn response_that_cannot_be_sent_is_500() {
-    let (mut upgrade, _) = request().to_http_upgrade(Config::default()).unwrap();
-    let (response, upgrade) = sansocket::hyper::upgrade_with(&mut upgrade, Config::default(), |request| {
-        request.accept().subprotocol("other")
-    });
+    let wrong = |request: &handshake_server::Request| request.accept().subprotocol("other");
+    let (io, mut upgrades) = server_that(Serves::Http1, Config::default(), wrong);
+    let (upgrade, _) = request().to_http_upgrade(Config::default()).unwrap();
+    let response = peers::get(io, upgrade.map(|()| Empty::new())).await;
     assert_eq!(response.status(), 500);
-    assert!(matches!(upgrade.await, Err(Error::Handshake(BadSubprotocol(_)))));
+    let outcome = upgrades.recv().await.unwrap().await;
+    assert!(matches!(outcome, Err(Error::Handshake(BadSubprotocol(_)))));
 }
 
 /// The client is gone before the response has been sent.

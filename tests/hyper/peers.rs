@@ -29,11 +29,20 @@ pub(crate) enum Serves {
 
 /// A server that accepts every opening handshake, with the first subprotocol that is offered.
 pub(crate) fn server(serves: Serves, config: Config) -> (DuplexStream, Upgrades) {
+    server_that(serves, config, accept)
+}
+
+/// [`server`] with another response.
+pub(crate) fn server_that(
+    serves: Serves,
+    config: Config,
+    decide: fn(&server::Request) -> server::Response,
+) -> (DuplexStream, Upgrades) {
     let (here, there) = tokio::io::duplex(1 << 20);
     let (sender, upgrades) = mpsc::unbounded_channel();
     let config = Arc::new(config);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (response, upgrade) = upgrade_with(&mut request, Arc::clone(&config), accept);
+        let (response, upgrade) = upgrade_with(&mut request, Arc::clone(&config), decide);
         sender.send(upgrade).ok();
         std::future::ready(Ok::<_, Infallible>(response.map(Full::<Bytes>::from)))
     });

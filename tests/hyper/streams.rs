@@ -312,14 +312,48 @@ async fn refusal_has_its_status_and_the_start_of_its_body() {
     }
 }
 
+/// The end comes before the settings, and while a request waits for its response.
 #[tokio::test]
 async fn end_of_the_http_connection_ends_the_handshake() {
-    let (here, there) = tokio::io::duplex(1 << 16);
-    let streams = peers::client(here).await;
-    drop(there);
-    let request = client::Request::new("ws://example.com/").unwrap();
-    let Err(Error::Handshake(error)) = streams.connect(&request, Config::default()).await else { panic!() };
-    assert_eq!(error, UnexpectedEof);
+    for settings in [false, true] {
+        let (here, mut there) = tokio::io::duplex(1 << 16);
+        let streams = peers::client(here).await;
+        if settings {
+            there.write_all(b"\0\0\x06\x04\0\0\0\0\0\0\x08\0\0\0\x01").await.unwrap();
+        }
+        tokio::spawn(async move {
+            let mut bytes = vec![0; 1 << 16];
+            for _ in 0..1 + usize::from(settings) {
+                assert!(there.read(&mut bytes).await.unwrap() > 0);
+            }
+        });
+        let request = client::Request::new("ws://example.com/").unwrap();
+        let config = Config::default().handshake_timeout(std::time::Duration::MAX);
+        let Err(Error::Handshake(error)) = streams.connect(&request, config).await else { panic!() };
+        assert_eq!(error, UnexpectedEof, "with settings: {settings}");
+    }
+}
+
+/// Hyper makes a stream of a 200 only.
+#[tokio::test(start_paused = true)]
+async fn refusal_whose_body_does_not_end_is_given_with_its_start() {
+    for status in [204, 403] {
+        let (here, there) = tokio::io::duplex(1 << 16);
+        tokio::spawn(async move {
+            let mut builder = h2::server::Builder::new();
+            let mut connection =
+                builder.enable_connect_protocol().handshake::<_, Bytes>(there).await.unwrap();
+            let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+            let response = Response::builder().status(status).body(()).unwrap();
+            let mut stream = respond.send_response(response, false).unwrap();
+            stream.send_data(Bytes::from_static(b"no"), false).unwrap();
+            while connection.accept().await.is_some() {}
+        });
+        let request = client::Request::new("wss://example.com/chat").unwrap();
+        let outcome = peers::client(here).await.connect(&request, Config::default()).await;
+        let Err(Error::Handshake(Refused(refusal))) = outcome else { panic!("{outcome:?}") };
+        assert_eq!((refusal.status, refusal.body.as_slice()), (status, &b"no"[..]));
+    }
 }
 
 #[tokio::test]
