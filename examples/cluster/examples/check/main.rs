@@ -16,6 +16,7 @@ use clap::Parser;
 use faults::Fault;
 use record::{HEADING, Verdict, judge, plant};
 use stack::Stack;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, interval, sleep};
 use window::{Record, Window};
 
@@ -61,8 +62,18 @@ struct Options {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
+    let mut terminate = signal(SignalKind::terminate()).unwrap();
+    // All programs end with the future that has started them.
+    tokio::select! {
+        code = run(&options) => code,
+        _ = terminate.recv() => ExitCode::FAILURE,
+        _ = tokio::signal::ctrl_c() => ExitCode::FAILURE,
+    }
+}
+
+async fn run(options: &Options) -> ExitCode {
     if options.measure {
-        measure::run(&options).await;
+        measure::run(options).await;
         return ExitCode::SUCCESS;
     }
     let mut stack = Stack::start(&options.directory, &options.cluster, options.servers).await;
@@ -77,7 +88,7 @@ async fn main() -> ExitCode {
     println!("{:34} | {HEADING} | user lists agree after", "fault");
     let mut failed = 0;
     for fault in faults::ALL.into_iter().filter(|fault| fault.name().contains(&options.only)) {
-        failed += usize::from(!pass(fault, &options, &mut stack).await);
+        failed += usize::from(!pass(fault, options, &mut stack).await);
     }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -104,7 +104,8 @@ async fn converse(
     let config = Config::default().handshake_timeout(Duration::from_secs(5));
     let (mut socket, _) = connect_with(&Request::new(&url)?, config).await?;
     socket.send(&json!({ "User": name }).to_string()).await?;
-    let mut earlier = None;
+    // Until the status is there, nothing is said: what waits comes first.
+    let mut earlier = Some(u64::MAX);
     loop {
         tokio::select! {
             message = socket.read() => {
@@ -141,8 +142,6 @@ async fn converse(
                     for key in waiting {
                         say(&mut socket, &key).await?;
                     }
-                } else {
-                    earlier = earlier.filter(|count| *count < u64::MAX);
                 }
             }
             Some(number) = typed.recv(), if earlier.is_none() => say(&mut socket, &key(name, number)).await?,

@@ -10,19 +10,22 @@ const sent = new Set();         // their keys, of those that went out on this co
 let lastSeen = "";              // the ID of the newest message, "" before the first connection
 let earlier = 0;                // so many messages that follow are from before this connection
 let resumed = false;            // they follow what was seen last
+let isLevel = false;            // they are all there: what is not confirmed now was not said before
 
 /** A socket that goes on where the one before it ended. The page uses it like any other. */
 const WebSocket = class extends globalThis.WebSocket {
   constructor(url) {
     super(lastSeen ? `${url}${url.includes("?") ? "&" : "?"}after=${encodeURIComponent(lastSeen)}` : url);
+    isLevel = false;
   }
 
   send(text) {
     const message = JSON.parse(text);
     if (!("Message" in message)) return super.send(text);
+    const isCrowded = unconfirmed.size >= MOST_UNCONFIRMED;
     const kept = keep(message);
-    sent.add(kept.Key);
-    super.send(JSON.stringify(kept));
+    if (isCrowded) refused({ Key: kept.Key, Why: "too many of your messages wait" });
+    else if (isLevel) sendAgain((text) => super.send(text)); // otherwise it goes out behind those before it
   }
 
   set onmessage(handler) {
@@ -58,10 +61,12 @@ function receive(event, handler, send) {
   if (message.Type === "Status") begin(message);
   else if (message.Type === "Chat" && message.Id) said(message);
   else return;
-  if (earlier === 0) sendAgain(send);
+  if (earlier > 0 || isLevel) return;
+  isLevel = true;
+  sendAgain(send);
 }
 
-/** Sends what did not go out on this connection. What the connection before it has said is confirmed by now. */
+/** Sends what did not go out on this connection, in the order in which it was typed. */
 function sendAgain(send) {
   for (const [key, { message }] of unconfirmed) {
     if (!sent.has(key)) send(JSON.stringify(message));
@@ -83,7 +88,7 @@ function said({ Id, Key }) {
   settle(Key);
   if (earlier === 0) return;
   earlier -= 1;
-  if (resumed) log.lastElementChild.querySelector("time")?.before(element("span", "earlier", "earlier · "));
+  if (resumed) log.lastElementChild.querySelector("time")?.prepend(element("span", "earlier", "earlier · "));
 }
 
 function refused({ Key, Why }) {

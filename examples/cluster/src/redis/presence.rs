@@ -17,9 +17,9 @@ use crate::room::Room;
 /// How often a server changes its number.
 const BEAT: Duration = Duration::from_millis(500);
 
-/// A server whose number has not changed for so long is gone. With two beats this is less than 15 s, and a server that
-/// stops for 10 s is not gone.
-const EXPIRY: Duration = Duration::from_secs(13);
+/// A server whose number has not changed for so long is gone. With two beats this is 13 s, and a server that stops for 10 s
+/// is not gone.
+const EXPIRY: Duration = Duration::from_secs(12);
 
 /// How often a server writes its people again although nothing has changed: another one may have deleted them.
 const REFRESH: u32 = 10;

@@ -18,11 +18,12 @@ use crate::metrics::Metrics;
 use crate::store::Outcome;
 use crate::wire::Key;
 
-/// The most messages that wait on this server, beside [`IN_CHANNEL`].
-const MAX_WAITING: usize = 1024;
+/// The most messages that wait on this server, beside [`IN_CHANNEL`]. With those they take at most 64 MiB, if all are as
+/// long as a window may send.
+const MAX_WAITING: usize = 2048;
 
-/// The most messages that wait for the task.
-pub(super) const IN_CHANNEL: usize = 256;
+/// The most messages that wait for the task: what a server that has stopped for ten seconds finds.
+pub(super) const IN_CHANNEL: usize = 2048;
 
 /// The most messages in a batch.
 const BATCH: usize = 128;
