@@ -15,11 +15,12 @@ pub(crate) enum Fault {
     RedisSlow,
     RedisFull,
     RedisReadOnly,
+    RedisEmptied,
     BalancerReloaded,
     ServersRestarted,
 }
 
-pub(crate) const ALL: [Fault; 9] = [
+pub(crate) const ALL: [Fault; 10] = [
     Fault::None,
     Fault::ServerKilled,
     Fault::ServerStopped,
@@ -27,6 +28,7 @@ pub(crate) const ALL: [Fault; 9] = [
     Fault::RedisSlow,
     Fault::RedisFull,
     Fault::RedisReadOnly,
+    Fault::RedisEmptied,
     Fault::BalancerReloaded,
     Fault::ServersRestarted,
 ];
@@ -41,6 +43,7 @@ impl Fault {
             Self::RedisSlow => "CLIENT KILL, then DEBUG SLEEP 3",
             Self::RedisFull => "Redis full for 2 s (OOM)",
             Self::RedisReadOnly => "Redis read-only for 3 s",
+            Self::RedisEmptied => "Redis loses its data (FLUSHALL)",
             Self::BalancerReloaded => "HAProxy reloaded",
             Self::ServersRestarted => "all servers restarted in turn",
         }
@@ -56,9 +59,14 @@ impl Fault {
         }
     }
 
-    /// Whether messages can be refused.
-    pub(crate) fn may_refuse(self) -> bool {
+    /// Whether messages are refused.
+    pub(crate) fn refuses(self) -> bool {
         self == Self::RedisFull
+    }
+
+    /// Whether windows are told that messages may be missing.
+    pub(crate) fn leaves_gaps(self) -> bool {
+        self == Self::RedisEmptied
     }
 
     pub(crate) async fn happen(self, stack: &mut Stack) {
@@ -93,6 +101,7 @@ impl Fault {
                 sleep(Duration::from_secs(3)).await;
                 stack.tell_redis(&["REPLICAOF", "NO", "ONE"]).await.unwrap();
             }
+            Self::RedisEmptied => drop(stack.tell_redis(&["FLUSHALL"]).await.unwrap()),
             Self::BalancerReloaded => {
                 stack.haproxy.signal("USR2");
                 sleep(Duration::from_secs(4)).await; // the old worker has ended

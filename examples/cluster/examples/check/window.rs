@@ -32,13 +32,21 @@ pub(crate) struct Record {
     pub(crate) told: HashMap<String, Told>,
     /// The keys of the messages whose outcome is not known, in the order in which they were typed.
     pub(crate) waiting: BTreeMap<u64, String>,
-    pub(crate) users: Vec<String>,
+    /// The last list of users, as it came.
+    pub(crate) list: String,
     /// How often it connected.
     pub(crate) connections: usize,
     /// How often it could not resume.
     pub(crate) gaps: usize,
     /// It was told that messages wait.
     pub(crate) was_away: bool,
+}
+
+/// The names in a list of users.
+pub(crate) fn users(list: &str) -> Vec<String> {
+    let list: Value = serde_json::from_str(list).unwrap_or_default();
+    let users = list["Users"].as_array().into_iter().flatten();
+    users.map(|user| user["User"].as_str().unwrap().to_owned()).collect()
 }
 
 pub(crate) struct Window {
@@ -110,7 +118,12 @@ async fn converse(
         tokio::select! {
             message = socket.read() => {
                 let Some(message) = message? else { return Ok(()) };
-                let message: Value = serde_json::from_str(message.as_text().unwrap()).unwrap();
+                let text = message.as_text().unwrap();
+                if text.starts_with(r#"{"Type":"userlist""#) {
+                    record.lock().unwrap().list = text.to_owned();
+                    continue;
+                }
+                let message: Value = serde_json::from_str(text).unwrap();
                 match message["Type"].as_str().unwrap() {
                     "Status" => {
                         let mut record = record.lock().unwrap();
@@ -124,11 +137,6 @@ async fn converse(
                         let key = message["Key"].as_str().unwrap().to_owned();
                         record.lock().unwrap().shown.push((id(last), key));
                         earlier = earlier.map(|count| count - 1);
-                    }
-                    "userlist" => {
-                        let users = message["Users"].as_array().unwrap().iter();
-                        let users = users.map(|user| user["User"].as_str().unwrap().to_owned());
-                        record.lock().unwrap().users = users.collect();
                     }
                     "Said" => settle(record, &message, Told::Said(id(message["Id"].as_str().unwrap()))),
                     "Refused" => settle(record, &message, Told::Refused),

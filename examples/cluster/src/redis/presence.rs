@@ -15,14 +15,14 @@ use super::link::Link;
 use crate::room::Room;
 
 /// How often a server changes its number.
-const BEAT: Duration = Duration::from_millis(500);
+const BEAT: Duration = Duration::from_millis(250);
 
-/// A server whose number has not changed for so long is gone. With two beats this is 13 s, and a server that stops for 10 s
-/// is not gone.
-const EXPIRY: Duration = Duration::from_secs(12);
+/// A server whose number has not changed for so long is gone. With two beats this is 12 s, which leaves 3 s for the lists of
+/// users. A server that stops for 10 s is not gone.
+const EXPIRY: Duration = Duration::from_millis(11_500);
 
 /// How often a server writes its people again although nothing has changed: another one may have deleted them.
-const REFRESH: u32 = 10;
+const REFRESH: u32 = 20;
 
 /// What nobody writes again ends after this time, in milliseconds.
 const LIFE: u64 = 24 * 3600 * 1000;
