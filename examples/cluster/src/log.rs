@@ -99,6 +99,12 @@ impl Log {
         Some(self.start + index as u64 + 1)
     }
 
+    /// The position of the first message that is newer than this ID, or of the newest `count` messages if that is before.
+    pub(crate) fn newer(&self, id: EntryId, count: usize) -> u64 {
+        let index = self.entries.partition_point(|entry| entry.id <= id);
+        (self.start + index as u64).min(self.newest(count))
+    }
+
     /// The ID of the message before a position.
     pub(crate) fn id_before(&self, position: u64) -> Option<EntryId> {
         match self.index(position)? {
@@ -150,6 +156,7 @@ mod tests {
         assert_eq!(log.since(3).unwrap().count(), 7);
         assert_eq!(log.since(10).unwrap().count(), 0);
         assert_eq!(log.behind(id(11)), None, "of another life of the room");
+        assert_eq!((log.newer(id(11), 4), log.newer(id(7), 4), log.newer(id(2), 4)), (6, 6, 2));
         assert_eq!((log.newest(4), log.id_before(6)), (6, Some(id(6))));
         assert_eq!(log.id_before(0), Some(EntryId::default()));
     }

@@ -214,7 +214,9 @@ impl Visit {
         let (position, lists, joining) = {
             let now = shown.borrow();
             let resumed = after.and_then(|id| now.log.behind(id));
-            let position = resumed.unwrap_or_else(|| now.log.newest(history));
+            // A window that cannot resume gets all that is newer, and is told that something may be missing.
+            let newest = after.map_or(now.log.newest(history), |id| now.log.newer(id, history));
+            let position = resumed.unwrap_or(newest);
             let joining = crate::wire::Joining {
                 earlier: now.log.end() - position,
                 resumed: resumed.is_some(),

@@ -5,7 +5,7 @@
 const MOST_UNCONFIRMED = 16;  // with the name, less than a server takes at once
 const SOON = 500;             // a message that is confirmed within this time was never shown as unconfirmed, ms
 
-const unconfirmed = new Map();  // key → { message, row }, in the order in which they were typed
+const unconfirmed = new Map();  // key → { message, row, wasSent }, in the order in which they were typed
 const sent = new Set();         // their keys, of those that went out on this connection
 let lastSeen = "";              // the ID of the newest message, "" before the first connection
 let earlier = 0;                // so many messages that follow are from before this connection
@@ -37,7 +37,7 @@ const WebSocket = class extends globalThis.WebSocket {
 function keep(message) {
   const key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
   const row = element("div", "row local", `Not confirmed yet: ${decode(message.Message)}`);
-  const kept = { message: { ...message, Key: key }, row };
+  const kept = { message: { ...message, Key: key }, row, wasSent: false };
   unconfirmed.set(key, kept);
   setTimeout(() => { if (unconfirmed.has(key)) $("unconfirmed").append(row); }, SOON);
   return kept.message;
@@ -68,9 +68,10 @@ function receive(event, handler, send) {
 
 /** Sends what did not go out on this connection, in the order in which it was typed. */
 function sendAgain(send) {
-  for (const [key, { message }] of unconfirmed) {
-    if (!sent.has(key)) send(JSON.stringify(message));
+  for (const [key, kept] of unconfirmed) {
+    if (!sent.has(key)) send(JSON.stringify(kept.message));
     sent.add(key);
+    kept.wasSent = true;
   }
 }
 
@@ -80,7 +81,13 @@ function begin({ Earlier = 0, Resumed = false, Last }) {
   resumed = Resumed;
   lastSeen = Last ?? "";
   sent.clear();
-  if (isGap) append(element("div", "row local", "Messages may be missing here: the servers no longer have them."));
+  if (!isGap) return;
+  append(element("div", "row local", "Messages may be missing here: the servers no longer have them."));
+  for (const [key, { message, wasSent }] of unconfirmed) {
+    if (!wasSent) continue;
+    settle(key);
+    append(element("div", "row local", `Nobody knows whether this was sent: ${decode(message.Message)}`));
+  }
 }
 
 function said({ Id, Key }) {

@@ -24,6 +24,9 @@ const EXPIRY: Duration = Duration::from_millis(11_500);
 /// How often a server writes its people again although nothing has changed: another one may have deleted them.
 const REFRESH: u32 = 20;
 
+/// A room lives at least so long after its last window, in seconds.
+const ROOM_LIFE: u64 = 600;
+
 /// What nobody writes again ends after this time, in milliseconds.
 const LIFE: u64 = 24 * 3600 * 1000;
 
@@ -233,6 +236,9 @@ impl Presence {
         pipeline.cmd("PEXPIRE").arg(keys.people()).arg(LIFE).ignore();
         pipeline.cmd("XADD").arg(keys.bell()).arg("MAXLEN").arg(1).arg("*").arg("b").arg("").ignore();
         pipeline.cmd("PEXPIRE").arg(keys.bell()).arg(LIFE).ignore();
+        for key in [keys.log(), keys.count()] {
+            pipeline.cmd("EXPIRE").arg(key).arg(ROOM_LIFE).arg("GT").ignore();
+        }
     }
 
     /// Takes this server off the lists of the others.

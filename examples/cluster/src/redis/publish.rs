@@ -34,7 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// After so long Redis has forgotten the key, and a message in doubt is given up.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
-/// A room ends so long after its last message.
+/// Each message lets a room without windows live for so long, up to [`ROOM_LIFE`] after the last one. So what rooms take in
+/// Redis is bounded by the rate of messages, however many names for rooms there are.
+const LIFE_OF_MESSAGE: Duration = Duration::from_secs(600);
 const ROOM_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Pause before a message that Redis could not take is sent again.
@@ -52,8 +54,9 @@ if said then return said end
 local count = redis.call('INCR', KEYS[3])
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'm', ARGV[1], 'n', count)
 redis.call('SET', KEYS[2], id, 'EX', ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('EXPIRE', KEYS[3], ARGV[4])
+local life = math.min(count * ARGV[4], ARGV[5])
+redis.call('EXPIRE', KEYS[1], life)
+redis.call('EXPIRE', KEYS[3], life)
 return id";
 
 pub(super) struct Say {
@@ -99,7 +102,8 @@ async fn send_batch(waiting: &mut VecDeque<Say>, link: &Link) -> bool {
     for Say { room, key, text, .. } in waiting.iter().take(count) {
         let keys = (room.log(), room.said(key.as_str()), room.count());
         pipeline.cmd("EVAL").arg(SAY).arg(3).arg(keys.0).arg(keys.1).arg(keys.2);
-        pipeline.arg(text).arg(MAX_LEN).arg(REMEMBERED.as_secs()).arg(ROOM_LIFE.as_secs());
+        pipeline.arg(text).arg(MAX_LEN).arg(REMEMBERED.as_secs());
+        pipeline.arg(LIFE_OF_MESSAGE.as_secs()).arg(ROOM_LIFE.as_secs());
     }
     let answers: Result<Vec<Result<String, RedisError>>, _> =
         link.query(&mut connection, pipeline.ignore_errors()).await;
