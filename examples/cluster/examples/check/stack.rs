@@ -40,7 +40,8 @@ impl Program {
     /// The memory of the process, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        // A program that has ended has none.
+        let Some(line) = status.lines().find_map(|line| line.strip_prefix("VmRSS:")) else { return 0 };
         line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
     }
 }
