@@ -5,8 +5,8 @@
 //! cargo run --release -p cluster -- --bind 127.0.0.1:8082 --redis redis://127.0.0.1/
 //! ```
 //!
-//! Then open <http://127.0.0.1:8081/> and <http://127.0.0.1:8082/>. Without `--redis` it is one server, in memory. `docs/scaling.md`
-//! has the files for a load balancer, systemd and Kubernetes.
+//! Then open <http://127.0.0.1:8081/> and <http://127.0.0.1:8082/>. Without `--redis` it is one server, in memory.
+//! `docs/scaling.md` has the files for a load balancer, systemd and Kubernetes.
 //!
 //! ```text
 //! a window ──▶ its task ──▶ Store::say ──▶ memory, or Redis: XADD ──▶ told: Said, Refused
