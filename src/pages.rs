@@ -81,6 +81,7 @@ macro_rules! page {
             "[interop.md]: ", $root, "docs/interop.md\n",
             "[migrating.md]: ", $root, "docs/migrating.md\n",
             "[performance.md]: ", $root, "docs/performance.md\n",
+            "[scaling.md]: ", $root, "docs/scaling.md\n",
             "\n",
             include_str!(concat!("../docs/", $page))
         )

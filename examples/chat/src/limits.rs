@@ -8,6 +8,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sansocket::{Config, Limits};
+
+/// Limits of a connection. The time limits of the opening and the closing handshake are the defaults.
+pub fn config(keepalive: Duration) -> Config {
+    // Enough for a text of 4,000 characters of three bytes each, in base64, with a long name.
+    let limits = Limits::default().max_frame_len(16 << 10).max_message_len(16 << 10);
+    Config::default()
+        .keepalive(Some(keepalive))
+        .limits(limits)
+        // The most bytes of one write. The server limits the queue behind it.
+        .max_output_len(1 << 20)
+        .write_timeout(Duration::from_secs(10))
+}
+
 /// A fixed number of slots for connections.
 pub struct Slots {
     free: Mutex<Free>,

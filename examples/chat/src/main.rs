@@ -87,7 +87,7 @@ fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
 
     let slots = Slots::new(options.max_connections);
     let keepalive = Duration::from_secs(options.keepalive);
-    let config = server::config(keepalive).deflate(options.deflate.then(Deflate::default));
+    let config = limits::config(keepalive).deflate(options.deflate.then(Deflate::default));
     let server = Arc::new(Server::start(options.history, options.allow_origin, config)?);
     println!("chat: http://{}/", listener.local_addr()?);
     {

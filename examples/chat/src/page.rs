@@ -13,6 +13,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// The path of the list of rooms.
 pub const ROOMS: &str = "/rooms";
 
+/// The script of the page.
+pub const SCRIPT: &str = include_str!("page/chat.js");
+
 struct File {
     path: &'static str,
     media_type: &'static str,
@@ -22,11 +25,7 @@ struct File {
 const FILES: [File; 3] = [
     File { path: "/", media_type: "text/html; charset=utf-8", content: include_str!("page/index.html") },
     File { path: "/chat.css", media_type: "text/css; charset=utf-8", content: include_str!("page/chat.css") },
-    File {
-        path: "/chat.js",
-        media_type: "text/javascript; charset=utf-8",
-        content: include_str!("page/chat.js"),
-    },
+    File { path: "/chat.js", media_type: "text/javascript; charset=utf-8", content: SCRIPT },
 ];
 
 /// The response to an ordinary HTTP request: a file of the page.
@@ -42,7 +41,8 @@ pub fn rooms(request: &HttpRequest, rooms: &[(String, usize)]) -> Response {
     file(request, "application/json", wire::room_list(rooms).as_bytes())
 }
 
-fn file(request: &HttpRequest, media_type: &str, content: &[u8]) -> Response {
+/// A file of the page.
+pub fn file(request: &HttpRequest, media_type: &str, content: &[u8]) -> Response {
     if !matches!(request.method(), "GET" | "HEAD") {
         return request.respond(405).header("Allow", "GET, HEAD").body("only GET and HEAD are allowed\n");
     }

@@ -39,7 +39,7 @@ fn may_connect(request: &HttpRequest, allowed_origins: &[String]) -> bool {
 }
 
 /// The first parameter with this name in a query, decoded like a browser's `URLSearchParams`.
-fn parameter(query: &str, name: &str) -> Option<String> {
+pub fn parameter(query: &str, name: &str) -> Option<String> {
     let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs.find(|(key, _)| percent_decoded(key) == name).map(|(_, value)| percent_decoded(value))
 }

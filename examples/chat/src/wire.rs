@@ -6,7 +6,6 @@ use base64::engine::general_purpose::STANDARD;
 use sansocket::Prepared;
 use serde::{Deserialize, Serialize};
 
-use crate::id::Id;
 use crate::names::{Refusal, SYSTEM};
 
 /// What a page sends.
@@ -90,7 +89,7 @@ impl Incoming {
 }
 
 /// The first message on a connection.
-pub fn status(greeting: &str, id: Id) -> Prepared {
+pub fn status(greeting: &str, id: impl ToString) -> Prepared {
     encode(&Outgoing::Status { message: STANDARD.encode(greeting), id: id.to_string() })
 }
 

@@ -172,10 +172,10 @@ function renamed({ Name, Refused }) {
 }
 
 /** Handles the first message of a connection. The room's history follows, so the log is cleared. */
-function welcome({ WSID }) {
+function welcome({ WSID, Resumed }) {
   $("status").textContent = "connected ";
   $("status").append(element("code", "", String(WSID)));
-  log.replaceChildren();
+  if (!Resumed) log.replaceChildren();
   scrollToEnd();
   refreshRooms();
 }

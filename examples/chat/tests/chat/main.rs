@@ -14,3 +14,6 @@ mod rooms;
 mod window;
 
 const CHAT: &str = env!("CARGO_BIN_EXE_chat");
+
+/// The fields of a chat message.
+const FIELDS: usize = 4;

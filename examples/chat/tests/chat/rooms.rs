@@ -9,9 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use sansocket::handshake::client::Request;
 use serde_json::{Value, json};
 
-use crate::CHAT;
 use crate::example_server::Server;
 use crate::window::{Window, author_and_text, said};
+use crate::{CHAT, FIELDS};
 
 #[test]
 fn joining_talking_renaming_and_leaving_reach_all_windows() {
@@ -37,7 +37,7 @@ fn joining_talking_renaming_and_leaving_reach_all_windows() {
     let age =
         jiff::Timestamp::now().duration_since(sent.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp());
     assert!((-2..60).contains(&age.as_secs()), "sent {age:?} ago");
-    assert_eq!(to_alice.as_object().unwrap().len(), 4);
+    assert_eq!(to_alice.as_object().unwrap().len(), FIELDS);
 
     bob.send(&json!({ "User": "Robert" }));
     alice.sees(&["Alice", "Robert"]);
