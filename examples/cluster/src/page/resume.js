@@ -53,7 +53,12 @@ function settle(key) {
 }
 
 function receive(event, handler, send) {
-  const message = JSON.parse(event.data) ?? {};
+  let message;
+  try {
+    message = JSON.parse(event.data) ?? {};
+  } catch {
+    return;
+  }
   if (message.Type === "Said") settle(message.Key);
   else if (message.Type === "Refused") refused(message);
   else if (message.Type === "Link") $("countdown").textContent = message.Away ?? "";
