@@ -29,5 +29,5 @@ fn urls_of_sockets_are_built_from_parts_of_the_location() {
         }
     }
     pages.sort();
-    assert_eq!(pages, ["chat.js", "echo_tls.rs", "hyper_upgrade.rs"], "all pages with a socket");
+    assert_eq!(pages, ["chat.js", "echo.html", "echo_tls.rs"], "all pages with a socket");
 }
