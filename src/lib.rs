@@ -128,7 +128,7 @@
 //! | `connection/event`, `inbox`, `assembly` | what is given out; bytes that have arrived; the message that is assembled |
 //! | `connection/output`, `output/writing` | bytes to be written; the writes |
 //! | `connection/lifecycle`, `timers`, `round_trip` | the one state; keepalive and close deadline; from a Ping to its Pong |
-//! | `connection/sender`, `latency` | messages to frames; the calls about the round trip |
+//! | `connection/sender`, `clock` | messages to frames; what happens when the caller tells the time |
 //! | `connection/receiver`, `look` | frames to events: the calls, and the general path behind them |
 //! | `connection/inflation`, `deflation`, `compressing` | compressed messages to the assembly; which messages are compressed; their way to the output |
 //! | `connection/fast_path` | whole small messages, in either direction |

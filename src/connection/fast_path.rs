@@ -1,9 +1,9 @@
 //! The fast paths: what most traffic is, ahead of the general path.
 //!
 //! Receiving, they take a data message in one frame of less than 64 KiB, and a fragment of that size, where all of it has
-//! arrived and nothing else is under way; so with a compressed message, a Ping and a Pong. Sending, they take a whole message of at most 125 bytes
-//! where the output has storage. A fast path changes nothing if it declines: faults of frames and everything else are left to
-//! the general path (`look` and [`Sender::send`]), which sees the same bytes.
+//! arrived and nothing else is under way. They take compressed messages, Pings and Pongs that have arrived, too. Sending, they
+//! take a whole message of at most 125 bytes where the output has storage. A fast path changes nothing if it declines: faults
+//! of frames and everything else are left to the general path (`look` and [`Sender::send`]), which sees the same bytes.
 
 use super::inbox::Inbox;
 use super::keys::Keys;
@@ -69,9 +69,8 @@ impl Receiver {
         self.inflation.as_ref()?;
         let mut inbox = self.inbox.take()?;
         inbox.release();
-        let inflated = self
-            .admit_whole_deflated(&mut inbox)
-            .map(|Fragment { kind, key, len, .. }| self.inflate_whole(&mut inbox, kind, key, len));
+        let inflated =
+            self.admit_whole_deflated(&mut inbox).map(|message| self.inflate_whole(&mut inbox, &message));
         if let Some(Err(error)) = inflated {
             self.reader.end(Some(error));
             inbox.discard();

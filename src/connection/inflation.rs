@@ -150,7 +150,7 @@ impl Inflation {
         let rest = self.rest(bounds);
         self.message.received += step.consumed as u64;
         self.message.len += step.produced as u64;
-        // The first fault in the text counts, wherever steps begin: not UTF-8, too long, not DEFLATE.
+        // The first fault in the text counts, in steps of any length: not UTF-8, too long, not DEFLATE.
         let exceeds = self.message.len > bounds.max_message_len;
         assembly.add(step.produced - usize::from(exceeds), kind, carry, rest)?;
         if exceeds {

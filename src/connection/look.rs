@@ -72,8 +72,8 @@ impl Receiver {
                     continue;
                 }
             }
-            if let Some(Fragment { kind, key, len, .. }) = self.admit_whole_ping(inbox) {
-                return self.receive_control(inbox, kind, key, len).map(Some);
+            if let Some(frame) = self.admit_whole_ping(inbox) {
+                return self.receive_control(inbox, &frame).map(Some);
             }
             if let Some(fault) = self.reader.ended() {
                 return fault.map_or(Ok(None), Err);
@@ -89,8 +89,8 @@ impl Receiver {
             }
             #[cfg(feature = "deflate")]
             if by == By::Message && self.inflation.is_some() {
-                if let Some(Fragment { kind, key, len, .. }) = self.admit_whole_deflated(inbox) {
-                    return self.inflate_whole(inbox, kind, key, len).map(Some);
+                if let Some(message) = self.admit_whole_deflated(inbox) {
+                    return self.inflate_whole(inbox, &message).map(Some);
                 }
             }
             let read_len = self.read_len();
@@ -116,7 +116,7 @@ impl Receiver {
             self.heard = true;
             inbox.consume(part.header_len);
             if part.header.opcode.is_control() {
-                return self.receive_control(inbox, part.kind, part.header.mask, part.len).map(Some);
+                return self.receive_control(inbox, &part.into()).map(Some);
             }
             if let Some(found) = self.receive_data(inbox, part, by)? {
                 return Ok(Some(found));
@@ -263,10 +263,10 @@ impl Receiver {
         part: Part,
         by: By,
     ) -> Result<Option<Found>, ProtocolError> {
-        let Fragment { kind, key, phase, len, mut ends_message } = part.into();
         if by == By::Message && part.is_whole_message() {
-            return self.inflate_whole(inbox, kind, key, len).map(Some);
+            return self.inflate_whole(inbox, &part.into()).map(Some);
         }
+        let Fragment { kind, key, phase, len, mut ends_message } = part.into();
         let Some(inflation) = &mut self.inflation else { return Err(ProtocolError::ReservedBits) };
         let stop_at = if by == By::Chunk { INFLATED_CHUNK_LEN } else { usize::MAX };
         let bounds = Bounds { max_message_len: self.config.limits.max_message_len, stop_at };
@@ -293,16 +293,15 @@ impl Receiver {
         Ok(self.give_assembled(inbox, &inflated, by))
     }
 
-    /// A compressed message whose payload, `len` bytes, has arrived in one piece. Text is validated when it is lent, and need not
+    /// A compressed message whose payload has arrived in one piece. Text is validated when it is lent, and need not
     /// be copied.
     #[cfg(feature = "deflate")]
     pub(super) fn inflate_whole(
         &mut self,
         inbox: &mut Inbox,
-        kind: Kind,
-        key: Option<MaskKey>,
-        len: usize,
+        message: &Fragment,
     ) -> Result<Found, ProtocolError> {
+        let Fragment { kind, key, len, .. } = *message;
         let Some(inflation) = &mut self.inflation else { return Err(ProtocolError::ReservedBits) };
         let max_message_len = self.config.limits.max_message_len;
         inbox.unmask(len, key, 0);
@@ -320,14 +319,9 @@ impl Receiver {
         Ok(Found { kind: kind.inflated(), place: Place::Joined, ends_message: true, begins_message: true })
     }
 
-    /// A control frame whose payload, `len` bytes, has arrived.
-    fn receive_control(
-        &mut self,
-        inbox: &mut Inbox,
-        kind: Kind,
-        key: Option<MaskKey>,
-        len: usize,
-    ) -> Result<Found, ProtocolError> {
+    /// A control frame whose payload has arrived.
+    fn receive_control(&mut self, inbox: &mut Inbox, frame: &Fragment) -> Result<Found, ProtocolError> {
+        let Fragment { kind, key, len, .. } = *frame;
         inbox.unmask(len, key, 0);
         inbox.lend_front(len);
         if kind == Kind::Close {

@@ -3,6 +3,7 @@
 mod assembly;
 #[cfg(feature = "std")]
 mod claims;
+mod clock;
 #[cfg(feature = "deflate")]
 mod compressing;
 #[cfg(feature = "deflate")]
@@ -13,7 +14,6 @@ mod inbox;
 #[cfg(feature = "deflate")]
 mod inflation;
 mod keys;
-mod latency;
 mod lifecycle;
 mod look;
 mod output;

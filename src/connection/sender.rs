@@ -2,17 +2,17 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::clock::keepalive;
 #[cfg(feature = "deflate")]
 use super::deflation::Deflation;
 use super::keys::Keys;
 use super::lifecycle::{CloseInfo, Lifecycle, ShutdownStep, State};
 use super::output::{Output, REFERENCED_FROM};
 use super::round_trip::RoundTrip;
-use super::timers::{Due, Intervals, Timers};
+use super::timers::Timers;
 use crate::config::Config;
 #[cfg(feature = "std")]
 use crate::error::Error;
@@ -20,7 +20,6 @@ use crate::error::{ProtocolError, SendError};
 use crate::frame::{CloseCode, CloseFrame, FrameHeader, Opcode};
 use crate::message::{Outgoing, Part, Payload};
 use crate::role::Role;
-use crate::timestamp::Timestamp;
 
 /// The sending side of a [`Connection`](super::Connection): queued output, mask keys, state and timers.
 ///
@@ -217,46 +216,6 @@ impl Sender {
     #[inline]
     pub fn role(&self) -> Role {
         if self.masks() { Role::Client } else { Role::Server }
-    }
-
-    /// When to call [`handle_timeout`](Self::handle_timeout) next, on the caller's clock. A time in the past means now. `None`:
-    /// no timer runs.
-    pub fn next_timeout(&self) -> Option<Timestamp> {
-        if self.round_trip.needs_time() { Some(Timestamp::ORIGIN) } else { self.timers.next() }
-    }
-
-    /// Tells the time. If the keepalive is due, this sends a Ping, or gives the connection up
-    /// ([`ConnectionLost`](ProtocolError::ConnectionLost), close code 1006). If the close deadline is due, it gives the
-    /// connection up. A Ping or a Pong without a time gets this one, for the [`latency`](Self::latency). Otherwise it does
-    /// nothing: early and repeated calls do no harm.
-    ///
-    /// First read what has arrived and look for events. Otherwise bytes that wait in the socket count as silence.
-    pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
-        let now = now.into();
-        self.round_trip.tell(now);
-        if self.timers.is_due(now) && self.output.take_moved() {
-            // A Ping would wait behind what a slow peer is still reading.
-            self.timers.hear();
-        }
-        let keepalive = keepalive(&self.config);
-        let Config { close_timeout: close, write_timeout: write, .. } = *self.config;
-        match self.timers.handle(now, self.output.end(), Intervals { keepalive, close, write }) {
-            Due::Nothing => {}
-            // If the output is full, the peer is not reading, and a Ping would not help.
-            Due::Ping => {
-                self.ping(&[]).ok();
-                self.round_trip.tell(now);
-            }
-            Due::GiveUp => self.lose(),
-        }
-    }
-
-    /// The clock of later calls has another origin; on it the time is `now`.
-    #[cfg(feature = "std")]
-    pub(crate) fn restart_clock(&mut self, now: impl Into<Timestamp>) {
-        self.timers.restart();
-        self.round_trip.stop();
-        self.handle_timeout(now);
     }
 
     /// [`send`](Self::send) of a message that the program has given away already.
@@ -488,11 +447,6 @@ impl Sender {
         let mask = self.keys.next();
         FrameHeader { fin, rsv1: false, opcode, mask, payload_len: payload_len as u64 }
     }
-}
-
-/// The keepalive's interval, if it is on.
-fn keepalive(config: &Config) -> Option<Duration> {
-    config.keepalive.filter(|interval| !interval.is_zero())
 }
 
 impl core::fmt::Debug for Sender {

@@ -1,7 +1,7 @@
 //! What connections without takeover share: DEFLATE streams that no message is in, for the whole process; and memory for
 //! compressed bytes, for each thread.
 //!
-//! A message holds a stream while it is under way, wherever its connection is. So a process needs as many streams as messages
+//! A message holds a stream while it is under way, in any thread. So a process needs as many streams as messages
 //! are under way at once, however many threads and connections it has. A lock guards each list of streams. It is held for a
 //! look at the list: streams are made, used, emptied and freed outside.
 

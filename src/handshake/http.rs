@@ -251,7 +251,7 @@ impl client::Request {
 const BAD_URL: HandshakeError = HandshakeError::BadUrl("the http crate does not accept it");
 
 impl Pending {
-    /// The error for a response that opens no connection, whatever its status.
+    /// The error for a response that opens no connection, of any status.
     #[cfg(feature = "hyper")]
     pub(crate) fn refused<B>(response: &http::Response<B>) -> HandshakeError {
         let nothing = Target { method: &b""[..], path: b"", query: None, authority: None };

@@ -252,7 +252,7 @@ fn shared_deflater_refers_to_nothing_of_another_connection() {
     }
 }
 
-/// A message that the program keeps has at most about twice its length, whatever came before it.
+/// A message that the program keeps has at most about twice its length, after messages of any length.
 // attack: deflate-5
 #[test]
 fn message_does_not_keep_the_memory_that_it_was_inflated_in() {

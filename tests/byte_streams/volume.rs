@@ -19,7 +19,7 @@ impl Numbers {
     }
 }
 
-/// The bytes of one direction, in parts of up to 64 KiB: the same bytes for the same seed, whatever the parts are.
+/// The bytes of one direction, in parts of up to 64 KiB: the same bytes for the same seed, in parts of any length.
 struct Parts {
     bytes: Numbers,
     lengths: Numbers,

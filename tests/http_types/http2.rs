@@ -103,7 +103,7 @@ fn section_4_connect_without_the_protocol_opens_nothing() {
     // RFC 9113 section 8.3.1: no user in the authority.
     *tunnel.uri_mut() = "https://user@server.example.com/chat".parse().unwrap();
     assert_eq!(parse(&tunnel).unwrap_err(), BadTarget);
-    // The method of a WebSocket connection is CONNECT, whatever the protocol says.
+    // Another method with this protocol opens no connection.
     let mut get = connect("", None, &[]);
     *get.method_mut() = Method::GET;
     assert_eq!(parse(&get).unwrap_err(), NotAnUpgrade);

@@ -12,7 +12,7 @@ use crate::peer::{Peer, Then, streams};
 use crate::recorder::Recorder;
 use crate::servers::{listen_to_many, read_head};
 
-/// A request that has secrets wherever one can be.
+/// A request with a secret in each part that can have one.
 fn request(host: &str) -> Request {
     let url = format!("ws://s3cretname:s3cretpassword@{host}/chat?token=s3crettoken");
     let request = Request::new(&url).unwrap().subprotocol("s3cretprotocol").origin("http://s3cretorigin");

@@ -58,7 +58,7 @@ fn verdicts_on_faults_are_those_in_the_table() {
     }
 }
 
-/// This crate comes to the same verdict wherever a read ends.
+/// This crate comes to the same verdict for reads of any length.
 #[test]
 fn verdicts_of_this_crate_do_not_depend_on_reads() {
     for row in faults::ROWS {
