@@ -1,7 +1,7 @@
 // What the tests of the examples share: checks, processes, windows with the chat page.
 //
 // PLAYWRIGHT_DIR  directory whose node_modules holds the packages of package.json (default: this one), so that they
-//                 can be installed outside the source tree: npm install --prefix DIR playwright-core@...
+//                 can be installed outside the source tree: tests/browser/packages DIR
 // CHROMIUM        the browser to run (default: /usr/bin/chromium)
 
 import assert from "node:assert/strict";

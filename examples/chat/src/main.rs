@@ -24,6 +24,7 @@
 //! | `page.rs` | the page, the list of rooms |
 //! | `id.rs` | the IDs of connections |
 //! | `names.rs` | names that can be told apart |
+//! | `options.rs` | the options that all servers of the chat have |
 //! | `wire.rs` | the messages |
 
 mod connection;
@@ -32,7 +33,6 @@ mod room;
 mod rooms;
 mod server;
 
-use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
@@ -40,6 +40,7 @@ use std::time::Duration;
 use std::{io, thread};
 
 use chat::limits::{self, Refuser, Slot, Slots};
+use chat::options::Common;
 use clap::Parser;
 use sansocket::Deflate;
 use server::Server;
@@ -50,21 +51,11 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Debug, Parser)]
 #[command(about = "A chat server")]
 struct Options {
-    /// The address to listen on; port 0 takes a free port, 0.0.0.0 lets other computers in
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    bind: String,
+    #[command(flatten)]
+    common: Common,
     /// Most connections at a time
     #[arg(long, value_name = "COUNT", default_value_t = 1024)]
     max_connections: usize,
-    /// Messages of a room that a new member sees
-    #[arg(long, value_name = "COUNT", default_value_t = 50)]
-    history: usize,
-    /// Another origin whose pages may connect, such as https://example.com (repeatable)
-    #[arg(long, value_name = "ORIGIN")]
-    allow_origin: Vec<String>,
-    /// Interval of the keepalive, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
-    keepalive: u64,
     /// Compress long messages (permessage-deflate); a connection then takes up to 330 KB more
     #[arg(long)]
     deflate: bool,
@@ -81,14 +72,14 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
-    let listener = TcpListener::bind(&options.bind).map_err(|error| cannot_listen(&options.bind, &error))?;
+    let common = options.common;
+    let listener = TcpListener::bind(&common.bind).map_err(|error| common.cannot_listen(&error))?;
     let (ended, end) = mpsc::sync_channel(1);
     ctrlc::set_handler(move || ended.try_send(()).unwrap_or_default())?;
 
     let slots = Slots::new(options.max_connections);
-    let keepalive = Duration::from_secs(options.keepalive);
-    let config = limits::config(keepalive).deflate(options.deflate.then(Deflate::default));
-    let server = Arc::new(Server::start(options.history, options.allow_origin, config)?);
+    let config = limits::config(common.keepalive()).deflate(options.deflate.then(Deflate::default));
+    let server = Arc::new(Server::start(common.history, common.allow_origin, config)?);
     println!("chat: http://{}/", listener.local_addr()?);
     {
         let (server, slots) = (Arc::clone(&server), Arc::clone(&slots));
@@ -101,16 +92,6 @@ fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     server.rooms.dismiss_all();
     slots.wait_until_free(FAREWELL);
     Ok(())
-}
-
-fn cannot_listen(address: &str, error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::AddrInUse => format!(
-            "the address {address} is in use by another program; \
-             choose another one with --bind, such as --bind 127.0.0.1:0 for a free port"
-        ),
-        _ => format!("cannot listen on {address} (set by --bind): {error}"),
-    }
 }
 
 /// Accepts connections, each with a slot and a thread of its own.

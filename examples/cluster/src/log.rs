@@ -55,7 +55,7 @@ pub(crate) struct Log {
     bytes: usize,
     /// The position of the oldest message.
     start: u64,
-    /// The ID before the oldest message. `None`: there were messages, and it is not known.
+    /// The ID of the message before the oldest one, or 0-0 if there was none. `None`: there was one, and its ID is not known.
     before: Option<EntryId>,
 }
 

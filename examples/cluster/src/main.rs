@@ -44,13 +44,13 @@ mod store;
 mod window;
 mod wire;
 
-use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{io, process};
 
 use chat::limits::{Refuser, Slots};
+use chat::options::Common;
 use clap::Parser;
 use server::Server;
 use tokio::net::{TcpListener, TcpStream};
@@ -62,24 +62,14 @@ const FAREWELL: Duration = Duration::from_secs(8);
 #[derive(Debug, Parser)]
 #[command(about = "A chat server, one of several")]
 struct Options {
-    /// The address to listen on; port 0 takes a free port, 0.0.0.0 lets other computers in
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    bind: String,
+    #[command(flatten)]
+    common: Common,
     /// Where rooms live, such as redis://127.0.0.1/; without it in memory
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
     /// Most connections at a time
     #[arg(long, value_name = "COUNT", default_value_t = 16_384)]
     max_connections: usize,
-    /// Messages of a room that a new member sees
-    #[arg(long, value_name = "COUNT", default_value_t = 50)]
-    history: usize,
-    /// Another origin whose pages may connect, such as https://example.com (repeatable)
-    #[arg(long, value_name = "ORIGIN")]
-    allow_origin: Vec<String>,
-    /// Interval of the keepalive, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
-    keepalive: u64,
     /// Time between SIGTERM and the end of connections, in milliseconds: for the load balancer to see that /ready is 503
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     drain: u64,
@@ -100,8 +90,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
-    let listener =
-        TcpListener::bind(&options.bind).await.map_err(|error| cannot_listen(&options.bind, &error))?;
+    let common = &options.common;
+    let listener = TcpListener::bind(&common.bind).await.map_err(|error| common.cannot_listen(&error))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let slots = Slots::new(options.max_connections);
     let server = Server::start(&options)?;
@@ -119,16 +109,6 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     server.wait_for_windows(FAREWELL).await;
     server.rooms.store().leave().await;
     Ok(())
-}
-
-fn cannot_listen(address: &str, error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::AddrInUse => format!(
-            "the address {address} is in use by another program; \
-             choose another one with --bind, such as --bind 127.0.0.1:0 for a free port"
-        ),
-        _ => format!("cannot listen on {address} (set by --bind): {error}"),
-    }
 }
 
 /// Accepts connections, each with a slot and a task of its own. It goes on while the server drains: `/live` and `/ready`

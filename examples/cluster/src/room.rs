@@ -31,7 +31,7 @@ pub(crate) struct Shown {
     pub(crate) users: Prepared,
     /// How many lists of users there were.
     pub(crate) lists: u64,
-    /// Messages are missing from the log: it ends, and whoever joins gets a new one.
+    /// Messages are missing from the log. The windows must connect again; they then join a new room of the same name.
     pub(crate) is_broken: bool,
 }
 

@@ -51,12 +51,12 @@ impl Server {
             Some(url) => Store::Redis(Redis::start(url, &name, condition.clone(), Arc::clone(&metrics))?),
             None => Store::Memory,
         };
-        let rooms = Rooms::start(store, options.history);
+        let rooms = Rooms::start(store, options.common.history);
         Ok(Arc::new(Self {
             name,
             opened: AtomicU64::new(0),
-            config: Arc::new(limits::config(Duration::from_secs(options.keepalive))),
-            allowed_origins: options.allow_origin.clone(),
+            config: Arc::new(limits::config(options.common.keepalive())),
+            allowed_origins: options.common.allow_origin.clone(),
             rooms,
             metrics,
             answers_metrics: options.metrics,

@@ -24,13 +24,13 @@ use window::{Record, Window, users};
 
 const ROOMS: usize = 3;
 
-/// So many messages a second are said at most, beside what is said during a fault.
+/// The most messages a second, of all windows together. A fault makes a run longer, so they are fewer a second.
 const MOST_A_SECOND: u64 = 250;
 
-/// Lists of users agree so long after the last fault.
+/// The lists of users must be right this long after a fault.
 const USERS: Duration = Duration::from_secs(15);
 
-/// Outcomes and messages are there so long after the last fault.
+/// The most time that is given to outcomes and messages after the last message was typed.
 const SETTLED: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Parser)]
@@ -160,8 +160,8 @@ async fn open(fault: Fault, options: &Options, stack: &Stack) -> Vec<Vec<Window>
     rooms
 }
 
-/// Waits until each window lists the windows of its room and nobody else, and until `done`. Gives the time since then at
-/// which the last list was wrong. `None` if one is still wrong [`USERS`] after.
+/// Waits until `done`, and until each window lists exactly the windows of its room. Gives how long after `since` a list was
+/// last seen wrong. `None` if one is still wrong after [`USERS`].
 async fn agree(rooms: &[Vec<Window>], since: Instant, done: &AtomicBool) -> Option<Duration> {
     let sorted = |mut names: Vec<String>| {
         names.sort();

@@ -71,10 +71,11 @@ struct Listener {
 #[derive(Default)]
 struct Heard {
     count: AtomicU64,
-    /// How many messages took so many times 50 µs. The last one has all that took longer.
+    /// A histogram of the latency, in steps of [`STEP`]. The last count has all that took longer, too.
     ages: Vec<AtomicU64>,
 }
 
+/// The width of a step in [`Heard::ages`], in microseconds.
 const STEP: u64 = 50;
 
 async fn listen(port: u16, room: &str, origin: Instant, heard: Arc<Heard>) -> Option<Listener> {

@@ -57,6 +57,13 @@ struct Server {
     rooms: HashMap<String, usize>,
 }
 
+impl Server {
+    /// Nothing that it has written was seen yet.
+    fn unknown() -> Self {
+        Self { text: String::new(), changed: Instant::now(), rooms: HashMap::new() }
+    }
+}
+
 impl Presence {
     pub(super) fn new(server: &str) -> Arc<Self> {
         Arc::new(Self { server: server.to_owned(), state: Mutex::default(), work: Notify::new() })
@@ -113,7 +120,10 @@ impl Presence {
         let (is_new, servers): (bool, HashMap<String, String>) =
             link.query(&mut connection, &pipeline).await?;
 
-        let gone = self.note(servers, &rooms, is_new || beats % REFRESH == 0);
+        if is_new || beats % REFRESH == 0 {
+            self.announce_again(&rooms);
+        }
+        let gone = self.note(servers);
         if gone.is_empty() {
             return Ok(());
         }
@@ -128,18 +138,17 @@ impl Presence {
         link.query(&mut connection, &pipeline).await
     }
 
+    /// The lock is held while the people are read: what [`Self::announce`] has to say is newer, and comes behind.
+    fn announce_again(&self, rooms: &[Arc<Room>]) {
+        let mut state = self.lock();
+        let people = rooms.iter().map(|room| (room.name().to_owned(), room.people_here()));
+        state.announced.extend(people.filter(|(_, people)| !people.is_empty()));
+    }
+
     /// Takes over what the servers have written. Gives those that are gone.
-    fn note(&self, servers: HashMap<String, String>, rooms: &[Arc<Room>], is_refreshed: bool) -> Vec<String> {
+    fn note(&self, servers: HashMap<String, String>) -> Vec<String> {
         let mut state = self.lock();
         state.has_beaten = true;
-        if is_refreshed {
-            for room in rooms {
-                let people = room.people_here();
-                if !people.is_empty() {
-                    state.announced.insert(room.name().to_owned(), people);
-                }
-            }
-        }
         // One that has left by itself takes its rooms along.
         state
             .servers
@@ -209,15 +218,9 @@ impl Presence {
         for (room, mut people) in rung.values().zip(people) {
             people.remove(&self.server);
             let mut state = self.lock();
-            for server in people
-                .keys()
-                .filter(|server| !state.servers.contains_key(*server))
-                .cloned()
-                .collect::<Vec<_>>()
-            {
-                // It has just begun, or has ended long ago: its next number decides, or that there is none.
-                let begun = Server { text: String::new(), changed: Instant::now(), rooms: HashMap::new() };
-                state.servers.insert(server, begun);
+            for server in people.keys() {
+                // One that is not known has just begun, or has ended long ago: its next number decides, or that there is none.
+                state.servers.entry(server.clone()).or_insert_with(Server::unknown);
             }
             drop(state);
             for server in room.servers().iter().filter(|server| !people.contains_key(*server)) {

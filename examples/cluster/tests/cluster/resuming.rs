@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::CHAT;
 use crate::example_server::Server;
+#[cfg(unix)]
+use crate::example_server::eventually;
 use crate::http::fetch;
 use crate::window::Window;
 
@@ -23,6 +25,14 @@ fn next(window: &mut Window, wanted: &str) -> Value {
 fn say(window: &mut Window, key: &str, text: &str) -> Value {
     window.send(&json!({ "Message": STANDARD.encode(text), "Key": key }));
     next(window, "Said")
+}
+
+/// Has the server drain. Gives control back when the balancer can see it.
+#[cfg(unix)]
+fn drain(server: &Server) {
+    server.signal("TERM");
+    let is_draining = || fetch(server, "GET /ready").0.starts_with("HTTP/1.1 503 ").then_some(());
+    eventually("/ready is 503", is_draining);
 }
 
 #[test]
@@ -85,9 +95,7 @@ fn server_that_drains_closes_windows_with_1012_and_says_so_to_the_balancer() {
         metrics.contains("\nchat_windows 1\n") && metrics.contains("\nchat_messages_received_total 1\n"),
         "{metrics}"
     );
-    server.signal("TERM");
-    let is_draining = || fetch(&server, "GET /ready").0.starts_with("HTTP/1.1 503 ").then_some(());
-    crate::example_server::eventually("/ready is 503", is_draining);
+    drain(&server);
     assert!(fetch(&server, "GET /live").0.starts_with("HTTP/1.1 200 "));
     let refused = Window::request(&sansocket::handshake::client::Request::new(&server.url("/chat")).unwrap());
     assert_eq!(crate::window::status_of(refused), 503);
@@ -101,9 +109,7 @@ fn server_that_drains_closes_windows_with_1012_and_says_so_to_the_balancer() {
 fn second_signal_ends_the_server_at_once() {
     let mut server = Server::start(CHAT, &["--drain", "60000"]);
     let window = Window::open(&server, "/chat");
-    server.signal("TERM");
-    let is_draining = || fetch(&server, "GET /ready").0.starts_with("HTTP/1.1 503 ").then_some(());
-    crate::example_server::eventually("/ready is 503", is_draining);
+    drain(&server);
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(1));
     drop(window);
