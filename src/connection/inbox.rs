@@ -95,7 +95,7 @@ pub(crate) struct Inbox {
     /// The room that the last `unfilled` gave.
     room: Room,
     /// Whether the last read was a direct one.
-    reads_on: bool,
+    last_was_direct: bool,
     pub(super) assembly: Assembly,
 }
 
@@ -143,7 +143,7 @@ impl Inbox {
             self.room = Room::Assembly(room.len());
             return room;
         }
-        let read_len = if self.reads_on { read_len.min(READ_LEN_BEHIND_DIRECT) } else { read_len };
+        let read_len = if self.last_was_direct { read_len.min(READ_LEN_BEHIND_DIRECT) } else { read_len };
         if self.received.is_empty() {
             self.received.reset(read_len.saturating_mul(2));
         }
@@ -168,7 +168,7 @@ impl Inbox {
 
     /// Long messages are read to where they are assembled, so that they are not copied.
     fn reads_directly(&self) -> bool {
-        let least = if self.reads_on { 1 } else { DIRECT_FROM };
+        let least = if self.last_was_direct { 1 } else { DIRECT_FROM };
         self.assembly.missing >= least && self.received.is_empty() && !self.assembly.lent
     }
 
@@ -181,7 +181,7 @@ impl Inbox {
             return;
         }
         self.note_arrival();
-        self.reads_on = matches!(room, Room::Assembly(_));
+        self.last_was_direct = matches!(room, Room::Assembly(_));
         match room {
             Room::Received(_) => self.received.commit(n),
             Room::Assembly(_) => self.assembly.filled(n),
@@ -235,7 +235,7 @@ impl Inbox {
         self.wait = WaitOnce::NotBegun;
         self.kept = 0;
         self.room = Room::default();
-        self.reads_on = false;
+        self.last_was_direct = false;
         self.assembly.clear();
     }
 
