@@ -22,9 +22,8 @@ const GROWTH: usize = 4;
 #[derive(Default)]
 pub(super) struct Assembly {
     pub(super) text: String,
+    /// Binary data, or a text that is not validated yet: see [`holds_raw_text`](Self::holds_raw_text).
     pub(super) binary: Queue,
-    /// Whether `binary` holds the beginning of a text whose rest one read may bring.
-    pub(super) awaits_text: bool,
     /// How many bytes of the current frame may be read directly behind `binary`.
     pub(super) missing: usize,
     /// How many bytes at the end of `binary` are still masked.
@@ -87,6 +86,12 @@ impl Assembly {
         self.binary.as_slice().get(..self.lent_len).unwrap_or_default()
     }
 
+    /// Whether the message, which is a text, lies in the place of binary data: its rest was waited for, and is still missing or
+    /// came in one read. Text that is assembled otherwise is validated as it comes, and lies in `text`.
+    pub(super) fn holds_raw_text(&self) -> bool {
+        !self.binary.is_empty()
+    }
+
     /// Whether the text of a message that was inflated as a whole is not UTF-8. It is in the place of binary data. More of it
     /// may be missing.
     #[cfg(feature = "deflate")]
@@ -97,7 +102,6 @@ impl Assembly {
 
     /// One read has not brought the rest of the text, which is validated as it comes from here on.
     pub(super) fn end_wait(&mut self, carry: &mut Carry) -> Result<(), Invalid> {
-        self.awaits_text = false;
         self.missing = 0;
         let (seam, text) = carry.push(self.binary.as_slice())?;
         self.text.extend(seam);
@@ -151,7 +155,6 @@ impl Assembly {
     pub(super) fn reset(&mut self, retain: usize) {
         self.lent = false;
         self.lent_len = 0;
-        self.awaits_text = false;
         self.missing = 0;
         self.masked = 0;
         self.binary.reset(retain);
