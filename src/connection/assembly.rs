@@ -28,10 +28,9 @@ pub(super) struct Assembly {
     pub(super) missing: usize,
     /// How many bytes at the end of `binary` are still masked.
     pub(super) masked: usize,
-    /// The content is lent and goes with the next `release`.
-    pub(super) lent: bool,
-    /// How many bytes of `binary` are lent. Bytes that were read directly since are behind them.
-    pub(super) lent_len: usize,
+    /// How many bytes of `binary` are lent, if the content is. They go with the next `release`, and so does `text`. Bytes that
+    /// were read directly since are behind them.
+    pub(super) lent: Option<usize>,
 }
 
 impl Assembly {
@@ -83,7 +82,11 @@ impl Assembly {
 
     /// The binary message or chunk that is lent.
     pub(super) fn lent_binary(&self) -> &[u8] {
-        self.binary.as_slice().get(..self.lent_len).unwrap_or_default()
+        self.binary.as_slice().get(..self.lent_len()).unwrap_or_default()
+    }
+
+    fn lent_len(&self) -> usize {
+        self.lent.unwrap_or_default()
     }
 
     /// Whether the message, which is a text, lies in the place of binary data: its rest was waited for, and is still missing or
@@ -121,7 +124,7 @@ impl Assembly {
 
     /// Takes the binary message out.
     pub(super) fn take_binary(&mut self) -> Bytes {
-        if is_worth_moving(self.lent_len, self.binary.capacity()) {
+        if is_worth_moving(self.lent_len(), self.binary.capacity()) {
             core::mem::take(&mut self.binary).into_vec().into()
         } else {
             Bytes::copy_from_slice(self.lent_binary())
@@ -153,8 +156,7 @@ impl Assembly {
     }
 
     pub(super) fn reset(&mut self, retain: usize) {
-        self.lent = false;
-        self.lent_len = 0;
+        self.lent = None;
         self.missing = 0;
         self.masked = 0;
         self.binary.reset(retain);

@@ -127,7 +127,7 @@ impl Inbox {
     /// Whether no byte and no part of a message waits here.
     pub(crate) fn is_idle(&self) -> bool {
         self.received.is_empty()
-            && (self.assembly.is_empty() || self.assembly.lent)
+            && (self.assembly.is_empty() || self.assembly.lent.is_some())
             && self.assembly.masked == 0
     }
 
@@ -169,7 +169,7 @@ impl Inbox {
     /// Long messages are read to where they are assembled, so that they are not copied.
     fn reads_directly(&self) -> bool {
         let least = if self.last_was_direct { 1 } else { DIRECT_FROM };
-        self.assembly.missing >= least && self.received.is_empty() && !self.assembly.lent
+        self.assembly.missing >= least && self.received.is_empty() && self.assembly.lent.is_none()
     }
 
     /// The first `n` bytes of what [`unfilled`](Self::unfilled) gave have been written.
@@ -272,8 +272,8 @@ impl Inbox {
             self.received.reset(RETAINED_LEN);
         }
         self.lent_from = self.received.position();
-        if self.assembly.lent {
-            self.drop_assembled(self.assembly.lent_len);
+        if let Some(len) = self.assembly.lent {
+            self.drop_assembled(len);
         }
     }
 
@@ -281,7 +281,7 @@ impl Inbox {
     /// so does the room that was given for that.
     pub(super) fn drop_assembled(&mut self, len: usize) {
         if self.assembly.masked > 0 || matches!(self.room, Room::Assembly(_)) {
-            self.assembly.lent = false;
+            self.assembly.lent = None;
             self.assembly.binary.consume(len);
         } else {
             self.assembly.clear();
@@ -338,8 +338,7 @@ impl Inbox {
 
     /// Lends the assembled message or chunk.
     pub(super) fn lend_assembled(&mut self) {
-        self.assembly.lent = true;
-        self.assembly.lent_len = self.assembly.binary.len();
+        self.assembly.lent = Some(self.assembly.binary.len());
         self.lend_front(0);
     }
 

@@ -210,7 +210,7 @@ impl Receiver {
         let missing = self.reader.missing();
         let inbox = self.inbox.get_or_insert_default();
         match found.place {
-            Place::Assembled => inbox.assembly.lent = false,
+            Place::Assembled => inbox.assembly.lent = None,
             Place::AsReceived => inbox.assemble_lent(),
             // A whole message is never put back.
             Place::Joined => {}
