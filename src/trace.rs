@@ -3,8 +3,8 @@
 //! The shells call the same functions with and without the feature. `spans` has them for `tracing`, and `nothing` has them
 //! empty. The core calls none of them.
 //!
-//! A span is entered for its events only, so none stays entered across an await. While a subscriber runs, only one lock is
-//! held that it could want: that of the async halves, which are polled under it.
+//! A span is entered for its events only, so none stays entered across an await. The async halves are polled
+//! under their lock, so a subscriber must not use them. No other lock is held while a subscriber runs.
 
 #[cfg(not(feature = "tracing"))]
 mod nothing;

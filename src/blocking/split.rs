@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::receiving::{Link, Receiving, TimedRead, Transport};
 use super::stream::{Shareable, Stream};
-use super::timed::{LONGEST_WRITE, Patience, Progress, Timed, is_timeout, later};
+use super::timed::{LONGEST_WRITE, Moved, Patience, Progress, Timed, is_timeout, later};
 use super::{Owned, WebSocket};
 use crate::connection::{Chunk, CloseInfo, Connection, Event, Sender, State, Storage};
 use crate::error::{Error, SendError};
@@ -49,7 +49,7 @@ struct Core<S: Shareable> {
     /// The origin of the connection's clock.
     origin: Instant,
     protocol: Mutex<Protocol>,
-    /// A write has ended, or the connection has.
+    /// A write has ended.
     changed: Condvar,
     trace: Trace,
 }
@@ -100,9 +100,9 @@ impl<S: Shareable> Core<S> {
     fn write(&self, deadline: Option<Instant>) -> Result<(), Error> {
         let mut taken = self.lock().sender.output().take();
         let patience = Patience { deadline, ..self.patience };
-        let written = patience.write_all(&mut self.handle.clone(), &mut taken, |n| match n {
-            0 => self.lock().sender.output().note_moved(),
-            n => self.lock().sender.output().confirm(n),
+        let written = patience.write_all(&mut self.handle.clone(), &mut taken, |moved| match moved {
+            Moved::PassedOn => self.lock().sender.output().note_moved(),
+            Moved::Written(n) => self.lock().sender.output().confirm(n),
         });
         let mut protocol = self.lock();
         match written {

@@ -169,13 +169,12 @@ impl Patience {
         Self { stall: config.write_timeout, tick: tick(config), deadline: None }
     }
 
-    /// Writes until nothing waits, and flushes the stream. Tells `progress` how many bytes each write has written, and 0 if the
-    /// stream has passed on some of what it had taken.
+    /// Writes until nothing waits, and flushes the stream. Tells `progress` how each write got further.
     pub(super) fn write_all<S: Stream>(
         self,
         stream: &mut S,
         output: &mut Output,
-        mut progress: impl FnMut(usize),
+        mut progress: impl FnMut(Moved),
     ) -> io::Result<()> {
         let mut blocks = Blocks::default();
         let mut stalled_since = None;
@@ -188,11 +187,11 @@ impl Patience {
             match written {
                 Ok(0) => return Ok(()),
                 Ok(n) => {
-                    progress(n);
+                    progress(Moved::Written(n));
                     stalled_since = None;
                 }
                 Err(error) if Progress::is_in(&error) => {
-                    progress(0);
+                    progress(Moved::PassedOn);
                     output.note_moved();
                     stalled_since = None;
                 }
@@ -211,6 +210,15 @@ impl Patience {
             }
         }
     }
+}
+
+/// How output got further.
+#[derive(Clone, Copy)]
+pub(super) enum Moved {
+    /// The stream has taken this many bytes.
+    Written(usize),
+    /// The stream has passed on some of what it had taken.
+    PassedOn,
 }
 
 /// A write has waited for its time, but the stream has passed on some of what it had taken: the peer is reading.

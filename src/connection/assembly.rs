@@ -22,17 +22,15 @@ const GROWTH: usize = 4;
 #[derive(Default)]
 pub(super) struct Assembly {
     pub(super) text: String,
+    /// Binary data, or a text that is not validated yet: see [`holds_raw_text`](Self::holds_raw_text).
     pub(super) binary: Queue,
-    /// Whether `binary` holds the beginning of a text whose rest one read may bring.
-    pub(super) awaits_text: bool,
     /// How many bytes of the current frame may be read directly behind `binary`.
     pub(super) missing: usize,
     /// How many bytes at the end of `binary` are still masked.
     pub(super) masked: usize,
-    /// The content is lent and goes with the next `release`.
-    pub(super) lent: bool,
-    /// How many bytes of `binary` are lent. Bytes that were read directly since are behind them.
-    pub(super) lent_len: usize,
+    /// How many bytes of `binary` are lent, if the content is. They go with the next `release`, and so does `text`. Bytes that
+    /// were read directly since are behind them.
+    pub(super) lent: Option<usize>,
 }
 
 impl Assembly {
@@ -84,7 +82,17 @@ impl Assembly {
 
     /// The binary message or chunk that is lent.
     pub(super) fn lent_binary(&self) -> &[u8] {
-        self.binary.as_slice().get(..self.lent_len).unwrap_or_default()
+        self.binary.as_slice().get(..self.lent_len()).unwrap_or_default()
+    }
+
+    fn lent_len(&self) -> usize {
+        self.lent.unwrap_or_default()
+    }
+
+    /// Whether the message, which is a text, lies in the place of binary data: its rest was waited for, and is still missing or
+    /// came in one read. Text that is assembled otherwise is validated as it comes, and lies in `text`.
+    pub(super) fn holds_raw_text(&self) -> bool {
+        !self.binary.is_empty()
     }
 
     /// Whether the text of a message that was inflated as a whole is not UTF-8. It is in the place of binary data. More of it
@@ -97,7 +105,6 @@ impl Assembly {
 
     /// One read has not brought the rest of the text, which is validated as it comes from here on.
     pub(super) fn end_wait(&mut self, carry: &mut Carry) -> Result<(), Invalid> {
-        self.awaits_text = false;
         self.missing = 0;
         let (seam, text) = carry.push(self.binary.as_slice())?;
         self.text.extend(seam);
@@ -117,7 +124,7 @@ impl Assembly {
 
     /// Takes the binary message out.
     pub(super) fn take_binary(&mut self) -> Bytes {
-        if is_worth_moving(self.lent_len, self.binary.capacity()) {
+        if is_worth_moving(self.lent_len(), self.binary.capacity()) {
             core::mem::take(&mut self.binary).into_vec().into()
         } else {
             Bytes::copy_from_slice(self.lent_binary())
@@ -149,9 +156,7 @@ impl Assembly {
     }
 
     pub(super) fn reset(&mut self, retain: usize) {
-        self.lent = false;
-        self.lent_len = 0;
-        self.awaits_text = false;
+        self.lent = None;
         self.missing = 0;
         self.masked = 0;
         self.binary.reset(retain);

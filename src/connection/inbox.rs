@@ -95,7 +95,7 @@ pub(crate) struct Inbox {
     /// The room that the last `unfilled` gave.
     room: Room,
     /// Whether the last read was a direct one.
-    reads_on: bool,
+    last_was_direct: bool,
     pub(super) assembly: Assembly,
 }
 
@@ -127,7 +127,7 @@ impl Inbox {
     /// Whether no byte and no part of a message waits here.
     pub(crate) fn is_idle(&self) -> bool {
         self.received.is_empty()
-            && (self.assembly.is_empty() || self.assembly.lent)
+            && (self.assembly.is_empty() || self.assembly.lent.is_some())
             && self.assembly.masked == 0
     }
 
@@ -143,7 +143,7 @@ impl Inbox {
             self.room = Room::Assembly(room.len());
             return room;
         }
-        let read_len = if self.reads_on { read_len.min(READ_LEN_BEHIND_DIRECT) } else { read_len };
+        let read_len = if self.last_was_direct { read_len.min(READ_LEN_BEHIND_DIRECT) } else { read_len };
         if self.received.is_empty() {
             self.received.reset(read_len.saturating_mul(2));
         }
@@ -168,8 +168,8 @@ impl Inbox {
 
     /// Long messages are read to where they are assembled, so that they are not copied.
     fn reads_directly(&self) -> bool {
-        let least = if self.reads_on { 1 } else { DIRECT_FROM };
-        self.assembly.missing >= least && self.received.is_empty() && !self.assembly.lent
+        let least = if self.last_was_direct { 1 } else { DIRECT_FROM };
+        self.assembly.missing >= least && self.received.is_empty() && self.assembly.lent.is_none()
     }
 
     /// The first `n` bytes of what [`unfilled`](Self::unfilled) gave have been written.
@@ -181,7 +181,7 @@ impl Inbox {
             return;
         }
         self.note_arrival();
-        self.reads_on = matches!(room, Room::Assembly(_));
+        self.last_was_direct = matches!(room, Room::Assembly(_));
         match room {
             Room::Received(_) => self.received.commit(n),
             Room::Assembly(_) => self.assembly.filled(n),
@@ -235,7 +235,7 @@ impl Inbox {
         self.wait = WaitOnce::NotBegun;
         self.kept = 0;
         self.room = Room::default();
-        self.reads_on = false;
+        self.last_was_direct = false;
         self.assembly.clear();
     }
 
@@ -272,8 +272,8 @@ impl Inbox {
             self.received.reset(RETAINED_LEN);
         }
         self.lent_from = self.received.position();
-        if self.assembly.lent {
-            self.drop_assembled(self.assembly.lent_len);
+        if let Some(len) = self.assembly.lent {
+            self.drop_assembled(len);
         }
     }
 
@@ -281,7 +281,7 @@ impl Inbox {
     /// so does the room that was given for that.
     pub(super) fn drop_assembled(&mut self, len: usize) {
         if self.assembly.masked > 0 || matches!(self.room, Room::Assembly(_)) {
-            self.assembly.lent = false;
+            self.assembly.lent = None;
             self.assembly.binary.consume(len);
         } else {
             self.assembly.clear();
@@ -338,8 +338,7 @@ impl Inbox {
 
     /// Lends the assembled message or chunk.
     pub(super) fn lend_assembled(&mut self) {
-        self.assembly.lent = true;
-        self.assembly.lent_len = self.assembly.binary.len();
+        self.assembly.lent = Some(self.assembly.binary.len());
         self.lend_front(0);
     }
 

@@ -79,7 +79,7 @@ impl Receiver {
                 return fault.map_or(Ok(None), Err);
             }
             if let Some(part) = self.receive_directly(inbox) {
-                if inbox.assembly.awaits_text && !part.ends_message {
+                if part.kind == Kind::Text && !part.ends_message {
                     self.end_wait(inbox)?;
                 }
                 if let Some(found) = self.give_assembled(inbox, &part.into(), by) {
@@ -164,7 +164,6 @@ impl Receiver {
     fn await_text(&mut self, inbox: &mut Inbox, part: &Part) -> Result<(), ProtocolError> {
         inbox.assemble_binary(part.len, part.header.mask, part.phase());
         inbox.expect_rest(self.reader.missing());
-        inbox.assembly.awaits_text = true;
         let beginning = Carry::default().push(inbox.assembly.content()).map(|_| ());
         beginning.map_err(|_| ProtocolError::InvalidUtf8)
     }
@@ -199,7 +198,8 @@ impl Receiver {
         }
         let begins_message = self.given == Given::Nothing;
         self.give(Given::Chunks, ends_message);
-        let place = if inbox.assembly.awaits_text { Place::Joined } else { Place::Assembled };
+        let is_raw_text = kind == Kind::Text && inbox.assembly.holds_raw_text();
+        let place = if is_raw_text { Place::Joined } else { Place::Assembled };
         inbox.lend_assembled();
         Some(Found { kind, place, ends_message, begins_message })
     }
@@ -210,7 +210,7 @@ impl Receiver {
         let missing = self.reader.missing();
         let inbox = self.inbox.get_or_insert_default();
         match found.place {
-            Place::Assembled => inbox.assembly.lent = false,
+            Place::Assembled => inbox.assembly.lent = None,
             Place::AsReceived => inbox.assemble_lent(),
             // A whole message is never put back.
             Place::Joined => {}
@@ -242,7 +242,7 @@ impl Receiver {
             inbox.expect_rest(self.reader.missing());
             return Ok(());
         }
-        if inbox.assembly.awaits_text {
+        if inbox.assembly.holds_raw_text() {
             self.end_wait(inbox)?;
         }
         inbox.unmask(len, key, phase);

@@ -158,15 +158,16 @@ pub(crate) struct Part {
 impl Part {
     /// Whether this is a whole message in one frame.
     pub(crate) fn is_whole_message(&self) -> bool {
-        self.ends_message && self.offset == 0 && self.header.opcode != Opcode::Continuation
+        self.begins_message() && self.ends_message
     }
 
     /// Whether a text message in one frame begins with this part. Compressed text is none.
     pub(crate) fn begins_text(&self) -> bool {
-        self.kind == Kind::Text
-            && self.offset == 0
-            && self.header.fin
-            && self.header.opcode != Opcode::Continuation
+        self.begins_message() && self.kind == Kind::Text && self.header.fin
+    }
+
+    fn begins_message(&self) -> bool {
+        self.offset == 0 && self.header.opcode != Opcode::Continuation
     }
 
     /// The offset in the frame, for masking.

@@ -254,11 +254,7 @@ impl Pending {
     /// The error for a response that opens no connection, of any status.
     #[cfg(feature = "hyper")]
     pub(crate) fn refused<B>(response: &http::Response<B>) -> HandshakeError {
-        let nothing = Target { method: &b""[..], path: b"", query: None, authority: None };
-        match collect(&nothing, response.headers()) {
-            Ok((headers, _)) => refused(response.status(), &headers),
-            Err(error) => error,
-        }
+        collect_of(response).map_or_else(|error| error, |headers| refused(response.status(), &headers))
     }
 
     /// The open connection for the response that the HTTP library has read.
@@ -271,17 +267,15 @@ impl Pending {
         mut self,
         response: &http::Response<B>,
     ) -> Result<(Connection, client::Response), HandshakeError> {
-        let nothing = Target { method: &b""[..], path: b"", query: None, authority: None };
-        let (headers, _) = collect(&nothing, response.headers())?;
+        let headers = collect_of(response)?;
         let status = response.status();
-        let opens = match self.0.opens_stream() {
-            true => status.is_success(),
-            false => status == StatusCode::SWITCHING_PROTOCOLS,
+        let (opens, expected) = match self.0.opens_stream() {
+            true => (status.is_success(), HttpVersion::Http2),
+            false => (status == StatusCode::SWITCHING_PROTOCOLS, HttpVersion::Http11),
         };
         if !opens {
             return Err(refused(status, &headers));
         }
-        let expected = if self.0.opens_stream() { HttpVersion::Http2 } else { HttpVersion::Http11 };
         if version(response.version())? != expected {
             return Err(HandshakeError::MalformedHead);
         }
@@ -301,6 +295,12 @@ fn version(version: Version) -> Result<HttpVersion, HandshakeError> {
         Version::HTTP_2 | Version::HTTP_3 => Ok(HttpVersion::Http2),
         _ => Err(HandshakeError::MalformedHead),
     }
+}
+
+/// The headers of a response as ours.
+fn collect_of<B>(response: &http::Response<B>) -> Result<Headers, HandshakeError> {
+    let nothing = Target { method: &b""[..], path: b"", query: None, authority: None };
+    collect(&nothing, response.headers()).map(|(headers, _)| headers)
 }
 
 /// The headers as ours, and where the parts of the target are.

@@ -8,8 +8,8 @@ use crate::error::{Error, HandshakeError};
 /// The most characters of a text, escaped.
 const LONGEST: usize = 256;
 
-/// Text whose control characters are escaped, as in a string of Rust. Its peer cannot begin a line or send a terminal a command.
-/// Longer text is cut, and ends with `…`.
+/// Text whose control characters are escaped, as in a string of Rust: what a peer sends can neither begin a line of a log nor
+/// command a terminal. Longer text is cut, and ends with `…`.
 pub(super) struct Escaped<T>(pub(super) T);
 
 impl<T: Display> Display for Escaped<T> {

@@ -134,6 +134,31 @@ fn chunks_are_right_although_they_are_found_and_taken_between_unfilled_and_fille
     }
 }
 
+/// As above, where a header and one byte of text at most have come before. The room is not where the rest is then expected.
+#[test]
+fn text_is_whole_although_its_beginning_is_found_between_unfilled_and_filled() {
+    let long = "text, ".repeat(8_000);
+    for role in ROLES {
+        let bytes = wire(role, &[(TEXT, long.as_bytes())]);
+        let header_len = bytes.len() - long.len();
+        for before in [header_len, header_len + 1] {
+            let mut end = connection(role, &Config::default());
+            let (front, mut rest) = bytes.split_at(before);
+            end.receive(front);
+            while !rest.is_empty() {
+                let room = end.unfilled();
+                let n = room.len().min(rest.len());
+                let (now, behind) = rest.split_at(n);
+                room[..n].copy_from_slice(now);
+                rest = behind;
+                assert_eq!(end.next_event(), Ok(None));
+                end.filled(n);
+            }
+            assert_eq!(end.next_event(), Ok(Some(Event::Text(&long))), "{role:?} {before}");
+        }
+    }
+}
+
 fn take_chunk(end: &mut Connection, binary: &mut Vec<u8>, messages: &mut Vec<Got>) {
     match end.next_chunk().unwrap() {
         Some(Chunk::Binary { data, .. }) => binary.extend(data),
