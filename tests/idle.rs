@@ -63,7 +63,7 @@ fn is_ready<F: Future>(future: F) -> bool {
 
 const CONNECTIONS: usize = 200;
 
-/// In bytes: more than a connection and its stream need, less than any buffer.
+/// In bytes: more than a connection and its stream need, which is 1,040 for halves in a debug build. No buffer fits beside them.
 const LITTLE: usize = (1 << 10) + 64 + FOR_COMPRESSION;
 
 /// The empty places of a compressor and an inflater, rounded up.

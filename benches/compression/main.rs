@@ -5,6 +5,8 @@
 //! cargo run --release -p benches --bin compression -- --sample  # synthetic trades in JSON
 //! ```
 
+#[path = "../common/agreed.rs"]
+mod agreed;
 #[path = "../../tests/counting/mod.rs"]
 mod counting;
 #[path = "../common/trades.rs"]

@@ -4,9 +4,9 @@ use std::hint::black_box;
 use std::thread;
 use std::time::Instant;
 
-use sansocket::handshake::{client, server};
-use sansocket::{Config, Connection, Deflate, Event, Outgoing, Storage};
+use sansocket::{Connection, Deflate, Event, Outgoing, Storage};
 
+use crate::agreed::connections;
 use crate::counting::bytes_in_use;
 
 /// How many streams of each direction the connections of a process share (`docs/compression.md`).
@@ -125,26 +125,4 @@ fn receive(client: &mut Connection, mut sent: &[u8], mut on_text: impl FnMut(&st
             }
         }
     }
-}
-
-/// A client and a server that have agreed on compression.
-fn connections(deflate: &Deflate) -> (Connection, Connection) {
-    let config = Config::default().deflate(Some(deflate.clone()));
-    let request = client::Request::new("ws://example.com/").expect("a valid URL");
-    let mut connecting = client::Handshake::new(&request, config.clone()).expect("a valid request");
-    let mut accepting = server::Handshake::new(config);
-    accepting.receive(connecting.output().chunk());
-    let exchange = accepting.next_request().expect("a valid request").expect("a whole request");
-    let server::Incoming::Upgrade(request) = exchange.incoming() else {
-        unreachable!("it asks for an upgrade")
-    };
-    let response = request.accept();
-    let Ok(server::Answer::Open(mut server)) = exchange.respond(response) else {
-        unreachable!("it is accepted")
-    };
-    connecting.receive(server.output().chunk());
-    let len = server.output().len();
-    server.output().advance(len);
-    let (client, _) = connecting.next_response().expect("a valid response").expect("a whole response");
-    (client, server)
 }

@@ -2,16 +2,17 @@
 
 use std::hint::black_box;
 
-use sansocket::handshake::{client, server};
-use sansocket::{Config, Connection, Deflate};
+use sansocket::Deflate;
 
+use crate::agreed::connections;
 use crate::common::{bytes, receive};
 use crate::rows::Row;
 use crate::trades::Market;
 
 /// Receives trades of about `len` bytes with takeover. They come in rounds: the second refers to the first, and so do all others.
 pub(crate) fn inflate(name: &'static str, len: usize, messages: u64) -> Row {
-    let (mut client, mut server) = connections();
+    let settings = Deflate::default().level(1).min_len(0).takeover(true).peer_takeover(true);
+    let (mut client, mut server) = connections(&settings);
     let mut market = Market::new(7692);
     let texts: Vec<String> = (0..messages).map(|_| market.message(len)).collect();
     let mut round = || {
@@ -26,25 +27,4 @@ pub(crate) fn inflate(name: &'static str, len: usize, messages: u64) -> Row {
     assert_eq!(expected.next(), None, "{name}");
     let work = move || receive(&mut client, &second, |data| _ = black_box(data));
     Row { name, messages, work: Box::new(work) }
-}
-
-/// A client and a server that have agreed on compression with takeover.
-fn connections() -> (Connection, Connection) {
-    let settings = Deflate::default().level(1).min_len(0).takeover(true).peer_takeover(true);
-    let config = Config::default().deflate(Some(settings));
-    let request = client::Request::new("ws://example.com/").expect("a valid URL");
-    let mut connecting = client::Handshake::new(&request, config.clone()).expect("a valid request");
-    let mut accepting = server::Handshake::new(config);
-    accepting.receive(connecting.output().chunk());
-    let exchange = accepting.next_request().expect("a valid request").expect("a whole request");
-    let server::Incoming::Upgrade(request) = exchange.incoming() else {
-        unreachable!("it asks for an upgrade")
-    };
-    let response = request.accept();
-    let Ok(server::Answer::Open(mut server)) = exchange.respond(response) else {
-        unreachable!("it is accepted")
-    };
-    connecting.receive(&bytes(server.output()));
-    let (client, _) = connecting.next_response().expect("a valid response").expect("a whole response");
-    (client, server)
 }

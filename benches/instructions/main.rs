@@ -2,6 +2,8 @@
 //! shows in it. `benches/instructions/run` counts under Valgrind and compares with `baseline.txt`;
 //! `benches/instructions/run --write` renews the baseline. Without `--count` or `--write` the rows run once, uncounted.
 
+#[path = "../common/agreed.rs"]
+mod agreed;
 #[path = "../common/mod.rs"]
 mod common;
 mod compressed;

@@ -142,20 +142,18 @@ macro_rules! exchange {
             assert_eq!(server.read().await.unwrap(), None);
         });
         let (mut sink, mut stream) = StreamExt::split(client);
-        let reading = $spawn(async move {
-            // Closing discards what arrives, so "done" is given out only if this task reads first.
-            while let Some(item) = stream.next().await {
-                assert_eq!(item.unwrap(), Message::from("done"));
-            }
-            stream
-        });
+        let reading = $spawn(async move { (stream.next().await, stream) });
         let sending = $spawn(async move {
             sink.send(Message::from(vec![7; LEN])).await.unwrap();
             sink
         });
         let mut sink = finished(sending.await);
+        // Closing discards what arrives, so it begins behind the reply.
+        let (reply, mut stream) = finished(reading.await);
+        assert_eq!(reply.unwrap().unwrap(), Message::from("done"));
+        let reading = $spawn(async move { (stream.next().await.is_none(), stream) });
         finished($spawn(async move { sink.close().await }).await).unwrap();
-        drop(finished(reading.await));
+        assert!(finished(reading.await).0);
         finished(serving.await);
     }};
 }

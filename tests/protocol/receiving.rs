@@ -338,7 +338,9 @@ fn frame_no_longer_than_a_read_is_lent_where_it_was_received() {
                 }
                 let before = socket.len();
                 socket = fill(&mut end, socket);
-                assert!(before - socket.len() <= 8 * read_len);
+                // The rest of a longer frame is read in larger parts: see `Config::read_len`.
+                let most = if reads == 0 { read_len } else { 8 * read_len };
+                assert!(before - socket.len() <= most);
                 reads += 1;
             };
             assert!(reads <= most_reads, "{reads} reads: {len} in {read_len}");

@@ -108,12 +108,18 @@ impl Write for Transport {
 
     #[inline]
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        slices.iter().try_fold(0, |sum, slice| Ok(sum + self.write(slice)?))
+        write_each(self, slices)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A vectored write to what takes everything.
+#[inline]
+fn write_each(to: &mut impl Write, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    slices.iter().try_fold(0, |sum, slice| Ok(sum + to.write(slice)?))
 }
 
 /// A sink as a stream.
@@ -128,7 +134,7 @@ impl<S: Sink> Write for Into<'_, S> {
 
     #[inline]
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        slices.iter().try_fold(0, |sum, slice| Ok(sum + self.write(slice)?))
+        write_each(self, slices)
     }
 
     fn flush(&mut self) -> io::Result<()> {
