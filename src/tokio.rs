@@ -101,7 +101,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for TokioTransport<S
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, from)
+        let stream = Pin::new(&mut self.stream);
+        match from {
+            [chunk] => stream.poll_write(cx, chunk),
+            _ => stream.poll_write_vectored(cx, from),
+        }
     }
 
     fn passed_on(&self) -> u64 {

@@ -9,6 +9,7 @@ mod common;
 mod compressed;
 mod count;
 mod rows;
+mod shells;
 #[path = "../common/trades.rs"]
 mod trades;
 

@@ -11,6 +11,7 @@ use crate::common::{
     receive, send,
 };
 use crate::compressed::inflate;
+use crate::shells::echo;
 
 /// The number of messages in a row that reads no stream.
 const MESSAGES: u64 = 1000;
@@ -55,6 +56,9 @@ pub(crate) fn all() -> Vec<Row> {
         write("write client 1 KiB", Role::Client, 1 << 10),
         inflate("inflate 64 B", 64, 1000),
         inflate("inflate 1 KiB", 1 << 10, 500),
+        echo("tokio echo 16 B, one a read", whole(Opcode::Binary, binary(16)), 2 + 4 + 16),
+        echo("tokio echo 16 B, 64 a read", whole(Opcode::Binary, binary(16)), 64 * (2 + 4 + 16)),
+        echo("tokio echo 1 KiB, 16 a read", whole(Opcode::Binary, binary(1 << 10)), 16 * (4 + 4 + 1024)),
         mask("mask 125 B"),
         handshake("handshake server"),
     ]

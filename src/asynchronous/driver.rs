@@ -183,19 +183,28 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Queues what `send` sends. If there is no room for it, writes first.
+    #[inline]
     pub(super) fn poll_queue<R>(
         &mut self,
         cx: &mut Context<'_>,
         mut send: impl FnMut(&mut Sender) -> Result<R, SendError>,
     ) -> Poll<Result<R, Error>> {
         loop {
-            if self.asleep && self.sender.output().is_empty() {
-                lend_output(self.sender.output());
+            if self.asleep {
+                self.lend_output();
             }
             match send(&mut self.sender) {
                 Err(SendError::OutputFull) => ready!(self.poll_flush(cx))?,
                 sent => return Poll::Ready(sent.map_err(Error::from)),
             }
+        }
+    }
+
+    /// Gives a connection whose reader sleeps the memory that it needs to write.
+    #[cold]
+    fn lend_output(&mut self) {
+        if self.sender.output().is_empty() {
+            lend_output(self.sender.output());
         }
     }
 
@@ -238,11 +247,14 @@ impl<T: Transport> Driver<T> {
         let mut registered = None;
         let mut listened = false;
         loop {
-            if !receiver.has_storage() {
+            // Without storage nothing can have arrived.
+            let found = if receiver.has_storage() || self.sender.state() == State::Closed {
+                receiver.find(&mut self.sender, by)
+            } else {
                 wake_up(receiver, &mut self.sender);
-            }
+                Ok(None)
+            };
             self.asleep = false;
-            let found = receiver.find(&mut self.sender, by);
             // Silence counts only after this end has listened.
             if listened {
                 let passed = trace::handle_timeout(&mut self.sender, self.transport.now());
@@ -327,7 +339,23 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Waits for the next message.
+    #[inline]
     pub(super) fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        receiver: &mut Receiver,
+    ) -> Poll<Result<Option<Message>, Error>> {
+        match receiver.take_whole_message(&mut self.sender) {
+            Some(Ok(message)) => return Poll::Ready(Ok(Some(message))),
+            Some(Err(error)) => self.sender.fail(error),
+            None => {}
+        }
+        self.poll_message_otherwise(cx, receiver)
+    }
+
+    /// The general path of [`poll_message`](Self::poll_message), out of line.
+    #[inline(never)]
+    fn poll_message_otherwise(
         &mut self,
         cx: &mut Context<'_>,
         receiver: &mut Receiver,

@@ -280,12 +280,15 @@ impl<T: Transport> WebSocket<T> {
 
 impl<T: Transport> Inner<T> {
     /// Queues what `send` sends, behind a message that the [`Sink`](futures_sink::Sink) has taken.
+    #[inline]
     fn poll_queue(
         &mut self,
         cx: &mut Context<'_>,
         send: impl Fn(&mut Sender) -> Result<(), SendError>,
     ) -> Poll<Result<(), Error>> {
-        ready!(self.slot.poll_queued(cx, &mut self.driver))?;
+        if self.slot.0.is_some() {
+            ready!(self.slot.poll_queued(cx, &mut self.driver))?;
+        }
         self.driver.poll_queue(cx, send)
     }
 

@@ -64,6 +64,13 @@ impl Tasks {
             *of == waits_for && !except.is_some_and(|except| except.will_wake(task))
         };
         let first = waiting.first.take_if(|entry| is_woken(entry));
+        if waiting.others.is_empty() {
+            drop(waiting);
+            if let Some((_, task)) = first {
+                task.wake();
+            }
+            return;
+        }
         let (woken, others) = std::mem::take(&mut waiting.others).into_iter().partition(is_woken);
         waiting.others = others;
         drop(waiting);

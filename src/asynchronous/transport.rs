@@ -78,14 +78,29 @@ pub(super) fn poll_write_all<T: Transport>(
     output: &mut Output,
 ) -> Poll<io::Result<()>> {
     while !output.is_empty() {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = bytes::Buf::chunks_vectored(output, &mut slices);
-        let slices = slices.get(..count).unwrap_or_default();
-        let given = slices.iter().map(|slice| slice.len()).sum();
-        let n = check_written(ready!(transport.poll_write(cx, slices))?, given)?;
+        let n = match output.only_chunk() {
+            Some(chunk) => {
+                check_written(ready!(transport.poll_write(cx, &[IoSlice::new(chunk)]))?, chunk.len())?
+            }
+            None => ready!(poll_write_slices(transport, cx, output))?,
+        };
         output.advance(n);
     }
     transport.poll_flush(cx)
+}
+
+/// Writes once. A table of slices takes as much time as a short message.
+#[inline(never)]
+fn poll_write_slices<T: Transport>(
+    transport: &mut T,
+    cx: &mut Context<'_>,
+    output: &Output,
+) -> Poll<io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let count = bytes::Buf::chunks_vectored(output, &mut slices);
+    let slices = slices.get(..count).unwrap_or_default();
+    let given = slices.iter().map(|slice| slice.len()).sum();
+    Poll::Ready(check_written(ready!(transport.poll_write(cx, slices))?, given))
 }
 
 /// Reads once into the room that `unfilled` gives, and gives how many bytes were read.
@@ -104,8 +119,11 @@ pub(super) fn poll_receive<T: Transport>(
     cx: &mut Context<'_>,
     receiver: &mut Receiver,
 ) -> Poll<io::Result<usize>> {
-    let n = ready!(poll_read(transport, cx, receiver.unfilled()))?;
+    let unfilled = receiver.unfilled_shared();
+    let room = unfilled.len();
+    let n = ready!(poll_read(transport, cx, unfilled))?;
     receiver.filled(n);
+    receiver.note_read(n, room);
     Poll::Ready(Ok(n))
 }
 

@@ -221,7 +221,7 @@ impl<L: Link<S>, S: Stream> Receiving<L, S> {
                 // A peer that is gone takes nothing more. What it sent before is still there: its Close frame.
                 Err(Error::Io(error)) if !is_timeout(&error) => {
                     let read =
-                        transport.timed.read(Some(Instant::now()), |stream| receiver.read_from(stream));
+                        transport.timed.read(Some(Instant::now()), |stream| receiver.read_as_needed(stream));
                     let Ok(Arrival::Bytes) = read else {
                         if ends_connection(&error) {
                             transport.link.with(|sender| receiver.end_of_stream(sender)).ok();
@@ -235,7 +235,7 @@ impl<L: Link<S>, S: Stream> Receiving<L, S> {
             };
             due = next.and_then(|next| origin.checked_add(next.duration_since(Timestamp::ORIGIN)));
             let until = [deadline, due, retry].into_iter().flatten().min();
-            match transport.timed.read(until, |stream| receiver.read_from(stream)) {
+            match transport.timed.read(until, |stream| receiver.read_as_needed(stream)) {
                 Ok(Arrival::Bytes | Arrival::Silence) => {}
                 Ok(Arrival::End) => {
                     // A fault is found again, and reported, at the next look.

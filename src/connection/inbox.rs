@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::assembly::{Assembly, RETAINED_LEN};
+#[cfg(any(feature = "tokio", feature = "smol"))]
+use super::receiver::LONG_READ_TIMES;
 use crate::frame::{MaskKey, apply_mask, copy_masked};
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};
@@ -69,7 +71,7 @@ impl Storage {
     #[cfg(any(feature = "tokio", feature = "smol"))]
     pub(crate) fn trim(&mut self, read_len: usize) {
         if let Some(inbox) = &mut self.inbox {
-            inbox.received.reset(read_len);
+            inbox.received.reset(read_len.saturating_mul(LONG_READ_TIMES));
             inbox.assembly.reset(TRIMMED_LEN);
         }
     }
@@ -137,6 +139,11 @@ impl Inbox {
 
     /// Room for the next read of `read_len` bytes. Never empty.
     pub(crate) fn unfilled(&mut self, read_len: usize) -> &mut [u8] {
+        self.unfilled_of(read_len, read_len.saturating_mul(2))
+    }
+
+    /// [`unfilled`](Self::unfilled) in memory that is freed first if it has no content and is longer than `retain`.
+    pub(super) fn unfilled_of(&mut self, read_len: usize, retain: usize) -> &mut [u8] {
         if self.reads_directly() {
             let room =
                 self.assembly.unfilled(read_len.saturating_mul(DIRECT_TIMES), read_len.saturating_mul(2));
@@ -145,7 +152,7 @@ impl Inbox {
         }
         let read_len = if self.last_was_direct { read_len.min(READ_LEN_BEHIND_DIRECT) } else { read_len };
         if self.received.is_empty() {
-            self.received.reset(read_len.saturating_mul(2));
+            self.received.reset(retain);
         }
         if self.received.room() < self.rest {
             self.received.move_to_front();
@@ -154,7 +161,7 @@ impl Inbox {
             self.received.spare(self.rest).len().min(self.rest)
         } else {
             let len = read_len.saturating_sub(self.received.len()).max(self.rest).max(1);
-            self.received.spare(len).len()
+            self.received.spare(len).len().min(len.max(read_len))
         };
         self.room = Room::Received(len);
         self.lend_kept();
@@ -213,6 +220,16 @@ impl Inbox {
         stream: &mut R,
         read_len: usize,
     ) -> std::io::Result<usize> {
+        self.read_to_room(stream, read_len).map(|(n, _)| n)
+    }
+
+    /// [`read_from`](Self::read_from) that also gives for how many bytes there was room.
+    #[cfg(feature = "std")]
+    pub(super) fn read_to_room<R: std::io::Read + ?Sized>(
+        &mut self,
+        stream: &mut R,
+        read_len: usize,
+    ) -> std::io::Result<(usize, usize)> {
         use std::io::ErrorKind;
 
         let room = self.unfilled(read_len);
@@ -222,9 +239,10 @@ impl Inbox {
                 result => break result?,
             }
         };
-        let n = super::claims::check_read(n, room.len())?;
+        let room = room.len();
+        let n = super::claims::check_read(n, room)?;
         self.filled(n);
-        Ok(n)
+        Ok((n, room))
     }
 
     /// Drops everything that has been received.

@@ -107,6 +107,13 @@ impl Output {
         self.chunks().next().unwrap_or_default()
     }
 
+    /// What waits, if that is one chunk.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn only_chunk(&self) -> Option<&[u8]> {
+        self.waiting_references().is_empty().then(|| self.run.as_slice())
+    }
+
     /// Drops the first `n` bytes: they have been written.
     ///
     /// # Panics

@@ -25,6 +25,14 @@ use crate::utf8::{self, Carry};
 /// The least that one read asks for, in bytes.
 const LEAST_READ_LEN: usize = 1 << 10;
 
+/// A long read of a shell asks for [`Config::read_len`] times this: a second-level cache holds it, and by default `malloc` keeps
+/// memory of that length (below 128 KiB) instead of giving it back to the operating system.
+pub(super) const LONG_READ_TIMES: usize = 7;
+
+/// After a read that brought all it had asked for, this many reads are long. Each may allocate memory, so one that brings little
+/// does not end that.
+const LONG_READS: u8 = 16;
+
 /// The receiving side of a [`Connection`](super::Connection): the bytes that have arrived, and how far the message that is
 /// arriving has come.
 ///
@@ -49,6 +57,8 @@ pub struct Receiver {
     pub(super) heard: bool,
     /// The fast path takes payloads shorter than this.
     pub(super) whole_below: u32,
+    /// How many reads of a shell are long, if they bring little.
+    long_reads: u8,
     #[cfg(debug_assertions)]
     pub(super) id: u32,
 }
@@ -116,6 +126,7 @@ impl Receiver {
             found: None,
             heard: false,
             whole_below: config.limits.whole_below(),
+            long_reads: 0,
             config,
             #[cfg(debug_assertions)]
             id: _id,
@@ -141,6 +152,14 @@ impl Receiver {
         self.inbox_to_read().unfilled(read_len)
     }
 
+    /// [`unfilled`](Self::unfilled) in memory that connections share, some of which read more at a time than others.
+    #[cfg(any(feature = "tokio", feature = "smol"))]
+    pub(crate) fn unfilled_shared(&mut self) -> &mut [u8] {
+        let read_len = self.read_len();
+        let retained = self.shortest_read_len().saturating_mul(LONG_READ_TIMES);
+        self.inbox_to_read().unfilled_of(read_len, retained)
+    }
+
     /// Takes in the first `n` bytes of what [`unfilled`](Self::unfilled) gave.
     ///
     /// # Panics
@@ -161,6 +180,29 @@ impl Receiver {
     pub fn read_from<R: std::io::Read + ?Sized>(&mut self, stream: &mut R) -> std::io::Result<usize> {
         let read_len = self.read_len();
         self.inbox_to_read().read_from(stream, read_len)
+    }
+
+    /// [`read_from`](Self::read_from) for a shell, with [`note_read`](Self::note_read).
+    #[cfg(feature = "std")]
+    pub(crate) fn read_as_needed<R: std::io::Read + ?Sized>(
+        &mut self,
+        stream: &mut R,
+    ) -> std::io::Result<usize> {
+        let read_len = self.read_len();
+        let (n, room) = self.inbox_to_read().read_to_room(stream, read_len)?;
+        self.note_read(n, room);
+        Ok(n)
+    }
+
+    /// A shell has read `n` bytes, and there was room for `room`. A peer that sends faster than this end reads fills each read.
+    /// Then reads ask for more, so that there are fewer of them.
+    #[cfg(feature = "std")]
+    pub(crate) fn note_read(&mut self, n: usize, room: usize) {
+        if n < self.shortest_read_len() {
+            self.long_reads = self.long_reads.saturating_sub(1);
+        } else if n == room {
+            self.long_reads = LONG_READS;
+        }
     }
 
     /// The bytes that have arrived and have not been decoded.
@@ -233,7 +275,34 @@ impl Receiver {
     /// # Errors
     ///
     /// As [`next_event`](Self::next_event).
+    #[inline]
     pub fn next_message(&mut self, sender: &mut Sender) -> Result<Option<Message>, ProtocolError> {
+        match self.take_whole_message(sender) {
+            Some(taken) => sender.or_fail(taken).map(Some),
+            None => self.next_message_otherwise(sender),
+        }
+    }
+
+    /// The next message, if the fast path takes it. On an error the sender has to fail, too.
+    #[inline]
+    pub(crate) fn take_whole_message(&mut self, sender: &mut Sender) -> Option<Result<Message, ProtocolError>> {
+        self.debug_assert_same_connection(sender);
+        if self.found.is_some() || sender.lifecycle.is_closed() {
+            return None;
+        }
+        let whole = self.take_whole()?;
+        sender.timers.hear();
+        let role = self.reader.role();
+        let payload = whole.lend(self.inbox.get_or_insert_default(), role);
+        Some(match whole.kind {
+            Kind::Text => validate(payload, &mut self.reader).map(|text| Message::Text(text.into())),
+            _ => Ok(Message::Binary(Bytes::copy_from_slice(payload))),
+        })
+    }
+
+    /// The general path of [`next_message`](Self::next_message), out of line.
+    #[inline(never)]
+    fn next_message_otherwise(&mut self, sender: &mut Sender) -> Result<Option<Message>, ProtocolError> {
         match self.find_data(sender, By::Message)? {
             Some(found) => sender.or_fail(self.take(found)).map(Some),
             None => Ok(None),
@@ -320,7 +389,13 @@ impl Receiver {
         inbox
     }
 
+    /// How many bytes the next read asks for.
     pub(super) fn read_len(&self) -> usize {
+        let times = if self.long_reads > 0 { LONG_READ_TIMES } else { 1 };
+        self.shortest_read_len().saturating_mul(times)
+    }
+
+    fn shortest_read_len(&self) -> usize {
         self.config.read_len.max(LEAST_READ_LEN)
     }
 

@@ -69,14 +69,13 @@ impl Output {
     /// Writes once, at most `most` bytes of what waits and of the bytes `behind` it. Gives how many bytes were written.
     #[inline]
     fn write_once<W: Write + ?Sized>(&self, stream: &mut W, behind: &[u8], most: usize) -> Result<usize> {
-        match self.waiting_references() {
-            [] if behind.is_empty() => {
-                let run = self.run.as_slice();
+        match (self.only_chunk(), self.waiting_references()) {
+            (Some(run), _) if behind.is_empty() => {
                 let run = run.get(..most).unwrap_or(run);
                 check_written(uninterrupted(|| stream.write(run))?, run.len())
             }
-            [] | [_] => self.write_slices::<FEW_SLICES, W>(stream, behind, most),
-            [..] => self.write_slices::<SLICES, W>(stream, behind, most),
+            (_, [] | [_]) => self.write_slices::<FEW_SLICES, W>(stream, behind, most),
+            (_, [..]) => self.write_slices::<SLICES, W>(stream, behind, most),
         }
     }
 
