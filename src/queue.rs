@@ -19,10 +19,6 @@ impl Queue {
         Self { storage, start: 0, end: 0 }
     }
 
-    pub(crate) fn into_storage(self) -> Vec<u8> {
-        self.storage
-    }
-
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.end - self.start

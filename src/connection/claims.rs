@@ -11,6 +11,7 @@ pub(crate) fn check_read(n: usize, room: usize) -> Result<usize> {
 }
 
 /// What a stream claims to have written of `given` bytes: at least one, at most all.
+#[inline]
 pub(crate) fn check_written(n: usize, given: usize) -> Result<usize> {
     match n {
         0 => Err(ErrorKind::WriteZero.into()),

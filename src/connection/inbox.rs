@@ -1,9 +1,9 @@
 //! Bytes that have arrived: received, lent to the application, and assembled to messages.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use super::assembly::{Assembly, RETAINED_LEN};
+use super::output::Outbox;
 #[cfg(any(feature = "tokio", feature = "smol"))]
 use super::receiver::LONG_READ_TIMES;
 use crate::frame::{MaskKey, apply_mask, copy_masked};
@@ -43,7 +43,7 @@ const TRIMMED_LEN: usize = 64 << 10;
 #[derive(Default)]
 pub struct Storage {
     pub(crate) inbox: Option<Box<Inbox>>,
-    pub(super) output: Vec<u8>,
+    pub(super) outbox: Option<Box<Outbox>>,
 }
 
 impl Storage {

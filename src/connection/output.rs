@@ -1,5 +1,6 @@
 //! Bytes that wait to be written.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
@@ -44,10 +45,7 @@ pub(crate) const SLICES: usize = 32;
 /// It is also a [`bytes::Buf`].
 #[derive(Default)]
 pub struct Output {
-    run: Queue,
-    /// Payloads outside the run, each with its position in the stream. The first `gone` of them have been written.
-    references: Vec<(u64, Bytes)>,
-    gone: usize,
+    outbox: Option<Box<Outbox>>,
     /// The position of the first byte held here. Positions count all bytes ever sent.
     front: u64,
     /// The position behind the last byte written.
@@ -62,6 +60,15 @@ pub struct Output {
     stalled: bool,
     /// Whether the stream has taken something since `take_moved`, after it had stalled.
     moved: bool,
+}
+
+/// The bytes themselves. Only connections with something to write have one.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    run: Queue,
+    /// Payloads outside the run, each with its position in the stream. The first `gone` of them have been written.
+    references: Vec<(u64, Bytes)>,
+    gone: usize,
 }
 
 impl Output {
@@ -81,9 +88,8 @@ impl Output {
     /// What waits, in order. No chunk is empty.
     #[inline]
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        let mut run = self.run.as_slice();
+        let (mut run, mut references) = self.outbox.as_deref().map_or((&[][..], &[][..]), Outbox::waiting);
         let mut position = self.front;
-        let mut references = self.waiting_references();
         core::iter::from_fn(move || {
             let chunk = match references {
                 [] => core::mem::take(&mut run),
@@ -111,7 +117,11 @@ impl Output {
     #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn only_chunk(&self) -> Option<&[u8]> {
-        self.waiting_references().is_empty().then(|| self.run.as_slice())
+        match self.outbox.as_deref().map(Outbox::waiting) {
+            Some((run, [])) => Some(run),
+            Some(_) => None,
+            None => Some(&[]),
+        }
     }
 
     /// Drops the first `n` bytes: they have been written.
@@ -126,13 +136,12 @@ impl Output {
         }
         self.front = self.queued;
         self.written += n as u64;
-        self.run.reset(RETAINED_LEN);
         if self.stalled {
             self.moved |= n > 0;
             self.stalled = false;
         }
-        if !self.references.is_empty() {
-            self.forget_references();
+        if let Some(outbox) = &mut self.outbox {
+            outbox.clear();
         }
     }
 
@@ -145,28 +154,24 @@ impl Output {
             return;
         }
         while n > 0 {
-            n -= self.drop_front(n);
+            let dropped = self.outbox.get_or_insert_default().drop_front(self.front, n);
+            self.front += dropped as u64;
+            n -= dropped;
         }
         self.note_written(self.front);
     }
 
     /// Gives `storage` the memory of this side, if nothing waits in it. It is freed if `storage` has some already.
     pub fn reclaim(&mut self, storage: &mut Storage) {
-        if self.held() > 0 {
-            return;
-        }
-        self.references = Vec::new();
-        self.gone = 0;
-        let run = core::mem::take(&mut self.run).into_storage();
-        if storage.output.capacity() == 0 {
-            storage.output = run;
+        if let Some(outbox) = self.outbox.take_if(|_| self.front == self.queued) {
+            storage.outbox.get_or_insert(outbox);
         }
     }
 
     /// Takes the memory for this side from `storage`, unless this side has some already.
     pub fn reuse(&mut self, storage: &mut Storage) {
-        if self.run.capacity() == 0 {
-            self.run = Queue::from_storage(core::mem::take(&mut storage.output));
+        if self.outbox.is_none() {
+            self.outbox = storage.outbox.take();
         }
     }
 
@@ -231,51 +236,6 @@ impl Output {
         distance(self.front, self.queued)
     }
 
-    #[inline]
-    fn waiting_references(&self) -> &[(u64, Bytes)] {
-        if self.references.is_empty() { &[] } else { self.references.get(self.gone..).unwrap_or_default() }
-    }
-
-    fn forget_references(&mut self) {
-        self.references.clear();
-        if self.references.capacity() > RETAINED_REFERENCES {
-            self.references.shrink_to(RETAINED_REFERENCES);
-        }
-        self.gone = 0;
-    }
-
-    /// Drops up to `n` bytes of the first chunk, and gives how many.
-    fn drop_front(&mut self, n: usize) -> usize {
-        let dropped = match self.references.get_mut(self.gone) {
-            Some((at, bytes)) if *at == self.front => {
-                let dropped = n.min(bytes.len());
-                bytes.advance(dropped);
-                *at += dropped as u64;
-                if bytes.is_empty() {
-                    *bytes = Bytes::new();
-                    self.gone += 1;
-                }
-                dropped
-            }
-            Some((at, _)) => {
-                let dropped = n.min(distance(self.front, *at));
-                self.run.consume(dropped);
-                dropped
-            }
-            None => {
-                self.run.consume(n);
-                n
-            }
-        };
-        self.front += dropped as u64;
-        // Rarely, so that each reference is moved about once.
-        if self.gone > RETAINED_REFERENCES && self.gone > self.references.len() / 2 {
-            self.references.drain(..self.gone);
-            self.gone = 0;
-        }
-        dropped
-    }
-
     /// Queues a whole message of at most 125 bytes, if the storage has room.
     #[inline]
     pub(crate) fn append_short(
@@ -285,7 +245,7 @@ impl Output {
         payload: &[u8],
     ) -> Option<()> {
         let len = fast_path::short_len(key, payload);
-        let to = self.run.commit_array(len)?;
+        let to = self.outbox.as_deref_mut()?.run.commit_array(len)?;
         self.queued += len as u64;
         fast_path::encode_short(to, opcode, key, payload);
         Some(())
@@ -317,27 +277,33 @@ impl Output {
     #[inline(always)]
     fn append_header(&mut self, header: &FrameHeader, len: usize) -> (usize, &mut [u8]) {
         // At least what `append_short` needs the next time.
-        let room = self.run.spare((FrameHeader::MAX_LEN + len).max(fast_path::SHORT_LEN));
+        let room = self.run().spare((FrameHeader::MAX_LEN + len).max(fast_path::SHORT_LEN));
         (room.first_chunk_mut().map_or(0, |room| header.encode(room)), room)
     }
 
     #[inline]
     fn commit(&mut self, len: usize) {
-        self.run.commit(len);
+        self.run().commit(len);
         self.queued += len as u64;
     }
 
     /// Queues `len` bytes, which the caller writes to what this gives.
     pub(crate) fn append(&mut self, len: usize) -> &mut [u8] {
         self.queued += len as u64;
-        self.run.append(len)
+        self.run().append(len)
+    }
+
+    #[inline]
+    fn run(&mut self) -> &mut Queue {
+        &mut self.outbox.get_or_insert_default().run
     }
 
     /// Queues bytes. Their memory becomes the storage, unless there is some.
     pub(crate) fn append_vec(&mut self, bytes: Vec<u8>) {
         let len = bytes.len();
-        if self.run.capacity() == 0 {
-            self.run = Queue::from_storage(bytes);
+        let run = self.run();
+        if run.capacity() == 0 {
+            *run = Queue::from_storage(bytes);
             self.commit(len);
         } else {
             self.append(len).copy_from_slice(&bytes);
@@ -358,7 +324,7 @@ impl Output {
     fn append_reference(&mut self, bytes: Bytes) {
         let len = bytes.len() as u64;
         if len > 0 {
-            self.references.push((self.queued, bytes));
+            self.outbox.get_or_insert_default().references.push((self.queued, bytes));
             self.queued += len;
         }
     }
@@ -372,6 +338,67 @@ impl Output {
     /// Whether one more Pong may wait.
     pub(crate) fn takes_pong(&self) -> bool {
         self.pong_end <= self.written || self.pongs < PONGS
+    }
+}
+
+impl Outbox {
+    /// What waits: the run, and the payloads at their places in it.
+    #[inline]
+    fn waiting(&self) -> (&[u8], &[(u64, Bytes)]) {
+        let references = if self.references.is_empty() {
+            &[]
+        } else {
+            self.references.get(self.gone..).unwrap_or_default()
+        };
+        (self.run.as_slice(), references)
+    }
+
+    /// Everything has been written.
+    #[inline]
+    fn clear(&mut self) {
+        self.run.reset(RETAINED_LEN);
+        if !self.references.is_empty() {
+            self.forget_references();
+        }
+    }
+
+    fn forget_references(&mut self) {
+        self.references.clear();
+        if self.references.capacity() > RETAINED_REFERENCES {
+            self.references.shrink_to(RETAINED_REFERENCES);
+        }
+        self.gone = 0;
+    }
+
+    /// Drops up to `n` bytes of the first chunk, which is at the position `front`, and gives how many.
+    fn drop_front(&mut self, front: u64, n: usize) -> usize {
+        let dropped = match self.references.get_mut(self.gone) {
+            Some((at, bytes)) if *at == front => {
+                let dropped = n.min(bytes.len());
+                bytes.advance(dropped);
+                *at += dropped as u64;
+                if bytes.is_empty() {
+                    *bytes = Bytes::new();
+                    self.gone += 1;
+                }
+                dropped
+            }
+            Some((at, _)) => {
+                let dropped = n.min(distance(front, *at));
+                self.run.consume(dropped);
+                dropped
+            }
+            None => {
+                self.run.consume(n);
+                n
+            }
+        };
+        // Rarely, so that each reference is moved about once.
+        if self.gone > RETAINED_REFERENCES && self.gone > self.references.len() / 2 {
+            self.references.drain(..self.gone);
+            self.gone = 0;
+        }
+        dropped
     }
 }
 

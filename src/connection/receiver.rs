@@ -285,7 +285,10 @@ impl Receiver {
 
     /// The next message, if the fast path takes it. On an error the sender has to fail, too.
     #[inline]
-    pub(crate) fn take_whole_message(&mut self, sender: &mut Sender) -> Option<Result<Message, ProtocolError>> {
+    pub(crate) fn take_whole_message(
+        &mut self,
+        sender: &mut Sender,
+    ) -> Option<Result<Message, ProtocolError>> {
         self.debug_assert_same_connection(sender);
         if self.found.is_some() || sender.lifecycle.is_closed() {
             return None;

@@ -29,16 +29,22 @@ pub struct Sender {
     pub(super) config: Arc<Config>,
     pub(super) keys: Keys,
     pub(super) output: Output,
-    /// The payload of the newest Ping, if its Pong had no room in the output.
-    pong_owed: Option<Box<[u8]>>,
+    rare: Option<Box<Rare>>,
     pub(super) lifecycle: Lifecycle,
     pub(super) timers: Timers,
     pub(super) round_trip: RoundTrip,
-    subprotocol: Option<Box<str>>,
     #[cfg(feature = "deflate")]
     pub(super) deflation: Option<Box<Deflation>>,
     #[cfg(debug_assertions)]
     pub(super) id: u32,
+}
+
+/// What most connections do without.
+#[derive(Default)]
+struct Rare {
+    /// The payload of the newest Ping, if its Pong had no room in the output.
+    pong_owed: Option<Box<[u8]>>,
+    subprotocol: Option<Box<str>>,
 }
 
 impl Sender {
@@ -53,11 +59,10 @@ impl Sender {
         Self {
             keys,
             output,
-            pong_owed: None,
+            rare: subprotocol.map(|name| Box::new(Rare { pong_owed: None, subprotocol: Some(name.into()) })),
             lifecycle: Lifecycle::default(),
             timers: Timers::new(keepalive(&config)),
             round_trip: RoundTrip::default(),
-            subprotocol: subprotocol.map(Box::from),
             #[cfg(feature = "deflate")]
             deflation: None,
             config,
@@ -173,7 +178,7 @@ impl Sender {
     /// What waits to be written. Call this before each write: it may add a Pong for which there was no room before.
     #[inline]
     pub fn output(&mut self) -> &mut Output {
-        if self.pong_owed.is_some() && self.output.takes_pong() {
+        if self.owes_pong() && self.output.takes_pong() {
             self.append_pong_owed();
         }
         &mut self.output
@@ -204,7 +209,7 @@ impl Sender {
 
     /// The subprotocol (section 4.1), if the opening handshake was done by this crate and chose one.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+        self.rare.as_ref()?.subprotocol.as_deref()
     }
 
     /// The configuration.
@@ -249,7 +254,7 @@ impl Sender {
 
     /// No Pong is owed and no timer runs after the end.
     fn stop(&mut self) {
-        self.pong_owed = None;
+        self.take_pong_owed();
         self.timers.stop();
         self.round_trip.stop();
     }
@@ -278,10 +283,10 @@ impl Sender {
     /// frame" (section 5.5.2). That holds after our own Close frame. While the peer does not read its Pongs, "the endpoint
     /// MAY elect to send a Pong frame for only the most recently processed Ping" (section 5.5.3).
     pub(super) fn receive_ping(&mut self, payload: &[u8]) {
-        if self.pong_owed.is_none() && self.output.takes_pong() {
+        if !self.owes_pong() && self.output.takes_pong() {
             self.append_pong(payload);
         } else {
-            match &mut self.pong_owed {
+            match &mut self.rare.get_or_insert_default().pong_owed {
                 Some(owed) if owed.len() == payload.len() => owed.copy_from_slice(payload),
                 owed => *owed = Some(payload.into()),
             }
@@ -312,8 +317,17 @@ impl Sender {
         self.lifecycle.send_close(code);
     }
 
+    #[inline]
+    fn owes_pong(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.pong_owed.is_some())
+    }
+
+    fn take_pong_owed(&mut self) -> Option<Box<[u8]>> {
+        self.rare.as_mut()?.pong_owed.take()
+    }
+
     fn append_pong_owed(&mut self) {
-        if let Some(payload) = self.pong_owed.take() {
+        if let Some(payload) = self.take_pong_owed() {
             self.append_pong(&payload);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, IoSlice, Result, Write};
 
-use super::{Output, SLICES};
+use super::{Outbox, Output, SLICES};
 use crate::connection::claims::check_written;
 use crate::frame::FrameHeader;
 
@@ -16,8 +16,16 @@ impl Output {
     ///
     /// Those of the stream, except `Interrupted`, which is tried again. `WriteZero` for a stream that takes nothing,
     /// `InvalidData` for one that claims to have written more than it was given. What was not written still waits.
+    #[inline]
     pub fn write_to<W: Write + ?Sized>(&mut self, stream: &mut W) -> Result<usize> {
-        self.write_at_most(usize::MAX, stream)
+        match self.outbox.as_deref().map(Outbox::waiting) {
+            Some((run @ [_, ..], [])) => {
+                let n = check_written(uninterrupted(|| stream.write(run))?, run.len())?;
+                self.advance(n);
+                Ok(n)
+            }
+            _ => self.write_at_most(usize::MAX, stream),
+        }
     }
 
     /// Writes until nothing waits, then flushes the stream. For streams that block.
@@ -69,8 +77,8 @@ impl Output {
     /// Writes once, at most `most` bytes of what waits and of the bytes `behind` it. Gives how many bytes were written.
     #[inline]
     fn write_once<W: Write + ?Sized>(&self, stream: &mut W, behind: &[u8], most: usize) -> Result<usize> {
-        match (self.only_chunk(), self.waiting_references()) {
-            (Some(run), _) if behind.is_empty() => {
+        match self.outbox.as_deref().map_or((&[][..], &[][..]), Outbox::waiting) {
+            (run, []) if behind.is_empty() => {
                 let run = run.get(..most).unwrap_or(run);
                 check_written(uninterrupted(|| stream.write(run))?, run.len())
             }
