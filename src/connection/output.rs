@@ -114,7 +114,7 @@ impl Output {
     }
 
     /// What waits, if that is one chunk.
-    #[cfg(feature = "std")]
+    #[cfg(any(feature = "tokio", feature = "smol"))]
     #[inline]
     pub(crate) fn only_chunk(&self) -> Option<&[u8]> {
         match self.outbox.as_deref().map(Outbox::waiting) {

@@ -34,7 +34,7 @@ pub(crate) enum Turn {
     Ended,
 }
 
-/// A slot for one connection. Every idle connection costs this much, so the fields are packed: 344 bytes.
+/// A slot for one connection. Every idle connection costs this much, so the fields are packed: 256 bytes.
 pub(crate) struct Client {
     stream: Stream,
     stage: Stage,
@@ -44,7 +44,7 @@ pub(crate) struct Client {
 }
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(cfg!(debug_assertions) || size_of::<Client>() <= 344);
+const _: () = assert!(cfg!(debug_assertions) || size_of::<Client>() <= 256);
 
 #[allow(
     clippy::large_enum_variant,
