@@ -35,6 +35,9 @@ pub struct Config {
     /// How many bytes one read asks for. Less than 1 KiB counts as 1 KiB. Default: 17 KiB, a frame of 16 KiB with its header,
     /// which a first-level cache holds. The rest of a longer frame is read in parts of up to eight times this length, as far as
     /// memory for it grows with what has arrived. The read behind such a frame asks for 1 KiB.
+    ///
+    /// The shells ask for seven times this length from a peer that sends faster than this end reads: after a read that brought
+    /// all it had asked for, until 16 reads have brought less than this length.
     pub read_len: usize,
     /// The interval between two checks for silence; `None` or zero disables them. A check sends a Ping if nothing has arrived
     /// since the previous one. If nothing has arrived by the next check either, the connection is lost: two to three

@@ -4,7 +4,7 @@
 //! the same value twice. No octet outside the payload is read or written.
 //!
 //! ```text
-//!   1..=127 octets   ├── first ──┤           blocks of the greatest power of two that fits
+//!   1..=127 octets   ├── first ──┤           two blocks of the least power of two that covers the payload
 //!                          ├── last ───┤
 //!
 //!   128 and more     ├── first ──┤           blocks of 64 octets, with AVX2 if the processor has it;
@@ -109,11 +109,11 @@ impl Key {
     }
 }
 
-/// Masks `from` into `to`, inline up to 31 octets. The `Option` serves `?`; an empty payload gives `None`.
+/// Masks `from` into `to`, inline up to 32 octets. The `Option` serves `?`; an empty payload gives `None`.
 #[inline(always)]
 pub(super) fn mask(to: &mut [u8], from: impl Source, key: Key) -> Option<()> {
     match to.len() {
-        32.. => long(to, from, key),
+        33.. => long(to, from, key),
         16.. => Ends::<16>::masked(to, from, key)?.write(to),
         8.. => Ends::<8>::masked(to, from, key)?.write(to),
         4.. => Ends::<4>::masked(to, from, key)?.write(to),
@@ -127,7 +127,7 @@ fn long(to: &mut [u8], from: impl Source, key: Key) -> Option<()> {
     match to.len() {
         128.. if to.len() >= LONG => longest(to, from, key),
         128.. => blocks(to, from, key),
-        64.. => Ends::<64>::masked(to, from, key)?.write(to),
+        65.. => Ends::<64>::masked(to, from, key)?.write(to),
         _ => Ends::<32>::masked(to, from, key)?.write(to),
     }
 }
