@@ -22,6 +22,8 @@ pub struct Running {
     child: Child,
     address: SocketAddr,
     pub protocol: Protocol,
+    /// The longest message that it accepts.
+    pub longest: usize,
 }
 
 impl Running {
@@ -31,7 +33,8 @@ impl Running {
         command.args(["--bind", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("{}: {error}", server.name))?;
         let stdout = child.stdout.take().ok_or("a piped output is there")?;
-        let mut running = Self { child, address: ([127, 0, 0, 1], 0).into(), protocol: server.protocol };
+        let Server { protocol, longest, .. } = *server;
+        let mut running = Self { child, address: ([127, 0, 0, 1], 0).into(), protocol, longest };
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || -> io::Result<()> {
             let mut stdout = BufReader::new(stdout);
