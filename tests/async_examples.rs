@@ -8,6 +8,9 @@ mod compressed;
 #[path = "example_server/echo.rs"]
 mod echo;
 mod example_server;
+#[cfg(all(target_os = "linux", feature = "tokio"))]
+#[path = "example_server/threads.rs"]
+mod threads;
 
 use echo::echoes;
 use example_server::Server;
@@ -22,6 +25,18 @@ fn echo_tokio_echoes() {
 #[test]
 fn echo_tokio_echoes_compressed_messages() {
     compressed::echoes_compressed(&Server::start("echo_tokio", &["--deflate"]).url("/"));
+}
+
+#[cfg(all(target_os = "linux", feature = "tokio"))]
+#[test]
+fn echo_tokio_helps_with_threads_and_refuses_0() {
+    threads::help_names_the_option_and_0_is_refused("echo_tokio");
+}
+
+#[cfg(all(target_os = "linux", feature = "tokio"))]
+#[test]
+fn echo_tokio_with_two_threads_shares_the_connections() {
+    threads::two_threads_share_the_connections("echo_tokio");
 }
 
 #[cfg(all(feature = "smol", feature = "deflate"))]

@@ -45,8 +45,8 @@ impl Load {
     pub fn connect(server: &Running, connections: usize) -> Outcome<Self> {
         let poll = Poll::new()?;
         let mut all = Vec::new();
-        for index in 0..connections {
-            let mut stream = TcpStream::from_std(server.connect()?);
+        for (index, stream) in server.connect(connections)?.into_iter().enumerate() {
+            let mut stream = TcpStream::from_std(stream);
             poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
             all.push(Connection { stream, batch: index, sent: 0, received: 0, begun: Instant::now() });
         }

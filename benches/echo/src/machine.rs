@@ -9,27 +9,42 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::Outcome;
 
-/// The core of the servers and that of the load.
+/// The cores of the servers and that of the load.
 pub struct Cores {
-    pub servers: usize,
+    pub servers: Vec<usize>,
     pub load: usize,
 }
 
 impl Cores {
-    /// The first and the last core that this process may use.
-    pub fn of_this_machine() -> Outcome<Self> {
+    /// The last core that this process may use is for the load. A server with one thread gets the first one. One with more
+    /// threads gets all others, and also that of the load if there are too few.
+    pub fn of_this_machine(threads: usize) -> Outcome<Self> {
         let allowed = sched_getaffinity(None)?;
-        let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
-        let servers = cores.next().ok_or("no core to run on")?;
-        Ok(Self { servers, load: cores.next_back().unwrap_or(servers) })
+        let mut all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).collect();
+        let load = *all.last().ok_or("no core to run on")?;
+        if threads == 1 {
+            all.truncate(1);
+        } else if all.len() > threads {
+            all.pop();
+        }
+        Ok(Self { servers: all, load })
     }
 
-    /// Moves this thread, and the processes that it starts from now on.
-    pub fn move_to(&self, core: usize) -> io::Result<()> {
-        let mut only = CpuSet::new();
-        only.set(core);
-        Ok(sched_setaffinity(None, &only)?)
+    /// Moves this thread, and the processes that it starts from now on, to the cores of the servers.
+    pub fn move_to_servers(&self) -> io::Result<()> {
+        move_to(&self.servers)
     }
+
+    /// Moves this thread to the core of the load.
+    pub fn move_to_load(&self) -> io::Result<()> {
+        move_to(&[self.load])
+    }
+}
+
+fn move_to(cores: &[usize]) -> io::Result<()> {
+    let mut only = CpuSet::new();
+    cores.iter().for_each(|&core| only.set(core));
+    Ok(sched_setaffinity(None, &only)?)
 }
 
 /// Raises the limit on file descriptors to the maximum. The servers inherit it.

@@ -6,10 +6,11 @@
 //! cargo run --release --manifest-path benches/echo/Cargo.toml -- --cells "64 KiB;1 MiB" --servers embed,yawc
 //! cargo run --release --manifest-path benches/echo/Cargo.toml -- --server before=old/embed --servers embed
 //! cargo run --release --manifest-path benches/echo/Cargo.toml -- --idle 5000
+//! cargo run --release --manifest-path benches/echo/Cargo.toml -- --cells hello --servers embed,echo_tokio --threads 2
 //! ```
 //!
 //! Linux only. The program builds the examples in release mode, starts all servers on one core and loads them from another
-//! core. The servers take short turns in random order, so that a disturbance of the machine affects all alike. Every byte
+//! core; with `--threads` the servers have all cores. The servers take short turns in random order, so that a disturbance of the machine affects all alike. Every byte
 //! that comes back is compared with the bytes sent. The figures are medians over the turns. Compare only figures of one run.
 
 mod cells;
@@ -45,13 +46,14 @@ Options:
   --cells TEXT[;TEXT…]        only cells whose names contain one of these, such as \"16 B, 1 connection\"
   --servers NAME[,NAME…]      only these servers, and raw
   --server NAME=PROGRAM       another server; PROGRAM --bind ADDRESS prints ws://ADDRESS/ in its first line
+  --threads N[,N…]            each server also with so many threads, with a listener each; only those that can
   --examples DIRECTORY        the directory of the built examples, such as target/release
   --quick                     check what every server sends back, and measure roughly
   --idle N                    measure instead the memory of N idle connections
   --markdown FILE             also write the tables to FILE
   --json FILE                 write the numbers to FILE
   --help                      show this help
-Or: serve NAME --bind ADDRESS  run one of the servers";
+Or: serve NAME --bind ADDRESS [--threads N]  run one of the servers";
 
 struct Options {
     cells: Vec<String>,
@@ -65,13 +67,14 @@ struct Options {
 fn main() -> Outcome<()> {
     let mut arguments = lexopt::Parser::from_env();
     let Some(options) = options(&mut arguments)? else { return Ok(()) };
+    let threads = options.choice.threads.iter().copied().max().unwrap_or(1);
     let servers = options.choice.servers()?;
     machine::raise_descriptors()?;
-    let cores = Cores::of_this_machine()?;
-    cores.move_to(cores.servers)?;
+    let cores = Cores::of_this_machine(threads)?;
+    cores.move_to_servers()?;
     let stopped = stopped()?;
     let running = servers.iter().map(Running::start).collect::<Outcome<Vec<_>>>()?;
-    cores.move_to(cores.load)?;
+    cores.move_to_load()?;
 
     let mut report = Report::new(servers, options.effort, &cores);
     if let Some(connections) = options.idle {
@@ -132,6 +135,10 @@ fn options(arguments: &mut lexopt::Parser) -> Outcome<Option<Options>> {
             Long("servers") => options.choice.names = list(arguments, ',')?,
             Long("server") => options.choice.add(&arguments.value()?.string()?)?,
             Long("examples") => options.choice.examples = Some(arguments.value()?.into()),
+            Long("threads") => {
+                let counts = list(arguments, ',')?.into_iter();
+                options.choice.threads = counts.map(|count| count.parse()).collect::<Result<_, _>>()?;
+            }
             Long("quick") => options.effort = Effort::QUICK,
             Long("idle") => options.idle = Some(arguments.value()?.parse()?),
             Long("markdown") => options.markdown = Some(arguments.value()?.into()),

@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 
 use crate::cells::{Cell, Mode};
 use crate::machine::Cores;
-use crate::measure::{Effort, Figures, Row};
+use crate::measure::{Effort, Figures, Missing, Row};
 use crate::servers::{FLOOR, Server};
+
+/// The columns of a cell in its table.
+const COLUMNS: usize = 7;
 
 pub struct Report {
     pub cells: Vec<(Cell, Row)>,
@@ -20,20 +23,26 @@ pub struct Report {
 impl Report {
     pub fn new(servers: Vec<Server>, effort: Effort, cores: &Cores) -> Self {
         let Effort { rounds, turn } = effort;
-        let place = if cores.servers == cores.load {
-            "servers and load on the only core there is"
-        } else {
-            "servers on one core, load on another"
+        let place = match (cores.servers.as_slice(), cores.load) {
+            ([core], load) if *core == load => "servers and load on the only core there is".to_owned(),
+            ([_], _) => "servers on one core, load on another".to_owned(),
+            (all, load) if all.contains(&load) => {
+                format!("servers on {} cores, load on one of these", all.len())
+            }
+            (all, _) => format!("servers on {} cores, load on another", all.len()),
         };
         let heading = format!(
             "Medians of {rounds} turns of {turn:?} each, in random order; {place}. CPU is what the server used for a\n\
-             message, user and system; its user part is sampled. Compare only what is from one run.\n"
+             message, user and system; its user part is sampled. The time of a round trip is measured by the load, from the\n\
+             first write to the last read: of one message, or of all that are in flight together. Compare only what is from\n\
+             one run.\n"
         );
         Self { cells: Vec::new(), idle: Vec::new(), servers, heading }
     }
 
     pub fn failures(&self) -> usize {
-        self.cells.iter().flat_map(|(_, row)| row).filter(|result| result.is_err()).count()
+        let results = self.cells.iter().flat_map(|(_, row)| row);
+        results.filter(|result| matches!(result, Err(Missing::Failed(_)))).count()
     }
 
     pub fn markdown(&self) -> String {
@@ -100,18 +109,14 @@ impl Report {
                 Mode::PingPong => "ping-pong".to_owned(),
                 Mode::Pipelined => format!("{} in flight", cell.in_flight()),
             };
-            write!(names, " {mode}: CPU ns | / {FLOOR} | user | messages/s |")?;
-            line += "---:|---:|---:|---:|";
-            if cell.mode == Mode::PingPong {
-                names += " p50 µs | p99 µs |";
-                line += "---:|---:|";
-            }
+            write!(names, " {mode}: CPU ns | / {FLOOR} | user | messages/s | p50 µs | p99 µs | p99.9 µs |")?;
+            line += &"---:|".repeat(COLUMNS);
         }
         writeln!(out, "{names}\n{line}")?;
         for (index, server) in self.servers.iter().enumerate() {
             write!(out, "| {} |", server.name)?;
-            for (cell, row) in columns {
-                self.write_figures(out, cell, &row[index], row)?;
+            for (_, row) in columns {
+                self.write_figures(out, &row[index], row)?;
             }
             writeln!(out)?;
         }
@@ -121,26 +126,22 @@ impl Report {
     fn write_figures(
         &self,
         out: &mut String,
-        cell: &Cell,
-        result: &Result<Figures, String>,
+        result: &Result<Figures, Missing>,
         row: &Row,
     ) -> std::fmt::Result {
         let figures = match result {
             Ok(figures) => figures,
-            Err(failure) => {
-                let empty = if cell.mode == Mode::PingPong { " | | | | |" } else { " | | |" };
-                return write!(out, " {failure} |{empty}");
-            }
+            Err(Missing::TooLong) => return write!(out, "{}", " – |".repeat(COLUMNS)),
+            Err(Missing::Failed(failure)) => return write!(out, " {failure} |{}", " |".repeat(COLUMNS - 1)),
         };
         let [_, cpu, _] = figures.cpu;
         let ratio = self.floor(row).map_or("–".to_owned(), |floor| format!("{:.2}", cpu / floor));
         let user = figures.user.map_or("–".to_owned(), |user| format!("{:.0} %", user * 100.0));
         write!(out, " {cpu:.0} | {ratio} | {user} | {:.0} |", figures.messages_a_second)?;
-        if cell.mode == Mode::PingPong {
-            let (median, p99) = (figures.median_latency / 1e3, figures.p99_latency / 1e3);
-            write!(out, " {median:.0} | {p99:.0} |")?;
-        }
-        Ok(())
+        figures.latencies.iter().try_for_each(|latency| match latency {
+            Some(nanoseconds) => write!(out, " {:.0} |", nanoseconds / 1e3),
+            None => write!(out, " – |"),
+        })
     }
 
     /// The time of the least possible work in the same cell.
@@ -154,7 +155,7 @@ impl Report {
             let results = self.servers.iter().zip(row).map(|(server, result)| json_of(server, result));
             json!({
                 "name": cell.name(),
-                "size": cell.size,
+                "size": cell.payload.size(),
                 "connections": cell.connections,
                 "in_flight": cell.in_flight(),
                 "servers": results.collect::<Vec<_>>(),
@@ -167,17 +168,17 @@ impl Report {
     }
 }
 
-fn json_of(server: &Server, result: &Result<Figures, String>) -> Value {
+fn json_of(server: &Server, result: &Result<Figures, Missing>) -> Value {
     match result {
-        Err(failure) => json!({ "name": server.name, "failure": failure }),
-        Ok(figures) => json!({
+        Err(Missing::TooLong) => json!({ "name": server.name, "longest": server.longest }),
+        Err(Missing::Failed(failure)) => json!({ "name": server.name, "failure": failure }),
+        Ok(figures @ Figures { latencies: [p50, p99, p999], .. }) => json!({
             "name": server.name,
             "cpu_nanoseconds": figures.cpu[1],
             "cpu_quartiles": [figures.cpu[0], figures.cpu[2]],
             "user_share": figures.user,
             "messages_a_second": figures.messages_a_second,
-            "median_latency_nanoseconds": figures.median_latency,
-            "p99_latency_nanoseconds": figures.p99_latency,
+            "latency_nanoseconds": { "p50": p50, "p99": p99, "p99.9": p999 },
         }),
     }
 }

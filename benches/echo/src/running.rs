@@ -8,20 +8,26 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_linger;
-use sansocket::blocking;
+use sansocket::Config;
+use sansocket::handshake::client::{Handshake, Request};
 
 use crate::Outcome;
 use crate::machine::{self, Usage};
 use crate::servers::{Protocol, Server};
 
-/// The longest time that a server may take to start.
+/// The longest time that a server may take to start, or to answer the request of a connection.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many connections are opened together. A listener of the standard library lets 128 wait.
+const TOGETHER: usize = 64;
 
 /// A running server. It ends when this is dropped.
 pub struct Running {
     child: Child,
     address: SocketAddr,
     pub protocol: Protocol,
+    /// The longest message that it accepts.
+    pub longest: usize,
 }
 
 impl Running {
@@ -29,9 +35,12 @@ impl Running {
     pub fn start(server: &Server) -> Outcome<Self> {
         let mut command = server.command();
         command.args(["--bind", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        // Some servers write a line for each connection that is reset, which all are at the end of a turn.
+        command.stderr(Stdio::null());
         let mut child = command.spawn().map_err(|error| format!("{}: {error}", server.name))?;
         let stdout = child.stdout.take().ok_or("a piped output is there")?;
-        let mut running = Self { child, address: ([127, 0, 0, 1], 0).into(), protocol: server.protocol };
+        let Server { protocol, longest, .. } = *server;
+        let mut running = Self { child, address: ([127, 0, 0, 1], 0).into(), protocol, longest };
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || -> io::Result<()> {
             let mut stdout = BufReader::new(stdout);
@@ -49,20 +58,32 @@ impl Running {
         Ok(running)
     }
 
-    /// An open connection.
-    pub fn connect(&self) -> Outcome<TcpStream> {
-        let stream = match self.protocol {
-            Protocol::WebSocket => {
-                let (stream, _) = blocking::connect(&format!("ws://{}/", self.address))?.into_parts();
-                stream.into_tcp().map_err(|_| "a connection to ws: has no TLS")?
+    /// Open connections. Many are opened together, so that the server does not wake up for each step of each.
+    pub fn connect(&self, count: usize) -> Outcome<Vec<TcpStream>> {
+        let request = Request::new(&format!("ws://{}/", self.address))?;
+        let mut all = Vec::with_capacity(count);
+        while all.len() < count {
+            let together = (all.len()..count).take(TOGETHER);
+            let begun = together.map(|_| self.begin(&request)).collect::<Outcome<Vec<_>>>()?;
+            for (stream, handshake) in begun {
+                all.push(finish(stream, handshake)?);
             }
-            Protocol::Bytes => TcpStream::connect(self.address)?,
-        };
+        }
+        Ok(all)
+    }
+
+    /// A connection, and the opening handshake if there is one, whose request is sent.
+    fn begin(&self, request: &Request) -> Outcome<(TcpStream, Option<Handshake>)> {
+        let mut stream = TcpStream::connect(self.address)?;
         stream.set_nodelay(true)?;
         // Reset at the end: tens of thousands of ports in TIME_WAIT would slow down new connections.
         set_socket_linger(&stream, Some(Duration::ZERO))?;
-        stream.set_nonblocking(true)?;
-        Ok(stream)
+        if self.protocol == Protocol::Bytes {
+            return Ok((stream, None));
+        }
+        let mut handshake = Handshake::new(request, Config::default())?;
+        handshake.output().write_all_to(&mut stream)?;
+        Ok((stream, Some(handshake)))
     }
 
     pub fn usage(&self) -> io::Result<Usage> {
@@ -79,4 +100,17 @@ impl Drop for Running {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+fn finish(mut stream: TcpStream, handshake: Option<Handshake>) -> Outcome<TcpStream> {
+    if let Some(mut handshake) = handshake {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        while handshake.next_response()?.is_none() {
+            if handshake.read_from(&mut stream)? == 0 {
+                return Err(handshake.end_of_stream().into());
+            }
+        }
+    }
+    stream.set_nonblocking(true)?;
+    Ok(stream)
 }

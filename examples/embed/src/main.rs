@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p embed
 //! cargo run --release -p embed -- --deflate     # with compression
+//! cargo run --release -p embed -- --threads 4   # four such servers on one port, on Linux
 //! ```
 //!
 //! The program gives the core bytes, time, and a socket to write to. [`client`] is one connection; this file has the
@@ -12,10 +13,13 @@
 //! writing: it is lent to one connection per turn.
 
 mod client;
+#[path = "../../common/listeners.rs"]
+mod listeners;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,6 +49,9 @@ struct Options {
     /// The address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     bind: SocketAddr,
+    /// How many threads, each with a listener and with connections of its own (more than one: on Linux)
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
+    threads: NonZeroUsize,
     /// Interval of the keepalive, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     keepalive: u64,
@@ -63,9 +70,12 @@ fn main() -> io::Result<()> {
         .keepalive(Some(Duration::from_secs(options.keepalive)))
         .write_timeout(Duration::from_secs(options.write_timeout))
         .deflate(options.deflate.then(compression));
-    let mut server = Server::bind(options.bind, config)?;
-    println!("embed: ws://{}/", server.listener.local_addr()?);
-    server.run()
+    let (address, listeners) = listeners::bind(options.bind, options.threads.get())?;
+    // Each thread has a copy of the settings: each connection counts as a user of them.
+    let servers = listeners.into_iter().map(|listener| Server::new(listener, config.clone()));
+    let servers = servers.collect::<io::Result<Vec<_>>>()?;
+    println!("embed: ws://{address}/");
+    listeners::run(servers, |mut server| server.run())
 }
 
 /// Allows clients everything that they may ask for. Short messages are compressed, too: they may be like earlier ones.
@@ -91,9 +101,10 @@ struct Server {
 }
 
 impl Server {
-    fn bind(address: SocketAddr, config: Config) -> io::Result<Self> {
+    /// The listener must not block.
+    fn new(listener: net::TcpListener, config: Config) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut listener = TcpListener::bind(address)?;
+        let mut listener = TcpListener::from_std(listener);
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         Ok(Self {
             poll,

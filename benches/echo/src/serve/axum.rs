@@ -14,7 +14,6 @@ use crate::Outcome;
 
 /// One route, on a runtime of one thread.
 pub fn serve(listener: TcpListener, route: MethodRouter) -> Outcome<()> {
-    listener.set_nonblocking(true)?;
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));

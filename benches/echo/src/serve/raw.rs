@@ -20,7 +20,6 @@ struct Connection {
 }
 
 pub fn run(listener: net::TcpListener) -> Outcome<()> {
-    listener.set_nonblocking(true)?;
     let mut listener = TcpListener::from_std(listener);
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;

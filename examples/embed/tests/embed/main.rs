@@ -19,6 +19,21 @@ mod peer;
 mod pressure;
 mod refused;
 #[cfg(target_os = "linux")]
+#[path = "../../../../tests/example_server/threads.rs"]
+mod threads;
+#[cfg(target_os = "linux")]
 mod usage;
 
 pub(crate) const EMBED: &str = env!("CARGO_BIN_EXE_embed");
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_names_threads_and_0_threads_are_refused() {
+    threads::help_names_the_option_and_0_is_refused(EMBED);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn two_threads_share_the_connections() {
+    threads::two_threads_share_the_connections(EMBED);
+}

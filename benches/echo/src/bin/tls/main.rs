@@ -77,7 +77,7 @@ fn main() -> Outcome<()> {
     let libraries: Vec<&Library> =
         LIBRARIES.iter().filter(|library| options.libraries.is_empty() || is_chosen(library)).collect();
     let is_wanted = |cell: &&Cell| options.cells.iter().any(|part| cell.name.contains(&**part));
-    let (cores, tls) = (Cores::of_this_machine()?, Tls::new()?);
+    let (cores, tls) = (Cores::of_this_machine(1)?, Tls::new()?);
     let mut clients = Vec::new();
     for library in &libraries {
         clients.push(start(library, &tls, &cores, 1)?);
@@ -136,9 +136,9 @@ fn start(library: &Library, tls: &Tls, cores: &Cores, connections: usize) -> Out
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let (serve, config) = (library.serve, Arc::clone(&tls.server));
-    cores.move_to(cores.servers)?;
+    cores.move_to_servers()?;
     thread::spawn(move || serve(listener, config).expect("the server goes on"));
-    cores.move_to(cores.load)?;
+    cores.move_to_load()?;
     (library.connect)(address, &tls.client, connections)
 }
 
@@ -189,7 +189,7 @@ fn idle_of(name: &str, connections: usize) -> Outcome<f64> {
 fn idle(name: &str, connections: usize) -> Outcome<u64> {
     let library = LIBRARIES.iter().find(|library| library.name == name).ok_or("no such library")?;
     machine::raise_descriptors()?;
-    let (cores, tls) = (Cores::of_this_machine()?, Tls::new()?);
+    let (cores, tls) = (Cores::of_this_machine(1)?, Tls::new()?);
     // Code and the allocator's first pages are not a connection's.
     let first = start(library, &tls, &cores, 1)?;
     let before = machine::resident(std::process::id())?;
