@@ -19,6 +19,7 @@ use clap::Parser;
 #[cfg(feature = "deflate")]
 use sansocket::Deflate;
 use sansocket::handshake::server::Request;
+use sansocket::tokio::WebSocket;
 use sansocket::{Config, Error};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
@@ -73,14 +74,17 @@ fn compression() -> Deflate {
 }
 
 async fn run(stream: TcpStream, config: Arc<Config>) {
-    if let Err(error) = echo(stream, config).await {
+    let ended = match sansocket::tokio::accept_with(stream, config, Request::accept).await {
+        Ok(socket) => echo(socket).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
         eprintln!("echo_tokio: {error}");
     }
 }
 
 /// Sends every message back. The answers to all messages of one read go out in one write.
-async fn echo(stream: TcpStream, config: Arc<Config>) -> Result<(), Error> {
-    let mut socket = sansocket::tokio::accept_with(stream, config, Request::accept).await?;
+async fn echo(mut socket: WebSocket<TcpStream>) -> Result<(), Error> {
     while let Some(message) = socket.read().await? {
         socket.feed(&message).await?;
     }

@@ -119,9 +119,10 @@ impl<T: Transport> WebSocket<T> {
     /// # Errors
     ///
     /// [`Error::Protocol`] if the peer broke a rule or the connection was lost, [`Error::Io`].
-    pub async fn read(&mut self) -> Result<Option<Message>, Error> {
+    pub fn read(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        // Not an async function: its future would be twice as long.
         let Inner { driver, receiver, .. } = &mut *self.inner;
-        poll_fn(|cx| driver.poll_message(cx, receiver)).await
+        poll_fn(|cx| driver.poll_message(cx, receiver))
     }
 
     /// Waits for the next event, control frames included, and lends it without a copy. `None` after [`Event::Close`].
@@ -172,9 +173,9 @@ impl<T: Transport> WebSocket<T> {
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub async fn feed<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
-        let message = message.into();
-        poll_fn(|cx| self.inner.poll_queue(cx, |sender| sender.send(message))).await
+    pub fn feed<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> impl Future<Output = Result<(), Error>> {
+        let (message, inner) = (message.into(), &mut *self.inner);
+        poll_fn(move |cx| inner.poll_queue(cx, |sender| sender.send(message)))
     }
 
     /// Writes everything that is queued.
