@@ -296,6 +296,8 @@ impl<T: Transport> Inner<T> {
         if self.driver.sender.state() == State::Open {
             ready!(self.slot.poll_queued(cx, &mut self.driver))?;
             self.driver.start_closing(code, reason)?;
+            // Where nothing is awaited, since the close timeout is zero, the Close frame goes out all the same.
+            _ = self.driver.poll_flush(cx);
         }
         self.driver.poll_closed(cx, &mut self.receiver)
     }
