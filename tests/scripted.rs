@@ -445,7 +445,7 @@ fn handshake_over_a_non_blocking_stream_is_an_error() {
 /// A read fails in the first message while the close waits. The rest of that message is not taken for a message.
 #[test]
 fn close_that_fails_in_a_message_discards_the_rest_of_it() {
-    let mut script = Script::new(b"\x82\x8a\0\0\0\0123456789A\x81\x81\0\0\0\0x\x88\x80\0\0\0\0");
+    let mut script = Script::new(b"\x82\x8a\0\0\0\0abcdefghij\x81\x81\0\0\0\0x\x88\x80\0\0\0\0");
     script.reads = [Step::Bytes(10), Step::Error(ErrorKind::Other)].into();
     let mut socket =
         WebSocket::from_parts(WithoutTimeouts(script), Connection::server(Config::default())).unwrap();

@@ -332,11 +332,11 @@ fn dropped_close_of_a_writer_is_completed_by_the_reader<B: Binding>() {
 
 /// A binary message of 10 bytes, then the message "x", then a Close frame. The close is dropped after part of the first.
 fn dropped_close_in_a_message_discards_the_rest_of_it<B: Binding>() {
-    let wire = Wire::open(b"\x82\x8a\0\0\0\001234");
+    let wire = Wire::open(b"\x82\x8a\0\0\0\0abcde");
     let mut socket = server::<B>(&wire, untimed());
     let task = Arc::default();
     assert!(poll(&task, &mut pin!(socket.close(CloseCode::NORMAL, ""))).is_pending());
-    wire.arrive(b"56789\x81\x81\0\0\0\0x\x88\x80\0\0\0\0");
+    wire.arrive(b"fghij\x81\x81\0\0\0\0x\x88\x80\0\0\0\0");
     let mut chunk = pin!(async { socket.read_chunk().await.map(|chunk| format!("{chunk:?}")) });
     let Poll::Ready(chunk) = poll(&task, &mut chunk) else { panic!("no chunk") };
     assert_eq!(chunk.unwrap(), r#"Some(Text { text: "x", fin: true })"#);
