@@ -11,6 +11,9 @@ use crate::clock::{Clock, Timer};
 use crate::network::Network;
 use crate::random::Random;
 
+/// So many questions for the time, while none passes, are an endless loop.
+const MOST_QUESTIONS: usize = 10_000;
+
 /// Dropping it closes it.
 pub(crate) struct End {
     which: usize,
@@ -18,6 +21,8 @@ pub(crate) struct End {
     clock: Clock,
     random: Random,
     timer: Timer,
+    /// When the timer was last asked, and how often at that time.
+    asked: (Duration, usize),
     /// Taken and not passed on.
     held: Vec<u8>,
     passed_on: u64,
@@ -31,6 +36,7 @@ impl End {
             clock: clock.clone(),
             random: random.clone(),
             timer: Timer::new(clock),
+            asked: (Duration::ZERO, 0),
             held: Vec::new(),
             passed_on: 0,
         }
@@ -95,6 +101,9 @@ impl Transport for End {
     }
 
     fn poll_until(&mut self, cx: &mut Context<'_>, time: Timestamp) -> Poll<()> {
+        let now = self.clock.now();
+        self.asked = (now, if self.asked.0 == now { self.asked.1 + 1 } else { 0 });
+        assert!(self.asked.1 < MOST_QUESTIONS, "one poll never ends");
         let most = self.network.path.late.as_micros() as usize;
         let late = Duration::from_micros(self.random.among(0..=most) as u64);
         self.timer.poll(cx.waker(), time.duration_since(Timestamp::ORIGIN), late)

@@ -116,7 +116,8 @@ impl World {
         }
 
         let length = plans[0].length().max(plans[1].length());
-        if random.percent(20) {
+        let ends_at_once = random.percent(40);
+        if ends_at_once {
             plans.iter_mut().for_each(|plan| plan.ends_at = length);
         }
         let some_time = || match random.percent(50) {
@@ -128,7 +129,11 @@ impl World {
         if !is_gentle && random.percent(70) {
             let end = random.among(0..=1);
             let fault = random.pick(&[Fault::Lose, Fault::Lose, Fault::Reset, Fault::HalfClose(end)]);
-            faults.push((some_time(), fault));
+            // While both ends close, or at any time.
+            let closing =
+                length.saturating_sub(path.delay.1) + random.duration(MILLI..=4 * path.delay.1 + MILLI);
+            let time = if ends_at_once && random.percent(60) { closing } else { some_time() };
+            faults.push((time, fault));
         }
         let waits: Duration =
             plans.iter().map(|plan| plan.length() + plan.patience + 40 * plan.longest_time()).sum();
