@@ -51,6 +51,7 @@ pub struct Config {
     /// cuts idle connections. Default: 20 s, for proxies that do so after 60 s.
     pub keepalive: Option<Duration>,
     /// How long the peer may take to answer a Close frame, and to end the transport after the closing handshake.
+    /// With zero nothing is awaited, and a `close` of a shell writes as much of the output as the stream takes at once.
     /// Default: 5 s, so that a peer which does not answer cannot delay the end for long.
     pub close_timeout: Duration,
     /// How long the whole opening handshake may take. Only the shells apply it. Default: 10 s, enough

@@ -442,6 +442,19 @@ fn handshake_over_a_non_blocking_stream_is_an_error() {
     }
 }
 
+/// A read fails in the first message while the close waits. The rest of that message is not taken for a message.
+#[test]
+fn close_that_fails_in_a_message_discards_the_rest_of_it() {
+    let mut script = Script::new(b"\x82\x8a\0\0\0\0abcdefghij\x81\x81\0\0\0\0x\x88\x80\0\0\0\0");
+    script.reads = [Step::Bytes(10), Step::Error(ErrorKind::Other)].into();
+    let mut socket =
+        WebSocket::from_parts(WithoutTimeouts(script), Connection::server(Config::default())).unwrap();
+    let closed = socket.close(CloseCode::NORMAL, "");
+    assert!(matches!(&closed, Err(Error::Io(error)) if error.kind() == ErrorKind::Other), "{closed:?}");
+    let chunk = socket.read_chunk().unwrap();
+    assert_eq!(chunk, Some(sansocket::Chunk::Text { text: "x", fin: true }));
+}
+
 #[test]
 fn pong_is_sent_unsolicited() {
     let stream = WithoutTimeouts(Script::new(b""));

@@ -164,13 +164,8 @@ macro_rules! bind {
             request: &client::Request,
             config: impl Into<Arc<Config>>,
         ) -> Result<(WebSocket<S>, client::Response), Error> {
-            let config = config.into();
-            let timeout = config.handshake_timeout;
             prepare(&stream)?;
-            let trace = crate::trace::Trace::client(request);
-            let transport = $transport::new(stream);
-            let opened = Box::pin(asynchronous::connect(transport, &[], request, config, timeout)).await;
-            trace.unless_failed(opened).map(|(socket, response)| (socket.traced(trace), response))
+            Box::pin(asynchronous::connect_over($transport::new(stream), request, config)).await
         }
 
         /// Accepts any WebSocket connection, without a subprotocol. See
@@ -197,7 +192,7 @@ macro_rules! bind {
             decide: impl FnOnce(&Request) -> Response,
         ) -> Result<WebSocket<S>, Error> {
             prepare(&stream)?;
-            Box::pin(asynchronous::accept($transport::new(stream), config.into(), decide)).await
+            Box::pin(asynchronous::accept_with($transport::new(stream), config, decide)).await
         }
 
         /// [`accept_with`] on a port that serves pages, too. See
@@ -213,8 +208,7 @@ macro_rules! bind {
             page: impl FnOnce(&HttpRequest) -> Response,
         ) -> Result<Option<WebSocket<S>>, Error> {
             prepare(&stream)?;
-            Box::pin(asynchronous::accept_or_respond($transport::new(stream), config.into(), decide, page))
-                .await
+            Box::pin(asynchronous::accept_or_respond($transport::new(stream), config, decide, page)).await
         }
 
         /// [`Transport::passed_on`] of a stream.

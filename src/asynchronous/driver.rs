@@ -391,7 +391,8 @@ impl<T: Transport> Driver<T> {
         receiver: &mut Receiver,
     ) -> Poll<Result<(), Error>> {
         while let Some(found) = ready!(self.poll_next_data(cx, receiver, By::Chunk))? {
-            if let Err(error) = receiver.lend_chunk(found) {
+            // If this wait is dropped, a read gets no message without its beginning.
+            if let Err(error) = receiver.discard_found(found) {
                 self.sender.fail(error);
             }
         }

@@ -1,6 +1,7 @@
 //! Connections over streams that are polled: everything that the shells for `tokio` and `smol` share.
 //!
-//! Begin at [`sansocket::tokio`](crate::tokio) or [`sansocket::smol`](crate::smol).
+//! Begin at [`sansocket::tokio`](crate::tokio) or [`sansocket::smol`](crate::smol). For another runtime, implement [`Transport`],
+//! and open connections with [`connect_over`] and [`accept_with`].
 //!
 //! # Cancel safety
 //!
@@ -42,7 +43,8 @@ pub(crate) use binding::{async_write, bind};
 pub use byte_stream::ByteStream;
 use driver::Driver;
 pub use net::NetStream;
-pub(crate) use opening::{accept, accept_or_respond, connect, pass};
+pub use opening::{accept_or_respond, accept_with, connect_over};
+pub(crate) use opening::{connect, pass};
 pub(crate) use reaching::reach;
 pub use reconnecting::{Dial, Reconnecting};
 pub use socket::Socket;
@@ -298,6 +300,8 @@ impl<T: Transport> Inner<T> {
         if self.driver.sender.state() == State::Open {
             ready!(self.slot.poll_queued(cx, &mut self.driver))?;
             self.driver.start_closing(code, reason)?;
+            // Where nothing is awaited, since the close timeout is zero, the Close frame goes out all the same.
+            _ = self.driver.poll_flush(cx);
         }
         self.driver.poll_closed(cx, &mut self.receiver)
     }

@@ -31,6 +31,41 @@ pub(crate) async fn pass<T: Transport>(
     Opening::conclude_with(opening.finish_tunnel(), driven)
 }
 
+/// Connects over a stream that has reached the server, on any runtime. For `wss:`, its TLS handshake is done. The features
+/// `tokio` and `smol` have this for their streams, with host names, proxies and TLS around it.
+///
+/// ```
+/// use sansocket::asynchronous::{self, Transport};
+/// use sansocket::handshake::client::Request;
+/// use sansocket::{CloseCode, Config, Error};
+///
+/// async fn greet<T: Transport>(transport: T) -> Result<(), Error> {
+///     let request = Request::new("ws://example.com/chat")?;
+///     let (mut socket, _) = asynchronous::connect_over(transport, &request, Config::default()).await?;
+///     socket.send("Hello").await?;
+///     socket.close(CloseCode::NORMAL, "").await
+/// }
+/// ```
+///
+/// # Errors
+///
+/// As [`blocking::connect_with`](crate::blocking::connect_with).
+///
+/// # Cancel safety
+///
+/// A dropped future drops the stream.
+pub async fn connect_over<T: Transport>(
+    transport: T,
+    request: &client::Request,
+    config: impl Into<Arc<Config>>,
+) -> Result<(WebSocket<T>, client::Response), Error> {
+    let config = config.into();
+    let timeout = config.handshake_timeout;
+    let trace = Trace::client(request);
+    let opened = connect(transport, &[], request, config, timeout).await;
+    trace.unless_failed(opened).map(|(socket, response)| (socket.traced(trace), response))
+}
+
 /// Opens a connection over a stream that has reached the server. `arrived` has come from the server before. The caller has
 /// its span.
 pub(crate) async fn connect<T: Transport>(
@@ -49,25 +84,43 @@ pub(crate) async fn connect<T: Transport>(
     Ok((WebSocket::opened(transport, connection), response.ok_or(HandshakeError::Finished)?))
 }
 
-/// Accepts WebSocket connections and nothing else.
-pub(crate) async fn accept<T: Transport>(
+/// Accepts a connection over a stream, on any runtime, if `decide` does. See
+/// [`blocking::accept_with`](crate::blocking::accept_with).
+///
+/// # Errors
+///
+/// As [`blocking::accept_with`](crate::blocking::accept_with).
+///
+/// # Cancel safety
+///
+/// A dropped future drops the stream.
+pub async fn accept_with<T: Transport>(
     transport: T,
-    config: Arc<Config>,
+    config: impl Into<Arc<Config>>,
     decide: impl FnOnce(&Request) -> Response,
 ) -> Result<WebSocket<T>, Error> {
     let socket = accept_or_respond(transport, config, decide, HttpRequest::upgrade_required).await?;
     socket.ok_or(HandshakeError::NotAnUpgrade.into())
 }
 
-/// Accepts WebSocket connections and responds to other requests.
-pub(crate) async fn accept_or_respond<T: Transport>(
+/// [`accept_with`] on a port that serves pages, too. See
+/// [`blocking::accept_or_respond`](crate::blocking::accept_or_respond).
+///
+/// # Errors
+///
+/// As [`blocking::accept_with`](crate::blocking::accept_with).
+///
+/// # Cancel safety
+///
+/// A dropped future drops the stream.
+pub async fn accept_or_respond<T: Transport>(
     transport: T,
-    config: Arc<Config>,
+    config: impl Into<Arc<Config>>,
     decide: impl FnOnce(&Request) -> Response,
     page: impl FnOnce(&HttpRequest) -> Response,
 ) -> Result<Option<WebSocket<T>>, Error> {
     let trace = Trace::server(|| transport.peer());
-    let opened = trace.unless_failed(answer(transport, config, decide, page, &trace).await)?;
+    let opened = trace.unless_failed(answer(transport, config.into(), decide, page, &trace).await)?;
     if opened.is_none() {
         trace.responded();
     }

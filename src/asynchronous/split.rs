@@ -89,6 +89,7 @@ impl<T: Transport> Reader<T> {
             let mut driver = lock(&self.shared);
             if driver.sender.state() == State::Open {
                 driver.start_closing(code, reason)?;
+                _ = driver.poll_flush(cx); // as `WebSocket::close`
             }
             driver.poll_closed(cx, &mut self.receiver)
         })

@@ -125,7 +125,10 @@ impl<L: Link<S>, S: Stream> Receiving<L, S> {
     /// connection is given again.
     pub(super) fn read_to_close(&mut self) -> Result<(), Error> {
         self.transport.told = false;
-        while self.read_chunk()?.is_some() {}
+        while let Some(found) = self.find_chunk()? {
+            let discarded = self.receiver.discard_found(found);
+            self.transport.give(discarded)?;
+        }
         Ok(())
     }
 

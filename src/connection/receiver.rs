@@ -109,7 +109,7 @@ pub(super) enum Given {
     #[default]
     Nothing,
     Chunks,
-    /// Chunks first. Then whole messages were asked for, so the rest of this one is dropped.
+    /// Chunks first. Then whole messages were asked for, or nothing more, so the rest of this one is dropped.
     Abandoned,
 }
 
@@ -506,6 +506,15 @@ impl Receiver {
     #[cfg(feature = "std")]
     pub(crate) fn forget_found(&mut self) {
         self.found = None;
+    }
+
+    /// Throws away the chunk that was found, and the rest of its message, by whatever that is asked for. The chunk is validated.
+    /// On an error the sender has to fail, too.
+    #[cfg(feature = "std")]
+    pub(crate) fn discard_found(&mut self, found: Found) -> Result<(), ProtocolError> {
+        self.lend_chunk(found)?;
+        self.abandon(found.ends_message);
+        Ok(())
     }
 
     /// Validates the chunk that was found, which stays found. On an error the sender has to fail, too.

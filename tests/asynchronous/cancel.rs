@@ -26,6 +26,7 @@ over_each! {
     dropped_close_is_completed_by_the_next_close,
     dropped_close_of_a_reader_is_completed_by_the_next_close,
     dropped_close_of_a_writer_is_completed_by_the_reader,
+    dropped_close_in_a_message_discards_the_rest_of_it,
 }
 
 /// After which polls the future is dropped.
@@ -327,4 +328,16 @@ fn dropped_close_of_a_writer_is_completed_by_the_reader<B: Binding>() {
         }
         assert_eq!((received, &wire.written()[..]), (messages(), &b"\x88\x05\x03\xe8bye\x8a\x01?"[..]));
     });
+}
+
+/// A binary message of 10 bytes, then the message "x", then a Close frame. The close is dropped after part of the first.
+fn dropped_close_in_a_message_discards_the_rest_of_it<B: Binding>() {
+    let wire = Wire::open(b"\x82\x8a\0\0\0\0abcde");
+    let mut socket = server::<B>(&wire, untimed());
+    let task = Arc::default();
+    assert!(poll(&task, &mut pin!(socket.close(CloseCode::NORMAL, ""))).is_pending());
+    wire.arrive(b"fghij\x81\x81\0\0\0\0x\x88\x80\0\0\0\0");
+    let mut chunk = pin!(async { socket.read_chunk().await.map(|chunk| format!("{chunk:?}")) });
+    let Poll::Ready(chunk) = poll(&task, &mut chunk) else { panic!("no chunk") };
+    assert_eq!(chunk.unwrap(), r#"Some(Text { text: "x", fin: true })"#);
 }

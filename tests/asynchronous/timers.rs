@@ -159,6 +159,30 @@ fn timeouts_may_be_zero_or_the_longest_duration() {
     }
 }
 
+// attack: close-3
+#[test]
+fn close_frame_is_written_although_no_answer_is_awaited() {
+    for stuck in [false, true] {
+        let wire = Wire::open(b"");
+        wire.state().stuck = stuck;
+        let config = Config::default().close_timeout(Duration::ZERO);
+        let (mut socket, _clock) = over(&wire, Connection::server(config.clone()));
+        let Poll::Ready(closed) = poll(&Arc::default(), &mut pin!(socket.close(CloseCode::NORMAL, "")))
+        else {
+            panic!("the close waits")
+        };
+        is_lost(closed);
+        let written: &[u8] = if stuck { b"" } else { b"\x88\x02\x03\xe8" };
+        assert_eq!(wire.written(), written);
+
+        let wire = Wire::open(b"");
+        wire.state().stuck = stuck;
+        let (mut reader, _writer) = over(&wire, Connection::server(config)).0.split();
+        assert!(poll(&Arc::default(), &mut pin!(reader.close(CloseCode::NORMAL, ""))).is_ready());
+        assert_eq!(wire.written(), written);
+    }
+}
+
 fn is_timed_out<T: std::fmt::Debug>(result: Result<T, Error>) {
     assert!(matches!(&result, Err(Error::Io(error)) if error.kind() == ErrorKind::TimedOut), "{result:?}");
 }
