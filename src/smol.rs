@@ -109,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for SmolTransport<S>
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, from)
+        poll_write(&mut self.stream, cx, from)
     }
 
     fn passed_on(&self) -> u64 {
@@ -154,7 +154,7 @@ impl Socket for TcpStream {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(self).poll_write_vectored(cx, from)
+        poll_write(self, cx, from)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -101,11 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Transport for TokioTransport<S
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.stream);
-        match from {
-            [chunk] => stream.poll_write(cx, chunk),
-            _ => stream.poll_write_vectored(cx, from),
-        }
+        poll_write(&mut self.stream, cx, from)
     }
 
     fn passed_on(&self) -> u64 {
@@ -147,7 +143,7 @@ impl Socket for TcpStream {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(self).poll_write_vectored(cx, from)
+        poll_write(self, cx, from)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

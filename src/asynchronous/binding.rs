@@ -211,6 +211,19 @@ macro_rules! bind {
             Box::pin(asynchronous::accept_or_respond($transport::new(stream), config, decide, page)).await
         }
 
+        /// [`Transport::poll_write`] to a stream. One slice needs no table.
+        fn poll_write<S: AsyncWrite + Unpin>(
+            stream: &mut S,
+            cx: &mut Context<'_>,
+            from: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let stream = Pin::new(stream);
+            match from {
+                [chunk] => stream.poll_write(cx, chunk),
+                _ => stream.poll_write_vectored(cx, from),
+            }
+        }
+
         /// [`Transport::passed_on`] of a stream.
         fn passed_on<S: 'static>(stream: &S) -> u64 {
             (stream as &dyn std::any::Any).downcast_ref().map_or(0, NetStream::passed_on)
