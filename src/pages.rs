@@ -78,6 +78,7 @@ macro_rules! page {
             "[../tests/tls/pinning.rs]: ", $root, "tests/tls/pinning.rs\n",
             "[async.md]: ", $root, "docs/async.md\n",
             "[deadlines.md]: ", $root, "docs/deadlines.md\n",
+            "[dependencies.md]: ", $root, "docs/dependencies.md\n",
             "[differential.md]: ", $root, "docs/differential.md\n",
             "[interop.md]: ", $root, "docs/interop.md\n",
             "[migrating.md]: ", $root, "docs/migrating.md\n",

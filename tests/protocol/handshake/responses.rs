@@ -110,7 +110,7 @@ fn response_written_elsewhere_opens_the_same_connection() {
 
 #[test]
 fn response_to_head_has_a_content_length_and_no_body() {
-    let request = |method: &str| head(&[&format!("{method} / HTTP/1.1"), "Host: x"]);
+    let request = |method: &str| head(&[format!("{method} / HTTP/1.1").as_str(), "Host: x"]);
     let answer = |method| {
         let exchange = exchange(&request(method));
         let Incoming::Http(http) = exchange.incoming() else { panic!("no {method}") };
