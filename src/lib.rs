@@ -218,9 +218,6 @@ pub mod tracing {
     pub use crate::trace::TARGET;
 }
 
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub use dial::fuzzing;
 #[cfg(feature = "std")]
 pub use byte_stream::ByteStreamError;
 pub use bytes::Bytes;
@@ -231,6 +228,9 @@ pub use connection::{
 };
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, Negotiated};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use dial::fuzzing;
 #[cfg(feature = "std")]
 pub use dial::{BackOff, Connector, Ending, Families, Proxy, Retries, Update};
 pub use error::{Error, Fault, HandshakeError, ProtocolError, Refusal, SendError};

@@ -154,8 +154,12 @@ impl Ends {
         to.has_ended |= from.outgoing.is_empty() && from.is_shut_down;
     }
 
-    /// Changes a byte on its way.
+    /// Changes a byte on its way. Not to an end that has shut down: with debug assertions, rustls 0.23 panics if it finds a
+    /// fault behind its own `close_notify`.
     fn damage(&mut self, side: usize, at: u8) {
+        if self.sides[1 - side].has_shut_down {
+            return;
+        }
         let all_sent = self.flush(side);
         let mut socket = self.sockets[side].0.borrow_mut();
         let it = &mut self.sides[side];
@@ -175,6 +179,9 @@ impl Ends {
     fn shutdown(&mut self, side: usize) {
         if self.sides[1 - side].arrived == 0 {
             self.settle(usize::MAX);
+        }
+        if self.sides[1 - side].certain.is_some() {
+            return;
         }
         let it = &mut self.sides[side];
         // If it has to wait, the record that says so is written with the next flush.
