@@ -20,6 +20,8 @@ pub(super) struct Memory(Rc<RefCell<Inner>>);
 
 struct Inner {
     incoming: VecDeque<Vec<u8>>,
+    /// How many bytes of the first piece have been read.
+    taken: usize,
     written: Vec<u8>,
     waits: bool,
 }
@@ -27,7 +29,7 @@ struct Inner {
 impl Memory {
     pub(super) fn new(reads: &[&[u8]]) -> Self {
         let incoming = reads.iter().map(|read| read.to_vec()).collect();
-        Self(Rc::new(RefCell::new(Inner { incoming, written: Vec::new(), waits: false })))
+        Self(Rc::new(RefCell::new(Inner { incoming, taken: 0, written: Vec::new(), waits: false })))
     }
 
     pub(super) fn written(&self) -> Vec<u8> {
@@ -45,12 +47,15 @@ impl Memory {
 
 impl Read for Memory {
     fn read(&mut self, to: &mut [u8]) -> Result<usize> {
-        let mut inner = self.0.borrow_mut();
-        let Some(mut read) = inner.incoming.pop_front() else { return Ok(0) };
-        let n = read.len().min(to.len());
-        to[..n].copy_from_slice(&read[..n]);
-        if n < read.len() {
-            inner.incoming.push_front(read.split_off(n));
+        let Inner { incoming, taken, .. } = &mut *self.0.borrow_mut();
+        let Some(read) = incoming.front() else { return Ok(0) };
+        let rest = &read[*taken..];
+        let n = rest.len().min(to.len());
+        to[..n].copy_from_slice(&rest[..n]);
+        *taken += n;
+        if *taken == read.len() {
+            incoming.pop_front();
+            *taken = 0;
         }
         Ok(n)
     }
