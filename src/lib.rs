@@ -146,6 +146,7 @@
 //! | `dial/proxy`, `bypass` | which proxy is asked, and for which hosts none is |
 //! | `dial/back_off`, `temporary`, `retry_after` | the pauses between attempts; after what there is another one; how long a server asks to wait |
 //! | `dial/socket` | a socket that has an address before it is connected |
+//! | `dial/fuzzing` | what the fuzz targets need of these files; not in other builds |
 //! | `dial/connector`, `update` | how a client gets to a server, as settings; what a connection that comes back reports |
 //! | `trace`, `trace/spans`, `text` | what the shells tell the `tracing` crate; its spans and events, and the text in them |
 //! | `byte_stream` | a connection as a stream of bytes: what has been read of a chunk, what becomes the next message |
@@ -227,6 +228,9 @@ pub use connection::{
 };
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, Negotiated};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use dial::fuzzing;
 #[cfg(feature = "std")]
 pub use dial::{BackOff, Connector, Ending, Families, Proxy, Retries, Update};
 pub use error::{Error, Fault, HandshakeError, ProtocolError, Refusal, SendError};

@@ -47,6 +47,11 @@ impl Traffic<'_> {
         self.flags & LOGIN != 0
     }
 
+    /// The lengths of the reads.
+    pub(crate) fn lens(&self) -> [u8; 4] {
+        self.lens
+    }
+
     pub(crate) fn is_tight(&self) -> bool {
         self.flags & TIGHT != 0
     }

@@ -4,6 +4,8 @@ mod attempts;
 mod back_off;
 mod bypass;
 mod connector;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod proxy;
 mod redirects;
 mod retry_after;

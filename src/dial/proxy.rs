@@ -81,7 +81,7 @@ impl Proxy {
         Self::from_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
-    fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let first =
             |names: &[&str]| names.iter().find_map(|name| lookup(name).filter(|value| !value.is_empty()));
         let proxy = |names: &[&str]| first(names).map(|url| Server::parse(&url));

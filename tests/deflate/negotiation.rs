@@ -44,7 +44,7 @@ fn answer(settings: Option<Deflate>, lines: &[&str]) -> (Option<String>, Connect
 }
 
 /// Each row: what a server that allows everything is offered, its response, what is agreed on.
-// req: 7692-5-c, 7692-5-g, 7692-5-j, 7692-5-k, 7692-7.1.1.2-d, 7692-7.1.2.2-d, 7692-7.1.2.2-g
+// req: 6455-9-d, 7692-5-c, 7692-5-g, 7692-5-j, 7692-5-k, 7692-7.1.1.2-d, 7692-7.1.2.2-d, 7692-7.1.2.2-g
 // req: 7692-5-d, 7692-5-h, 7692-5-i, 7692-5-o, 7692-7-a, 7692-7-b, 7692-7-c, 7692-7-d, 7692-7.1.1.1-b, 7692-7.1.1.1-c
 // req: 7692-7.1.2.1-b, 7692-7.1.2.1-c, 7692-7.1.2.1-d, 7692-7.1.2.2-c, 7692-7.1.2.2-e
 // attack: deflate-3, deflate-4
@@ -201,6 +201,7 @@ fn open(settings: Option<Deflate>, lines: &[&str]) -> Result<Option<Agreed>, Han
     Ok(connection.negotiated().map(agreed))
 }
 
+// req: 6455-9-d
 // req: 7692-5-p, 7692-5-q, 7692-5-l, 7692-5-n, 7692-7-e, 7692-7-f, 7692-7-g, 7692-7-h, 7692-7.1.1.2-c, 7692-7.1.2.2-f
 // attack: deflate-3
 #[test]

@@ -61,7 +61,7 @@ fn wire(role: Role, frames: Frames) -> Vec<u8> {
 }
 
 // req: 7692-7.2.2-a, 7692-7.2.2-c, 7692-7.2.2-e, 7692-7.2.3-a, 7692-7.2.3-b, 7692-6.2-a, 7692-6.2-b, 7692-6-b, 7692-6-c
-// req: 7692-5-r, 7692-7.2.1-b
+// req: 7692-5-r, 7692-7.1.1.2-d, 7692-7.2.1-b
 // attack: deflate-2, deflate-4
 #[test]
 fn section_7_2_3_examples_are_inflated_at_every_split() {

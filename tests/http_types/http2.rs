@@ -166,7 +166,7 @@ fn section_5_refusals_have_no_header_about_the_connection() {
     }
 }
 
-// req: 8441-5-b, 8441-5-c, 8441-5-d, 8441-5-e, 8441-5-f
+// req: 8441-5-b, 8441-5-c, 8441-5-d, 8441-5-e, 8441-5-f, 8441-8-a
 #[test]
 fn section_5_client_and_server_agree() {
     for (url, uri) in [

@@ -5,7 +5,7 @@ use sansocket::{Bytes, Config, Event, Limits, Message, ProtocolError, Role, Stat
 use crate::common::*;
 use crate::model::paths::fill;
 
-// req: 6455-5.2-g, 6455-5.4-a, 6455-5.4-i, 6455-6.2-a, 6455-6.2-c, 6455-6.2-g
+// req: 6455-5.2-g, 6455-5.4-a, 6455-5.4-i, 6455-6.2-a, 6455-6.2-c, 6455-5.2-l, 6455-6.2-g
 #[test]
 fn section_5_6_message_in_one_frame_is_received() {
     let config = Config::default();

@@ -310,7 +310,7 @@ fn section_5_3_each_frame_of_a_client_has_its_own_key() {
 }
 
 // attack: masking-1
-// req: 6455-5.3-b, 6455-10.3-a
+// req: 6455-5.3-b, 6455-10.3-a, 6455-10.3-c
 #[cfg(feature = "std")]
 #[test]
 fn section_5_3_keys_seeded_by_the_operating_system_do_not_repeat() {

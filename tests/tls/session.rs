@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 use std::pin::Pin;
+use std::sync::mpsc::{Receiver, channel};
 use std::task::{Context, Poll};
 use std::thread;
 
@@ -12,7 +13,7 @@ use sansocket::handshake::client::Request;
 use sansocket::tls::rustls::version::{TLS12, TLS13};
 use sansocket::{CloseCode, Config, Connector, Message, blocking, tokio};
 
-use crate::peers::{echo, on_tokio, serve};
+use crate::peers::{connect_everywhere, echo, on_tokio, serve};
 use crate::servers::listen_to_many;
 use crate::throwaway::{Ca, server};
 
@@ -42,6 +43,7 @@ fn message(len: usize) -> Message {
     Message::from((0..len).map(|at| (at % 251) as u8).collect::<Vec<_>>())
 }
 
+// req: 6455-4.2.2-c
 #[test]
 fn records_cut_at_every_byte_are_put_together_by_async_shells() {
     let ca = Ca::new();
@@ -71,26 +73,38 @@ fn records_cut_at_every_byte_are_put_together_by_async_shells() {
     }
 }
 
+/// A server that passes on to another one, at most `len` bytes at a time. Gives its port, and at their end the bytes of each
+/// direction.
+fn relay(to: u16, len: usize) -> (u16, Receiver<Vec<u8>>) {
+    let (passed, directions) = channel();
+    let port = listen_to_many(move |client| {
+        let server = TcpStream::connect(("127.0.0.1", to)).unwrap();
+        let pass = |mut from: TcpStream, mut to: TcpStream| {
+            to.set_nodelay(true).unwrap();
+            let (mut part, mut all) = (vec![0; len], Vec::new());
+            while let Ok(n @ 1..) = from.read(&mut part) {
+                all.extend(&part[..n]);
+                if to.write_all(&part[..n]).is_err() {
+                    break;
+                }
+            }
+            to.shutdown(std::net::Shutdown::Write).ok();
+            passed.send(all).ok();
+        };
+        let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        thread::scope(|scope| {
+            scope.spawn(|| pass(server, client));
+            pass(from, to);
+        });
+    });
+    (port, directions)
+}
+
 #[test]
 fn records_cut_at_every_byte_are_put_together_by_the_blocking_shell() {
     let ca = Ca::new();
     for len in [1, 5, 1000] {
-        let server = serve(ca.server(), echo);
-        let port = listen_to_many(move |client| {
-            let server = TcpStream::connect(("127.0.0.1", server)).unwrap();
-            let pass = move |mut from: TcpStream, mut to: TcpStream| {
-                to.set_nodelay(true).unwrap();
-                let mut part = vec![0; len];
-                while let Ok(n @ 1..) = from.read(&mut part) {
-                    to.write_all(&part[..n]).unwrap();
-                }
-                to.shutdown(std::net::Shutdown::Write).ok();
-            };
-            let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            let back = thread::spawn(move || pass(server, client));
-            pass(from, to);
-            back.join().unwrap();
-        });
+        let (port, _directions) = relay(serve(ca.server(), echo), len);
         let request = Request::new(&format!("wss://localhost:{port}/")).unwrap();
         let connector = Connector::new().tls(ca.client());
         let (mut socket, _) = blocking::connect_with(&request, connector).unwrap();
@@ -99,6 +113,27 @@ fn records_cut_at_every_byte_are_put_together_by_the_blocking_shell() {
             assert!(socket.read().unwrap() == Some(message(len)));
         }
         socket.close(CloseCode::NORMAL, "").unwrap();
+    }
+}
+
+/// `ContentType`, `ProtocolVersion`, `uint16 length`, and so many bytes (RFC 8446 section 5.1).
+// req: 6455-4.1-m, 6455-4.2.2-c
+#[test]
+fn every_byte_on_the_wire_is_in_a_record() {
+    let ca = Ca::new();
+    let (port, directions) = relay(serve(ca.server(), echo), 1 << 14);
+    let connector = Connector::new().tls(ca.client());
+    for outcome in connect_everywhere(&format!("wss://localhost:{port}/"), &connector) {
+        outcome.unwrap();
+    }
+    for bytes in directions.iter().take(6) {
+        let mut rest = &bytes[..];
+        while let [20..=23, 3, 1..=3, high, low, behind @ ..] = rest {
+            let len = usize::from(u16::from_be_bytes([*high, *low]));
+            rest = behind.get(len..).expect("whole records");
+        }
+        assert!(rest.is_empty() && !bytes.is_empty(), "{}", rest.escape_ascii());
+        assert!(!bytes.windows(5).any(|part| part == b"Hello"));
     }
 }
 
