@@ -1,0 +1,131 @@
+//! Servers under load and misbehaviour for hours. Their memory, descriptors, threads and CPU time have to stay flat.
+//! `tests/soak/run` starts it; [`kinds`] has what the clients do, [`rules`] what has to hold.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a task that panics fails the test")]
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there is no /proc"))]
+
+mod bytes;
+mod kinds;
+mod misbehave;
+mod peer;
+mod proc;
+mod report;
+mod rooms;
+mod round;
+mod rules;
+mod site;
+mod talk;
+mod visit;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use proc::Usage;
+use round::{Passed, Plan};
+use rules::Round;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use site::{Name, Server};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// After more faults, a server is not visited any longer.
+const MOST_FAULTS: usize = 100;
+
+#[derive(Debug, Parser)]
+#[command(about = "Servers under load and misbehaviour for hours")]
+struct Options {
+    /// How long it takes; the round that has begun is finished
+    #[arg(long, default_value_t = 60)]
+    minutes: u64,
+    /// Visits to each server in a round; some make several connections
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    connections: usize,
+    /// How long clients come and go in a round
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    round: u64,
+    /// The servers, all at the same time
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Name::ALL)]
+    servers: Vec<Name>,
+    /// The choices of the clients
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where Cargo has put the servers
+    #[arg(long, value_name = "DIRECTORY", default_value = "target/release")]
+    programs: PathBuf,
+}
+
+/// A server with all its rounds.
+struct Soaked {
+    server: Server,
+    before: Usage,
+    rounds: Vec<Round>,
+    /// How many things were wrong. Each has been told.
+    faults: usize,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Options::parse()).await {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(faults) => {
+            println!("{faults} FAULTS");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("soak: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Gives the number of things that are not as they have to be.
+async fn run(options: &Options) -> Outcome<usize> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?; // the servers inherit it
+    println!("seed {}, {} visits in each round of {} s", options.seed, options.connections, options.round);
+    println!("{}", report::HEADING);
+    let until = Instant::now() + Duration::from_secs(60 * options.minutes);
+    let mut tasks = JoinSet::new();
+    for &name in &options.servers {
+        let server = Server::start(name, &options.programs)?;
+        let plan = Plan { seed: options.seed, time: Duration::from_secs(options.round), visits: options.connections };
+        tasks.spawn(soak(server, plan, until));
+    }
+    let mut all = Vec::new();
+    while let Some(soaked) = tasks.join_next().await {
+        all.push(soaked??);
+    }
+    all.sort_by_key(|soaked| soaked.server.site.name as u8);
+    report::print(&all);
+    Ok(all.iter().map(|soaked| soaked.faults).sum())
+}
+
+/// Round after round. Each has the same visits, at other times and with other messages.
+async fn soak(server: Server, mut plan: Plan, until: Instant) -> Outcome<Soaked> {
+    let before = Usage::of(server.pid())?;
+    let mut soaked = Soaked { server, before, rounds: Vec::new(), faults: 0 };
+    let (name, seed) = (soaked.server.site.name.as_str(), plan.seed);
+    while Instant::now() < until {
+        let number = soaked.rounds.len();
+        plan.seed = seed.wrapping_add((number as u64) << 8);
+        let Passed { round, faults } = round::pass(&mut soaked.server, &plan, &before).await?;
+        println!("{}", report::line(name, number, &round));
+        for fault in &faults {
+            println!("FAULT: {name}, seed {seed}, round {number}: {fault}");
+        }
+        soaked.faults += faults.len();
+        soaked.rounds.push(round);
+        if soaked.faults > MOST_FAULTS {
+            break;
+        }
+    }
+    for trend in rules::trends(&soaked.rounds) {
+        println!("FAULT: {name}, seed {seed}: {trend}");
+        soaked.faults += 1;
+    }
+    Ok(soaked)
+}
