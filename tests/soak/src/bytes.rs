@@ -5,7 +5,8 @@ use sansocket::Message;
 use sansocket::frame::{FrameHeader, MaskKey, Opcode, apply_mask};
 
 /// Lengths around which the form of a frame or the way of its bytes changes.
-const EDGES: [usize; 12] = [0, 1, 125, 126, 127, 4095, 4096, 17 << 10, 65_535, 65_536, 128 << 10, (128 << 10) + 1];
+const EDGES: [usize; 12] =
+    [0, 1, 125, 126, 127, 4095, 4096, 17 << 10, 65_535, 65_536, 128 << 10, (128 << 10) + 1];
 
 /// A length below `limit`: of each order of magnitude as often as of any other, an edge now and then, and rarely megabytes.
 pub(crate) fn len(rng: &mut Rng, limit: usize) -> usize {

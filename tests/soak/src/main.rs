@@ -27,6 +27,7 @@ use round::{Passed, Plan};
 use rules::Round;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use site::{Name, Server};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -69,7 +70,15 @@ struct Soaked {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(&Options::parse()).await {
+    let options = Options::parse();
+    let mut terminate = signal(SignalKind::terminate()).unwrap();
+    // The servers end with the future that has started them.
+    let outcome = tokio::select! {
+        outcome = run(&options) => outcome,
+        _ = terminate.recv() => Err("terminated".into()),
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+    };
+    match outcome {
         Ok(0) => ExitCode::SUCCESS,
         Ok(faults) => {
             println!("{faults} FAULTS");
@@ -92,7 +101,11 @@ async fn run(options: &Options) -> Outcome<usize> {
     let mut tasks = JoinSet::new();
     for &name in &options.servers {
         let server = Server::start(name, &options.programs)?;
-        let plan = Plan { seed: options.seed, time: Duration::from_secs(options.round), visits: options.connections };
+        let plan = Plan {
+            seed: options.seed,
+            time: Duration::from_secs(options.round),
+            visits: options.connections,
+        };
         tasks.spawn(soak(server, plan, until));
     }
     let mut all = Vec::new();

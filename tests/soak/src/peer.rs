@@ -7,18 +7,19 @@ use rustix::net::sockopt;
 use sansocket::frame::{FrameHeader, Opcode};
 use sansocket::tokio::NetStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Outcome;
 use crate::bytes;
-use crate::visit::{SLACK, Visit};
+use crate::visit::{SLACK, Visit, is_late};
 
 pub(crate) struct Peer {
     stream: NetStream,
     /// Bytes of the server that are not used yet.
     read: Vec<u8>,
     pub(crate) visit: Visit,
+    /// A moment before the connection began.
+    since: Instant,
 }
 
 /// A frame of the server.
@@ -30,32 +31,29 @@ pub(crate) struct Frame {
 impl Peer {
     /// A socket that is connected. TLS begins with the first read or write.
     pub(crate) async fn reach(visit: Visit) -> Outcome<Self> {
-        let tcp = visit.reach().await?;
-        Self::over(tcp, visit)
-    }
-
-    /// [`reach`](Self::reach), with the smallest buffer for reading.
-    pub(crate) async fn reach_with_little_room(visit: Visit) -> Outcome<Self> {
-        let socket = TcpSocket::new_v4()?;
-        socket.set_recv_buffer_size(4096)?;
-        let tcp = socket.connect(visit.site.address).await?;
-        visit.count_connection();
-        Self::over(tcp, visit)
-    }
-
-    fn over(tcp: TcpStream, visit: Visit) -> Outcome<Self> {
-        Ok(Self { stream: visit.secure(tcp)?, read: Vec::new(), visit })
+        let since = Instant::now();
+        Ok(Self { stream: visit.secure(visit.reach().await?)?, read: Vec::new(), visit, since })
     }
 
     /// A connection that is open.
     pub(crate) async fn open(visit: Visit) -> Outcome<Self> {
-        let mut peer = Self::reach(visit).await?;
-        peer.begin("").await?;
-        Ok(peer)
+        Self::open_with(visit, "").await
+    }
+
+    /// A connection that was opened with more headers. A client that comes too late tries again.
+    pub(crate) async fn open_with(mut visit: Visit, headers: &str) -> Outcome<Self> {
+        loop {
+            let mut peer = Self::reach(visit).await?;
+            match peer.begin(headers).await {
+                Err(_) if is_late(peer.since) => peer.visit.count_late(),
+                opened => return opened.map(|()| peer),
+            }
+            visit = peer.visit;
+        }
     }
 
     /// The opening handshake, with more headers.
-    pub(crate) async fn begin(&mut self, headers: &str) -> Outcome {
+    async fn begin(&mut self, headers: &str) -> Outcome {
         let request = self.request(headers);
         self.send(request.as_bytes()).await?;
         let head = self.head().await?;
@@ -157,7 +155,12 @@ impl Peer {
     pub(crate) async fn echoes(&mut self, expected: &[u8]) -> Outcome {
         let echo = self.next(&[Opcode::Text, Opcode::Binary]).await?;
         if echo.payload != expected {
-            return Err(format!("{} other bytes came back instead of {}", echo.payload.len(), expected.len()).into());
+            return Err(format!(
+                "{} other bytes came back instead of {}",
+                echo.payload.len(),
+                expected.len()
+            )
+            .into());
         }
         self.visit.site.counts.message(expected.len());
         Ok(())
@@ -194,7 +197,11 @@ impl Peer {
             }
         });
         let code = code(&frame.await.map_err(|_| "no Close frame")??)?;
-        if code == expected { Ok(()) } else { Err(format!("closed with {code} instead of {expected}").into()) }
+        if code == expected {
+            Ok(())
+        } else {
+            Err(format!("closed with {code} instead of {expected}").into())
+        }
     }
 
     /// A response with one of these statuses, and the end of the stream.
@@ -204,13 +211,16 @@ impl Peer {
         if status.is_none_or(|status| !expected.contains(&status)) {
             return Err(format!("answered with {head:?} instead of {expected:?}").into());
         }
-        self.ends(Duration::ZERO, Duration::ZERO).await
+        self.ends().await
     }
 
-    /// The server ends the stream, by a reset or not: `from` is the first moment at which it may, `to` the last one, with some
-    /// slack. What it sends until then is not looked at, and TLS does not go on.
-    pub(crate) async fn ends(&mut self, from: Duration, to: Duration) -> Outcome {
-        let begun = Instant::now();
+    /// The server ends the stream now, by a reset or not. What it sends until then is not looked at, and TLS does not go on.
+    pub(crate) async fn ends(&mut self) -> Outcome {
+        self.ends_between(Duration::ZERO, Duration::ZERO).await
+    }
+
+    /// As [`ends`](Self::ends), but not before the connection is as old as `from`, and within `to` and some slack.
+    pub(crate) async fn ends_between(&mut self, from: Duration, to: Duration) -> Outcome {
         let tcp = self.stream.tcp();
         let ended = async {
             loop {
@@ -223,7 +233,7 @@ impl Peer {
             }
         };
         timeout(to + SLACK, ended).await.map_err(|_| format!("not ended within {to:?} and {SLACK:?}"))??;
-        match begun.elapsed() {
+        match self.since.elapsed() {
             early if early < from => Err(format!("ended after {early:?}, before {from:?}").into()),
             _ => Ok(()),
         }
@@ -239,6 +249,22 @@ impl Peer {
             sleep(Duration::from_millis(200)).await;
         }
         Ok(())
+    }
+
+    /// The time since a moment before the connection began.
+    pub(crate) fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// On a busy machine a client may come too late for an answer to its opening handshake. That is no fault.
+    pub(crate) fn unless_late(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Err(_) if is_late(self.since) => {
+                self.visit.count_late();
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     /// Ends the writing direction.

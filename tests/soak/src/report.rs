@@ -30,8 +30,12 @@ pub(crate) fn print(all: &[Soaked]) {
     println!("\n| | {} |", names(all));
     println!("|---|{}", "---:|".repeat(all.len()));
     row("rounds", all, |soaked| soaked.rounds.len().to_string());
-    row("connections", all, |soaked| soaked.server.site.counts.connections.load(Ordering::Relaxed).to_string());
-    row("messages checked", all, |soaked| soaked.server.site.counts.messages.load(Ordering::Relaxed).to_string());
+    row("connections", all, |soaked| {
+        soaked.server.site.counts.connections.load(Ordering::Relaxed).to_string()
+    });
+    row("messages checked", all, |soaked| {
+        soaked.server.site.counts.messages.load(Ordering::Relaxed).to_string()
+    });
     row("GiB of them", all, |soaked| {
         format!("{:.1}", mib(soaked.server.site.counts.bytes.load(Ordering::Relaxed)) / 1024.0)
     });
@@ -54,6 +58,9 @@ pub(crate) fn print(all: &[Soaked]) {
     });
     row("µs of CPU for a message: first round, second quarter, last quarter", all, |soaked| {
         compared(soaked, soaked.rounds.first().map_or(0.0, micros), micros, 0)
+    });
+    row("late for the opening handshake", all, |soaked| {
+        soaked.server.site.counts.late.load(Ordering::Relaxed).to_string()
     });
     row("faults", all, |soaked| soaked.faults.to_string());
 
@@ -102,7 +109,11 @@ fn curve(soaked: &Soaked, value: impl Fn(&Round) -> f64) -> String {
     let most = values.iter().copied().fold(0.0, f64::max);
     let block = |value: &f64| {
         let height = BLOCKS.iter().rposition(|_| true).unwrap_or_default() as f64;
-        BLOCKS.iter().enumerate().rfind(|(i, _)| *i as f64 <= value / most * height).map_or('▁', |(_, block)| *block)
+        BLOCKS
+            .iter()
+            .enumerate()
+            .rfind(|(i, _)| *i as f64 <= value / most * height)
+            .map_or('▁', |(_, block)| *block)
     };
     format!("{} {most:.1}", values.iter().map(block).collect::<String>())
 }

@@ -47,11 +47,11 @@ pub(crate) async fn sleeper(mut visit: Visit) -> Outcome {
     let sleeper = Visit {
         site: Arc::clone(&visit.site),
         rng: visit.rng.fork(),
-        target: "/chat?room=bedroom".into(),
+        target: visit.target.clone(),
+        has_little_room: true,
         until: visit.until,
     };
-    let mut sleeper = Peer::reach_with_little_room(sleeper).await?;
-    sleeper.begin("").await?;
+    let mut sleeper = Peer::open(sleeper).await?;
     let silence = Arc::new(AtomicBool::new(false));
     let sleeps = async {
         // Its queue is full, or a write to it has stalled for the write timeout, whichever comes first.
@@ -112,7 +112,13 @@ async fn gather(visit: &mut Visit, room: &str, count: usize) -> Outcome<Vec<Memb
 }
 
 /// Each member says at least `least` texts of up to `len` bytes, and goes on until there is to be silence. Each hears all.
-async fn converse(mut visit: Visit, members: Vec<Member>, least: usize, len: usize, silence: Arc<AtomicBool>) -> Outcome {
+async fn converse(
+    mut visit: Visit,
+    members: Vec<Member>,
+    least: usize,
+    len: usize,
+    silence: Arc<AtomicBool>,
+) -> Outcome {
     let token = format!("{:016x}", visit.rng.u64(..));
     let count = members.len();
     let mut tasks = JoinSet::new();
@@ -132,7 +138,12 @@ async fn converse(mut visit: Visit, members: Vec<Member>, least: usize, len: usi
         let (name, spoken, heard, socket) = member??;
         let own: Vec<&String> = heard.iter().filter(|text| text.starts_with(&name)).collect();
         if !own.iter().copied().eq(&spoken) {
-            return Err(format!("{} texts were said, {} were passed on, or not in this order", spoken.len(), own.len()).into());
+            return Err(format!(
+                "{} texts were said, {} were passed on, or not in this order",
+                spoken.len(),
+                own.len()
+            )
+            .into());
         }
         heard.iter().for_each(|text| visit.site.counts.message(text.len()));
         if order.get_or_insert_with(|| heard.clone()) != &heard {
@@ -144,7 +155,14 @@ async fn converse(mut visit: Visit, members: Vec<Member>, least: usize, len: usi
 }
 
 /// Gives what was said. The last text says that it is the last one.
-async fn speak(writer: &Writer<NetStream>, mut rng: Rng, name: &str, least: usize, len: usize, silence: &AtomicBool) -> Outcome<Vec<String>> {
+async fn speak(
+    writer: &Writer<NetStream>,
+    mut rng: Rng,
+    name: &str,
+    least: usize,
+    len: usize,
+    silence: &AtomicBool,
+) -> Outcome<Vec<String>> {
     let mut said = Vec::new();
     loop {
         let is_last = said.len() + 1 >= least && silence.load(Ordering::Relaxed);
@@ -162,7 +180,11 @@ async fn speak(writer: &Writer<NetStream>, mut rng: Rng, name: &str, least: usiz
 }
 
 /// Reads until each member has said its last text. Gives the texts of this company.
-async fn hear(mut reader: Reader<NetStream>, token: &str, members: usize) -> (Reader<NetStream>, Outcome<Vec<String>>) {
+async fn hear(
+    mut reader: Reader<NetStream>,
+    token: &str,
+    members: usize,
+) -> (Reader<NetStream>, Outcome<Vec<String>>) {
     let mut heard = Vec::new();
     let mut last = 0;
     let hearing = async {

@@ -38,7 +38,8 @@ pub(crate) struct Passed {
 pub(crate) async fn pass(server: &mut Server, plan: &Plan, before: &Usage) -> Outcome<Passed> {
     let site = Arc::clone(&server.site);
     let begin = Usage::of(server.pid())?;
-    let counts = || (site.counts.connections.load(Ordering::Relaxed), site.counts.messages.load(Ordering::Relaxed));
+    let counts =
+        || (site.counts.connections.load(Ordering::Relaxed), site.counts.messages.load(Ordering::Relaxed));
     let counted = counts();
     let mut visits = send_visitors(&site, plan);
     let mut faults = Vec::new();
@@ -90,8 +91,13 @@ fn send_visitors(site: &Arc<Site>, plan: &Plan) -> JoinSet<Result<(), String>> {
                 Begins::Later => 0.85,
             };
             let at = begun + plan.time.mul_f64(rng.f64() * part);
-            let visit =
-                Visit { site: Arc::clone(site), rng: rng.fork(), target: site.target().into(), until };
+            let visit = Visit {
+                site: Arc::clone(site),
+                rng: rng.fork(),
+                target: site.target().into(),
+                has_little_room: false,
+                until,
+            };
             visits.spawn(go(kind, at, visit));
         }
     }

@@ -43,7 +43,10 @@ impl Round {
     pub(crate) fn faults(&self, before: &Usage) -> Vec<String> {
         let mut faults = Vec::new();
         if self.end.descriptors != before.descriptors {
-            faults.push(format!("{} descriptors, before all rounds {}", self.end.descriptors, before.descriptors));
+            faults.push(format!(
+                "{} descriptors, before all rounds {}",
+                self.end.descriptors, before.descriptors
+            ));
         }
         if self.end.threads != before.threads {
             faults.push(format!("{} threads, before all rounds {}", self.end.threads, before.threads));
@@ -79,7 +82,9 @@ pub(crate) fn trends(rounds: &[Round]) -> Vec<String> {
     }
     if let Some((second, last)) = quarters(rounds, Round::cpu_per_message) {
         if last > second * SLOWER {
-            trends.push(format!("CPU time grows: {second} s for a message in the second quarter, {last} in the last"));
+            trends.push(format!(
+                "CPU time grows: {second} s for a message in the second quarter, {last} in the last"
+            ));
         }
     }
     trends

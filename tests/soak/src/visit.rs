@@ -9,7 +9,7 @@ use rustix::net::sockopt;
 use sansocket::handshake::client::Request;
 use sansocket::tokio::{NetStream, WebSocket, connect_over};
 use sansocket::{Config, Deflate};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
 
 use crate::Outcome;
@@ -17,7 +17,13 @@ use crate::bytes::below_a_power;
 use crate::site::Site;
 
 /// How much later than it should something may happen. The machine may be busy with other work.
-pub(crate) const SLACK: Duration = Duration::from_secs(60);
+pub(crate) const SLACK: Duration = Duration::from_secs(120);
+
+/// How long the opening handshake may take, TLS included: the crate's default.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// A small buffer for reading, in bytes.
+const LITTLE_ROOM: u32 = 32 << 10;
 
 /// The visitor's view.
 pub(crate) struct Visit {
@@ -25,19 +31,25 @@ pub(crate) struct Visit {
     pub(crate) rng: Rng,
     /// The target of its request.
     pub(crate) target: String,
+    /// Whether its system's buffer is small.
+    pub(crate) has_little_room: bool,
     /// When visitors who have not gone yet go.
     pub(crate) until: Instant,
 }
 
 impl Visit {
     pub(crate) async fn reach(&self) -> Outcome<TcpStream> {
-        let tcp = TcpStream::connect(self.site.address).await?;
-        self.count_connection();
+        let socket = TcpSocket::new_v4()?;
+        if self.has_little_room {
+            socket.set_recv_buffer_size(LITTLE_ROOM)?;
+        }
+        let tcp = socket.connect(self.site.address).await?;
+        self.site.counts.connections.fetch_add(1, Ordering::Relaxed);
         Ok(tcp)
     }
 
-    pub(crate) fn count_connection(&self) {
-        self.site.counts.connections.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count_late(&self) {
+        self.site.counts.late.fetch_add(1, Ordering::Relaxed);
     }
 
     /// With TLS, if the server has it.
@@ -55,7 +67,18 @@ impl Visit {
         self.connect_with(deflate).await
     }
 
+    /// [`connect`](Self::connect) with this offer, or none. On a busy machine a client may come too late, and tries again.
     pub(crate) async fn connect_with(&self, deflate: Option<Deflate>) -> Outcome<WebSocket<NetStream>> {
+        loop {
+            let since = Instant::now();
+            match self.connect_once(deflate.clone()).await {
+                Err(_) if is_late(since) => self.count_late(),
+                opened => return opened,
+            }
+        }
+    }
+
+    async fn connect_once(&self, deflate: Option<Deflate>) -> Outcome<WebSocket<NetStream>> {
         let offered = deflate.is_some();
         let config = Config::default()
             .deflate(deflate)
@@ -94,6 +117,12 @@ impl Visit {
     pub(crate) fn is_over(&self) -> bool {
         Instant::now() >= self.until
     }
+}
+
+/// Whether a client whose connection began then may have come too late: the server has given up its opening handshake. What
+/// fails after [`SLACK`] has another cause.
+pub(crate) fn is_late(since: Instant) -> bool {
+    (HANDSHAKE..SLACK).contains(&since.elapsed())
 }
 
 /// Ends a connection with a reset.

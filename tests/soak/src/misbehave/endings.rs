@@ -30,7 +30,7 @@ pub(crate) async fn no_close(visit: Visit) -> Outcome {
         1 => peer.cut()?,
         _ => peer.finish().await?,
     }
-    peer.ends(Duration::ZERO, CLOSE).await
+    peer.ends().await
 }
 
 /// A Close frame, then the stream stays open: the server gives it up.
@@ -64,7 +64,8 @@ pub(crate) async fn behind_close(visit: Visit) -> Outcome {
     let mut peer = Peer::open(visit).await?;
     let rng = &mut peer.visit.rng;
     let close = frame(rng, Opcode::Close, &4000_u16.to_be_bytes());
-    let more = [frame(rng, Opcode::Ping, b"?"), frame(rng, Opcode::Text, b"ignored"), noise(rng, 5000)].concat();
+    let more =
+        [frame(rng, Opcode::Ping, b"?"), frame(rng, Opcode::Text, b"ignored"), noise(rng, 5000)].concat();
     peer.send(&[close, more].concat()).await?;
     peer.failed_with(4000).await
 }
@@ -77,5 +78,5 @@ pub(crate) async fn half_open(visit: Visit) -> Outcome {
     }
     // Pongs are given more time if much was sent: as much as a write has.
     let patience = peer.visit.site.write_timeout();
-    peer.ends(2 * KEEPALIVE - Duration::from_secs(1), 3 * KEEPALIVE + patience).await
+    peer.ends_between(2 * KEEPALIVE, 3 * KEEPALIVE + patience).await
 }

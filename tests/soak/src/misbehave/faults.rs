@@ -22,9 +22,12 @@ pub(crate) const LONG_PING: Fault = (|rng, _| frame(rng, Opcode::Ping, &[b'p'; 1
 pub(crate) const PARTIAL_PING: Fault = (|rng, _| fragment(rng, Opcode::Ping, b"part"), 1002);
 pub(crate) const NOT_MINIMAL: Fault = (|_, _| b"\x82\xfe\x00\x01\0\0\0\0x".to_vec(), 1002);
 pub(crate) const TOP_BIT: Fault = (|_, _| b"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0".to_vec(), 1002);
-pub(crate) const EIGHT_EIB: Fault = (|_, _| b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0".to_vec(), 1009);
+pub(crate) const EIGHT_EIB: Fault =
+    (|_, _| b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0".to_vec(), 1009);
 pub(crate) const TOO_LONG: Fault = (
-    |rng, longest| frame_of(FrameHeader::new(Opcode::Binary, longest as u64 + 1), rng, b"the first bytes of it"),
+    |rng, longest| {
+        frame_of(FrameHeader::new(Opcode::Binary, longest as u64 + 1), rng, b"the first bytes of it")
+    },
     1009,
 );
 pub(crate) const SUM_TOO_LONG: Fault = (
@@ -34,12 +37,15 @@ pub(crate) const SUM_TOO_LONG: Fault = (
     },
     1009,
 );
-pub(crate) const NOTHING_TO_CONTINUE: Fault = (|rng, _| frame(rng, Opcode::Continuation, b"of nothing"), 1002);
+pub(crate) const NOTHING_TO_CONTINUE: Fault =
+    (|rng, _| frame(rng, Opcode::Continuation, b"of nothing"), 1002);
 pub(crate) const INTERLEAVED: Fault =
     (|rng, _| [fragment(rng, Opcode::Text, b"one"), frame(rng, Opcode::Text, b"two")].concat(), 1002);
 pub(crate) const BAD_UTF8: Fault = (|rng, _| frame(rng, Opcode::Text, b"\xed\xa0\x80"), 1007);
-pub(crate) const CUT_UTF8: Fault =
-    (|rng, _| [fragment(rng, Opcode::Text, b"\xe2\x82"), frame(rng, Opcode::Continuation, b"")].concat(), 1007);
+pub(crate) const CUT_UTF8: Fault = (
+    |rng, _| [fragment(rng, Opcode::Text, b"\xe2\x82"), frame(rng, Opcode::Continuation, b"")].concat(),
+    1007,
+);
 /// The frame never ends.
 pub(crate) const EARLY_UTF8: Fault =
     (|rng, _| frame_of(FrameHeader::new(Opcode::Text, 10_000), rng, b"only this: \xff"), 1007);
@@ -91,8 +97,8 @@ pub(crate) async fn cut_deflate(visit: Visit) -> Outcome {
 }
 
 async fn deflated(visit: Visit, frame: &[u8], code: u16) -> Outcome {
-    let mut peer = Peer::reach(visit).await?;
-    peer.begin("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n").await?;
+    let extension = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    let mut peer = Peer::open_with(visit, extension).await?;
     peer.send(frame).await?;
     peer.failed_with(code).await
 }

@@ -60,8 +60,7 @@ pub(crate) async fn pongs(visit: Visit) -> Outcome {
 /// Messages until the server takes no more, since its answers are not read. It gives up after its write timeout.
 pub(crate) async fn never_reads(visit: Visit) -> Outcome {
     let timeout = visit.site.write_timeout();
-    let mut peer = Peer::reach_with_little_room(visit).await?;
-    peer.begin("").await?;
+    let mut peer = Peer::open(Visit { has_little_room: true, ..visit }).await?;
     let rng = &mut peer.visit.rng;
     let len = rng.choice([10, 1000, 64 << 10, 1 << 20]).unwrap_or_default();
     let data = noise(rng, len);
@@ -71,16 +70,15 @@ pub(crate) async fn never_reads(visit: Visit) -> Outcome {
     peer.is_given_up(timeout).await
 }
 
-/// Reads a large echo a little at a time, slower than it is sent, and gets all of it.
+/// Reads a large echo a little at a time, and gets all of it. Faster than 64 KiB a second: the keepalive expects so much.
 pub(crate) async fn reads_slowly(visit: Visit) -> Outcome {
-    let mut peer = Peer::reach_with_little_room(visit).await?;
-    peer.begin("").await?;
+    let mut peer = Peer::open(Visit { has_little_room: true, ..visit }).await?;
     let rng = &mut peer.visit.rng;
     let data = noise(rng, 600 << 10);
     let message = frame(rng, Opcode::Binary, &data);
     peer.send(&message).await?;
     for _ in 0..20 {
-        sleep(Duration::from_millis(300)).await;
+        sleep(Duration::from_millis(50)).await;
         if !peer.receive().await? {
             return Err("the stream ended before its write timeout".into());
         }

@@ -2,39 +2,40 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::Outcome;
 use crate::bytes::noise;
 use crate::peer::Peer;
-use crate::visit::Visit;
-
-/// How long the opening handshake may take: the crate's default.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+use crate::visit::{HANDSHAKE, Visit};
 
 /// Nothing comes, not even TLS.
 pub(crate) async fn silent(visit: Visit) -> Outcome {
-    Peer::reach(visit).await?.ends(HANDSHAKE, HANDSHAKE).await
+    Peer::reach(visit).await?.ends_between(HANDSHAKE, HANDSHAKE).await
 }
 
 /// A head comes byte by byte, without end. The deadline is for all of it.
 pub(crate) async fn slow_loris(visit: Visit) -> Outcome {
     let mut peer = Peer::reach(visit).await?;
     let head = peer.request("X-Long: ") + "x";
-    let begun = Instant::now();
     peer.send(&head.as_bytes()[..4]).await?;
     for byte in head.bytes().skip(4).cycle() {
-        if begun.elapsed() > HANDSHAKE || peer.send(&[byte]).await.is_err() {
+        if peer.age() > HANDSHAKE || peer.send(&[byte]).await.is_err() {
             break;
         }
         sleep(Duration::from_millis(250)).await;
     }
-    peer.ends(HANDSHAKE.saturating_sub(begun.elapsed()), HANDSHAKE).await
+    peer.ends_between(HANDSHAKE, HANDSHAKE).await
 }
 
 /// A head that comes in pieces, within the time, with a frame in its last segment.
 pub(crate) async fn slow(visit: Visit) -> Outcome {
     let mut peer = Peer::reach(visit).await?;
+    let outcome = open_slowly(&mut peer).await;
+    peer.unless_late(outcome)
+}
+
+async fn open_slowly(peer: &mut Peer) -> Outcome {
     let frame = crate::bytes::frame(&mut peer.visit.rng, sansocket::frame::Opcode::Text, b"early");
     let bytes = [peer.request("").as_bytes(), &frame].concat();
     for piece in bytes.chunks(bytes.len() / 20) {
@@ -57,7 +58,7 @@ pub(crate) async fn half(visit: Visit) -> Outcome {
         return peer.reset();
     }
     peer.finish().await?;
-    peer.ends(Duration::ZERO, Duration::ZERO).await
+    peer.ends().await
 }
 
 /// A whole head, then a reset, with the response on its way.
@@ -73,8 +74,7 @@ pub(crate) async fn garbage(visit: Visit) -> Outcome {
     let mut peer = Peer::reach(visit).await?;
     let mut lines = noise(&mut peer.visit.rng, 200);
     lines.extend(b"\r\n\r\n");
-    peer.send(&lines).await?;
-    peer.refused_with(&[400]).await
+    is_refused(peer, &lines, &[400]).await
 }
 
 /// More bytes, or more headers, than a head may have.
@@ -85,8 +85,7 @@ pub(crate) async fn long_head(visit: Visit) -> Outcome {
         false => "X: y\r\n".repeat(120),
     };
     let head = peer.request(&headers);
-    peer.send(head.as_bytes()).await?;
-    peer.refused_with(&[431]).await
+    is_refused(peer, head.as_bytes(), &[431]).await
 }
 
 /// Requests that ask for something else.
@@ -101,6 +100,14 @@ pub(crate) async fn refused(visit: Visit) -> Outcome {
         4 => (head.replace("Host:", "Host: elsewhere\r\nHost:"), &[400]),
         _ => (head.replace("Upgrade: websocket\r\n", ""), &[200, 400, 404, 426]),
     };
-    peer.send(head.as_bytes()).await?;
-    peer.refused_with(statuses).await
+    is_refused(peer, head.as_bytes(), statuses).await
+}
+
+async fn is_refused(mut peer: Peer, head: &[u8], statuses: &[u16]) -> Outcome {
+    let outcome = async {
+        peer.send(head).await?;
+        peer.refused_with(statuses).await
+    };
+    let outcome = outcome.await;
+    peer.unless_late(outcome)
 }

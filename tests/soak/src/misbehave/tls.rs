@@ -1,14 +1,9 @@
 //! TLS that breaks off or is none.
 
-use std::time::Duration;
-
 use crate::Outcome;
 use crate::bytes::noise;
 use crate::peer::Peer;
-use crate::visit::Visit;
-
-/// How long TLS and the opening handshake may take: the crate's default.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+use crate::visit::{HANDSHAKE, Visit};
 
 /// The header of a record: its type, TLS 1.2, its length.
 const HANDSHAKE_RECORD: u8 = 22;
@@ -29,7 +24,7 @@ pub(crate) async fn garbage(visit: Visit) -> Outcome {
         _ => [b"\xff".as_slice(), &noise].concat(),
     };
     peer.send_raw(&bytes)?;
-    peer.ends(Duration::ZERO, Duration::ZERO).await
+    peer.ends().await
 }
 
 /// The beginning of a ClientHello, then nothing.
@@ -37,7 +32,7 @@ pub(crate) async fn half_hello(visit: Visit) -> Outcome {
     let mut peer = Peer::reach(visit).await?;
     // A ClientHello of 512 bytes, of which 20 come.
     peer.send_raw(&[HANDSHAKE_RECORD, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8])?;
-    peer.ends(HANDSHAKE, HANDSHAKE).await
+    peer.ends_between(HANDSHAKE, HANDSHAKE).await
 }
 
 /// A record in the middle of the session that the server cannot decrypt.
@@ -46,7 +41,7 @@ pub(crate) async fn bad_record(visit: Visit) -> Outcome {
     peer.is_served().await?;
     let noise = noise(&mut peer.visit.rng, 100);
     peer.send_raw(&record(DATA_RECORD, &noise))?;
-    peer.ends(Duration::ZERO, Duration::ZERO).await
+    peer.ends().await
 }
 
 /// A handshake that begins again in the middle of the session, in the clear.
@@ -55,7 +50,7 @@ pub(crate) async fn renegotiation(visit: Visit) -> Outcome {
     peer.is_served().await?;
     let hello = [&[1, 0, 0, 38, 3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 1]].concat();
     peer.send_raw(&record(HANDSHAKE_RECORD, &hello))?;
-    peer.ends(Duration::ZERO, Duration::ZERO).await
+    peer.ends().await
 }
 
 /// The header of a record, part of its bytes, and the end of TCP, or a reset.
@@ -67,5 +62,5 @@ pub(crate) async fn cut_record(visit: Visit) -> Outcome {
         return peer.reset();
     }
     peer.cut()?;
-    peer.ends(Duration::ZERO, Duration::ZERO).await
+    peer.ends().await
 }
