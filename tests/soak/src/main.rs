@@ -6,6 +6,7 @@
 
 mod bytes;
 mod kinds;
+mod lag;
 mod misbehave;
 mod peer;
 mod proc;
@@ -51,6 +52,9 @@ struct Options {
     /// The servers, all at the same time
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Name::ALL)]
     servers: Vec<Name>,
+    /// Only visits of the kinds whose name has this in it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
     /// The choices of the clients
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -98,6 +102,7 @@ async fn run(options: &Options) -> Outcome<usize> {
     println!("seed {}, {} visits in each round of {} s", options.seed, options.connections, options.round);
     println!("{}", report::HEADING);
     let until = Instant::now() + Duration::from_secs(60 * options.minutes);
+    tokio::spawn(lag::watch());
     let mut tasks = JoinSet::new();
     for &name in &options.servers {
         let server = Server::start(name, &options.programs)?;
@@ -105,6 +110,7 @@ async fn run(options: &Options) -> Outcome<usize> {
             seed: options.seed,
             time: Duration::from_secs(options.round),
             visits: options.connections,
+            only: options.only.clone(),
         };
         tasks.spawn(soak(server, plan, until));
     }
@@ -136,7 +142,8 @@ async fn soak(server: Server, mut plan: Plan, until: Instant) -> Outcome<Soaked>
             break;
         }
     }
-    for trend in rules::trends(&soaked.rounds) {
+    let (passed, late) = soaked.server.site.counts.passed_and_late();
+    for trend in rules::trends(&soaked.rounds).into_iter().chain(rules::too_busy(passed, late)) {
         println!("FAULT: {name}, seed {seed}: {trend}");
         soaked.faults += 1;
     }

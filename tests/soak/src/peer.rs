@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::Outcome;
 use crate::bytes;
-use crate::visit::{SLACK, Visit, is_late};
+use crate::visit::{SLACK, Visit};
 
 pub(crate) struct Peer {
     stream: NetStream,
@@ -40,16 +40,11 @@ impl Peer {
         Self::open_with(visit, "").await
     }
 
-    /// A connection that was opened with more headers. A client that comes too late tries again.
-    pub(crate) async fn open_with(mut visit: Visit, headers: &str) -> Outcome<Self> {
-        loop {
-            let mut peer = Self::reach(visit).await?;
-            match peer.begin(headers).await {
-                Err(_) if is_late(peer.since) => peer.visit.count_late(),
-                opened => return opened.map(|()| peer),
-            }
-            visit = peer.visit;
-        }
+    /// A connection that was opened with more headers.
+    pub(crate) async fn open_with(visit: Visit, headers: &str) -> Outcome<Self> {
+        let mut peer = Self::reach(visit).await?;
+        peer.begin(headers).await?;
+        Ok(peer)
     }
 
     /// The opening handshake, with more headers.
@@ -254,17 +249,6 @@ impl Peer {
     /// The time since a moment before the connection began.
     pub(crate) fn age(&self) -> Duration {
         self.since.elapsed()
-    }
-
-    /// On a busy machine a client may come too late for an answer to its opening handshake. That is no fault.
-    pub(crate) fn unless_late(&self, outcome: Outcome) -> Outcome {
-        match outcome {
-            Err(_) if is_late(self.since) => {
-                self.visit.count_late();
-                Ok(())
-            }
-            outcome => outcome,
-        }
     }
 
     /// Ends the writing direction.

@@ -59,7 +59,7 @@ pub(crate) fn print(all: &[Soaked]) {
     row("µs of CPU for a message: first round, second quarter, last quarter", all, |soaked| {
         compared(soaked, soaked.rounds.first().map_or(0.0, micros), micros, 0)
     });
-    row("late for the opening handshake", all, |soaked| {
+    row("visits that failed when the machine was too busy", all, |soaked| {
         soaked.server.site.counts.late.load(Ordering::Relaxed).to_string()
     });
     row("faults", all, |soaked| soaked.faults.to_string());

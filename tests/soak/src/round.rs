@@ -10,13 +10,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::Outcome;
 use crate::kinds::{self, Begins, Kind};
+use crate::lag;
 use crate::proc::Usage;
 use crate::rules::Round;
 use crate::site::{Server, Site};
 use crate::visit::Visit;
 
 /// The longest time that a visit may take after the round's time, and that everything may take to be freed.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The time between two looks at a server.
 const LOOK: Duration = Duration::from_secs(2);
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) time: Duration,
     /// How many visits each server has.
     pub(crate) visits: usize,
+    /// Only these kinds have it in their name.
+    pub(crate) only: String,
 }
 
 /// What one server's round was, and what was wrong.
@@ -84,10 +87,10 @@ fn send_visitors(site: &Arc<Site>, plan: &Plan) -> JoinSet<Result<(), String>> {
     let begun = Instant::now();
     let until = begun + plan.time;
     let mut visits = JoinSet::new();
-    for kind in kinds::ALL.iter().filter(|kind| kind.goes_to(site)) {
+    for kind in kinds::ALL.iter().filter(|kind| kind.goes_to(site) && kind.name.contains(&plan.only)) {
         for _ in 0..kind.count(plan.visits) {
             let part = match kind.begins {
-                Begins::First => 0.1,
+                Begins::First => 0.25,
                 Begins::Later => 0.85,
             };
             let at = begun + plan.time.mul_f64(rng.f64() * part);
@@ -106,14 +109,24 @@ fn send_visitors(site: &Arc<Site>, plan: &Plan) -> JoinSet<Result<(), String>> {
 
 async fn go(kind: &'static Kind, at: Instant, visit: Visit) -> Result<(), String> {
     let site = Arc::clone(&visit.site);
-    let deadline = visit.until.saturating_duration_since(Instant::now()) + PATIENCE;
     sleep_until(at).await;
-    match timeout(deadline, (kind.visit)(visit)).await {
-        Ok(Ok(())) => site.counts.visit(kind.name),
-        Ok(Err(error)) => return Err(format!("{}: {error}", kind.name)),
-        Err(_) => return Err(format!("{}: hangs", kind.name)),
+    let since = lag::Since::now();
+    let deadline = visit.until.saturating_duration_since(Instant::now()) + PATIENCE;
+    let error = match timeout(deadline, (kind.visit)(visit)).await {
+        Ok(Ok(())) => {
+            site.counts.visit(kind.name);
+            return Ok(());
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "hangs".into(),
+    };
+    let what = format!("{}: {error}", kind.name);
+    if since.is_too_late() {
+        site.counts.late.fetch_add(1, Ordering::Relaxed);
+        println!("late: {}, {what}", site.name.as_str());
+        return Ok(());
     }
-    Ok(())
+    Err(what)
 }
 
 /// Waits until the server has freed all sockets and threads, or until there is no more patience.

@@ -48,10 +48,6 @@ impl Visit {
         Ok(tcp)
     }
 
-    pub(crate) fn count_late(&self) {
-        self.site.counts.late.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// With TLS, if the server has it.
     pub(crate) fn secure(&self, tcp: TcpStream) -> Outcome<NetStream> {
         tcp.set_nodelay(true)?;
@@ -67,18 +63,8 @@ impl Visit {
         self.connect_with(deflate).await
     }
 
-    /// [`connect`](Self::connect) with this offer, or none. On a busy machine a client may come too late, and tries again.
+    /// [`connect`](Self::connect) with this offer, or none.
     pub(crate) async fn connect_with(&self, deflate: Option<Deflate>) -> Outcome<WebSocket<NetStream>> {
-        loop {
-            let since = Instant::now();
-            match self.connect_once(deflate.clone()).await {
-                Err(_) if is_late(since) => self.count_late(),
-                opened => return opened,
-            }
-        }
-    }
-
-    async fn connect_once(&self, deflate: Option<Deflate>) -> Outcome<WebSocket<NetStream>> {
         let offered = deflate.is_some();
         let config = Config::default()
             .deflate(deflate)
@@ -117,12 +103,6 @@ impl Visit {
     pub(crate) fn is_over(&self) -> bool {
         Instant::now() >= self.until
     }
-}
-
-/// Whether a client whose connection began then may have come too late: the server has given up its opening handshake. What
-/// fails after [`SLACK`] has another cause.
-pub(crate) fn is_late(since: Instant) -> bool {
-    (HANDSHAKE..SLACK).contains(&since.elapsed())
 }
 
 /// Ends a connection with a reset.

@@ -31,11 +31,6 @@ pub(crate) async fn slow_loris(visit: Visit) -> Outcome {
 /// A head that comes in pieces, within the time, with a frame in its last segment.
 pub(crate) async fn slow(visit: Visit) -> Outcome {
     let mut peer = Peer::reach(visit).await?;
-    let outcome = open_slowly(&mut peer).await;
-    peer.unless_late(outcome)
-}
-
-async fn open_slowly(peer: &mut Peer) -> Outcome {
     let frame = crate::bytes::frame(&mut peer.visit.rng, sansocket::frame::Opcode::Text, b"early");
     let bytes = [peer.request("").as_bytes(), &frame].concat();
     for piece in bytes.chunks(bytes.len() / 20) {
@@ -74,7 +69,8 @@ pub(crate) async fn garbage(visit: Visit) -> Outcome {
     let mut peer = Peer::reach(visit).await?;
     let mut lines = noise(&mut peer.visit.rng, 200);
     lines.extend(b"\r\n\r\n");
-    is_refused(peer, &lines, &[400]).await
+    peer.send(&lines).await?;
+    peer.refused_with(&[400]).await
 }
 
 /// More bytes, or more headers, than a head may have.
@@ -85,7 +81,8 @@ pub(crate) async fn long_head(visit: Visit) -> Outcome {
         false => "X: y\r\n".repeat(120),
     };
     let head = peer.request(&headers);
-    is_refused(peer, head.as_bytes(), &[431]).await
+    peer.send(head.as_bytes()).await?;
+    peer.refused_with(&[431]).await
 }
 
 /// Requests that ask for something else.
@@ -100,14 +97,6 @@ pub(crate) async fn refused(visit: Visit) -> Outcome {
         4 => (head.replace("Host:", "Host: elsewhere\r\nHost:"), &[400]),
         _ => (head.replace("Upgrade: websocket\r\n", ""), &[200, 400, 404, 426]),
     };
-    is_refused(peer, head.as_bytes(), statuses).await
-}
-
-async fn is_refused(mut peer: Peer, head: &[u8], statuses: &[u16]) -> Outcome {
-    let outcome = async {
-        peer.send(head).await?;
-        peer.refused_with(statuses).await
-    };
-    let outcome = outcome.await;
-    peer.unless_late(outcome)
+    peer.send(head.as_bytes()).await?;
+    peer.refused_with(statuses).await
 }
