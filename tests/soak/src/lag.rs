@@ -37,8 +37,9 @@ impl Since {
         Self(LOST.load(Ordering::Relaxed))
     }
 
-    /// Whether too much time was lost since then.
-    pub(crate) fn is_too_late(&self) -> bool {
+    /// Whether too much time was lost since then. Waits until it is known.
+    pub(crate) async fn is_too_late(&self) -> bool {
+        sleep(10 * TICK).await;
         let lost = LOST.load(Ordering::Relaxed).saturating_sub(self.0);
         Duration::from_millis(lost) > TOO_LATE
     }

@@ -121,7 +121,7 @@ async fn go(kind: &'static Kind, at: Instant, visit: Visit) -> Result<(), String
         Err(_) => "hangs".into(),
     };
     let what = format!("{}: {error}", kind.name);
-    if since.is_too_late() {
+    if since.is_too_late().await {
         site.counts.late.fetch_add(1, Ordering::Relaxed);
         println!("late: {}, {what}", site.name.as_str());
         return Ok(());

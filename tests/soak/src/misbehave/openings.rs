@@ -33,7 +33,7 @@ pub(crate) async fn slow(visit: Visit) -> Outcome {
     let mut peer = Peer::reach(visit).await?;
     let frame = crate::bytes::frame(&mut peer.visit.rng, sansocket::frame::Opcode::Text, b"early");
     let bytes = [peer.request("").as_bytes(), &frame].concat();
-    for piece in bytes.chunks(bytes.len() / 20) {
+    for piece in bytes.chunks(bytes.len() / 5) {
         peer.send(piece).await?;
         sleep(Duration::from_millis(50)).await;
     }
