@@ -142,10 +142,20 @@ async fn soak(server: Server, mut plan: Plan, until: Instant) -> Outcome<Soaked>
             break;
         }
     }
-    let (passed, late) = soaked.server.site.counts.passed_and_late();
-    for trend in rules::trends(&soaked.rounds).into_iter().chain(rules::too_busy(passed, late)) {
-        println!("FAULT: {name}, seed {seed}: {trend}");
+    for fault in faults_of_all_rounds(&soaked, &plan) {
+        println!("FAULT: {name}, seed {seed}: {fault}");
         soaked.faults += 1;
     }
     Ok(soaked)
+}
+
+/// Trends, and visits that did not take place as planned.
+fn faults_of_all_rounds(soaked: &Soaked, plan: &Plan) -> Vec<String> {
+    let site = &soaked.server.site;
+    let mut faults = rules::trends(&soaked.rounds);
+    let (passed, late) = site.counts.passed_and_late();
+    faults.extend(rules::too_busy(passed, late));
+    let unproved = plan.kinds(site).filter(|kind| site.counts.visits(kind.name) == 0);
+    faults.extend(unproved.map(|kind| format!("none passed: {}", kind.name)));
+    faults
 }

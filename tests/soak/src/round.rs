@@ -31,6 +31,13 @@ pub(crate) struct Plan {
     pub(crate) only: String,
 }
 
+impl Plan {
+    /// The kinds of visits that this server has.
+    pub(crate) fn kinds(&self, site: &Site) -> impl Iterator<Item = &'static Kind> {
+        kinds::ALL.iter().filter(|kind| kind.goes_to(site) && kind.name.contains(&self.only))
+    }
+}
+
 /// What one server's round was, and what was wrong.
 pub(crate) struct Passed {
     pub(crate) round: Round,
@@ -87,7 +94,7 @@ fn send_visitors(site: &Arc<Site>, plan: &Plan) -> JoinSet<Result<(), String>> {
     let begun = Instant::now();
     let until = begun + plan.time;
     let mut visits = JoinSet::new();
-    for kind in kinds::ALL.iter().filter(|kind| kind.goes_to(site) && kind.name.contains(&plan.only)) {
+    for kind in plan.kinds(site) {
         for _ in 0..kind.count(plan.visits) {
             let part = match kind.begins {
                 Begins::First => 0.25,
