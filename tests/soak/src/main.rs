@@ -1,8 +1,7 @@
 //! Servers under load and misbehaviour for hours. Their memory, descriptors, threads and CPU time have to stay flat.
-//! `tests/soak/run` starts it; [`kinds`] has what the clients do, [`rules`] what has to hold.
+//! Linux only, for its `/proc`. `tests/soak/run` starts it; [`kinds`] has what the clients do, [`rules`] what has to hold.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a task that panics fails the test")]
-#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there is no /proc"))]
 
 mod bytes;
 mod kinds;

@@ -228,14 +228,12 @@ impl Peer {
             }
         };
         timeout(to + SLACK, ended).await.map_err(|_| format!("not ended within {to:?} and {SLACK:?}"))??;
-        match self.since.elapsed() {
-            early if early < from => Err(format!("ended after {early:?}, before {from:?}").into()),
-            _ => Ok(()),
-        }
+        self.is_not_younger_than(from)
     }
 
-    /// The server gives the socket up within `to` and some slack, which this end, reading nothing, learns as it writes.
-    pub(crate) async fn is_given_up(&mut self, to: Duration) -> Outcome {
+    /// The server gives the socket up, not before the connection is as old as `from`, and within `to` and some slack. This end,
+    /// which reads nothing, learns it as it writes.
+    pub(crate) async fn is_given_up(&mut self, from: Duration, to: Duration) -> Outcome {
         let begun = Instant::now();
         while self.push(b"?", Duration::from_millis(200)).await.is_ok() {
             if begun.elapsed() > to + SLACK {
@@ -243,7 +241,14 @@ impl Peer {
             }
             sleep(Duration::from_millis(200)).await;
         }
-        Ok(())
+        self.is_not_younger_than(from)
+    }
+
+    fn is_not_younger_than(&self, from: Duration) -> Outcome {
+        match self.age() {
+            early if early < from => Err(format!("ended after {early:?}, before {from:?}").into()),
+            _ => Ok(()),
+        }
     }
 
     /// The time since a moment before the connection began.

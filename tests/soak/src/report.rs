@@ -6,7 +6,8 @@ use crate::Soaked;
 use crate::kinds;
 use crate::rules::{Round, quarters};
 
-pub(crate) const HEADING: &str = "server      round  connections  messages  CPU s  µs/message | most: MiB  fds threads | left: MiB  fds threads";
+pub(crate) const HEADING: &str = "server      round  connections  messages  CPU s  µs/message \
+    | most: MiB  fds threads | left: MiB  fds threads";
 
 /// A line on a round.
 pub(crate) fn line(server: &str, number: usize, round: &Round) -> String {
@@ -108,12 +109,8 @@ fn curve(soaked: &Soaked, value: impl Fn(&Round) -> f64) -> String {
     let values: Vec<f64> = soaked.rounds.iter().map(value).collect();
     let most = values.iter().copied().fold(0.0, f64::max);
     let block = |value: &f64| {
-        let height = BLOCKS.iter().rposition(|_| true).unwrap_or_default() as f64;
-        BLOCKS
-            .iter()
-            .enumerate()
-            .rfind(|(i, _)| *i as f64 <= value / most * height)
-            .map_or('▁', |(_, block)| *block)
+        let reaches = |i: usize| i as f64 <= value / most * (BLOCKS.len() - 1) as f64;
+        (0..BLOCKS.len()).rfind(|i| reaches(*i)).map_or('▁', |i| BLOCKS[i])
     };
     format!("{} {most:.1}", values.iter().map(block).collect::<String>())
 }

@@ -55,7 +55,7 @@ pub(crate) async fn sleeper(mut visit: Visit) -> Outcome {
     let silence = Arc::new(AtomicBool::new(false));
     let sleeps = async {
         // Its queue is full, or a write to it has stalled for the write timeout, whichever comes first.
-        let dropped = sleeper.is_given_up(SLACK).await;
+        let dropped = sleeper.is_given_up(Duration::ZERO, SLACK).await;
         silence.store(true, Ordering::Relaxed);
         dropped
     };

@@ -17,7 +17,7 @@ const STALL: Duration = Duration::from_secs(4);
 pub(crate) async fn dribble(visit: Visit) -> Outcome {
     let mut peer = Peer::open(visit).await?;
     let rng = &mut peer.visit.rng;
-    let len = rng.usize(1..400);
+    let len = rng.usize(1..100);
     let text = words(rng, len);
     let frame = frame(rng, Opcode::Text, text.as_bytes());
     for byte in frame {
@@ -67,7 +67,7 @@ pub(crate) async fn never_reads(visit: Visit) -> Outcome {
     let message = frame(rng, Opcode::Binary, &data);
     let many = message.repeat((256 << 10) / message.len() + 1);
     while peer.push(&many, STALL).await.is_ok_and(|n| n == many.len()) {}
-    peer.is_given_up(timeout).await
+    peer.is_given_up(timeout, timeout).await
 }
 
 /// Reads a large echo a little at a time, and gets all of it. Faster than 64 KiB a second: the keepalive expects so much.
