@@ -15,6 +15,8 @@ pub(crate) struct Usage {
     pub(crate) threads: u64,
     /// `utime` and `stime`, of threads that have ended, too.
     pub(crate) cpu: Duration,
+    /// How long its threads ran or waited for a processor. Of threads that have not ended.
+    pub(crate) runnable: Duration,
 }
 
 impl Usage {
@@ -34,8 +36,20 @@ impl Usage {
             descriptors: fs::read_dir(format!("/proc/{pid}/fd"))?.count() as u64,
             threads: field("Threads:").ok_or_else(missing)?,
             cpu: TICK * ticks.sum(),
+            runnable: runnable(pid)?,
         })
     }
+}
+
+fn runnable(pid: u32) -> io::Result<Duration> {
+    let mut all = Duration::ZERO;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may have ended meanwhile.
+        let schedstat = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+        let times = schedstat.split_whitespace().take(2).filter_map(|time| time.parse().ok());
+        all += times.map(Duration::from_nanos).sum();
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -53,7 +67,7 @@ mod tests {
         let memory = black_box(vec![1_u8; 64 << 20]);
         let files: Vec<_> = (0..20).map(|_| fs::File::open("/dev/null").unwrap()).collect();
         let begun = Instant::now();
-        while usage().cpu < before.cpu + 3 * TICK {
+        while usage().cpu < before.cpu + 3 * TICK || usage().runnable < before.runnable + 3 * TICK {
             assert!(begun.elapsed() < Duration::from_secs(60), "no CPU time is counted");
         }
         let after = thread::scope(|scope| scope.spawn(usage).join().unwrap());

@@ -72,14 +72,17 @@ pub(crate) async fn pass(server: &mut Server, plan: &Plan, before: &Usage) -> Ou
         }
     }
     let end = settled(server.pid(), before).await?;
+    let resting = Instant::now();
     sleep(Duration::from_secs(1)).await;
     let rest = Usage::of(server.pid())?;
+    let second = |time: Duration| time.div_f64(resting.elapsed().as_secs_f64());
     let (connections, messages) = counts();
     let round = Round {
         end: rest,
         peak,
         cpu: end.cpu.saturating_sub(begin.cpu),
-        rest: rest.cpu.saturating_sub(end.cpu),
+        rest: second(rest.cpu.saturating_sub(end.cpu)),
+        restless: second(rest.runnable.saturating_sub(end.runnable)),
         connections: connections - counted.0,
         messages: messages - counted.1,
     };

@@ -13,7 +13,11 @@ const MARGIN: f64 = (2 << 20) as f64;
 const SLOWER: f64 = 2.0;
 
 /// How much CPU time a server may take in a second without clients.
-pub(crate) const REST: Duration = Duration::from_millis(100);
+const REST: Duration = Duration::from_millis(100);
+
+/// How long a server may run or wait for a processor in that second. On a busy machine, one that never rests takes little CPU
+/// time: it waits.
+const RESTLESS: Duration = Duration::from_millis(800);
 
 /// With fewer rounds there is no trend.
 pub(crate) const FEWEST: usize = 8;
@@ -29,6 +33,8 @@ pub(crate) struct Round {
     pub(crate) cpu: Duration,
     /// The CPU time of a second behind it.
     pub(crate) rest: Duration,
+    /// How long it ran or waited for a processor in that second.
+    pub(crate) restless: Duration,
     pub(crate) connections: u64,
     pub(crate) messages: u64,
 }
@@ -53,6 +59,9 @@ impl Round {
         }
         if self.rest > REST {
             faults.push(format!("{:?} of CPU time in a second without clients", self.rest));
+        }
+        if self.restless > RESTLESS {
+            faults.push(format!("{:?} not asleep in a second without clients", self.restless));
         }
         faults
     }
@@ -141,6 +150,7 @@ mod tests {
         let round = Round { end: before, ..Round::default() };
         assert_eq!(round.faults(&before), [""; 0]);
         let one = Usage { descriptors: 11, threads: 4, ..before };
-        assert_eq!(Round { end: one, rest: 2 * REST, ..round }.faults(&before).len(), 3);
+        let restless = Round { end: one, rest: 2 * REST, restless: 2 * RESTLESS, ..round };
+        assert_eq!(restless.faults(&before).len(), 4);
     }
 }
