@@ -33,6 +33,22 @@ use tokio::time::Instant;
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+/// What no busy machine explains: other bytes than were sent, another code than is right.
+#[derive(Debug)]
+pub(crate) struct Wrong(String);
+
+impl std::error::Error for Wrong {}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+pub(crate) fn wrong(what: impl Into<String>) -> Outcome {
+    Err(Wrong(what.into()).into())
+}
+
 /// After more faults, a server is not visited any longer.
 const MOST_FAULTS: usize = 100;
 

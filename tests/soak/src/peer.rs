@@ -9,9 +9,9 @@ use sansocket::tokio::NetStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::Outcome;
 use crate::bytes;
 use crate::visit::{SLACK, Visit};
+use crate::{Outcome, wrong};
 
 pub(crate) struct Peer {
     stream: NetStream,
@@ -53,7 +53,7 @@ impl Peer {
         self.send(request.as_bytes()).await?;
         let head = self.head().await?;
         if !head.starts_with("HTTP/1.1 101 ") {
-            return Err(format!("not opened: {head}").into());
+            return wrong(format!("not opened: {head}"));
         }
         Ok(())
     }
@@ -150,12 +150,7 @@ impl Peer {
     pub(crate) async fn echoes(&mut self, expected: &[u8]) -> Outcome {
         let echo = self.next(&[Opcode::Text, Opcode::Binary]).await?;
         if echo.payload != expected {
-            return Err(format!(
-                "{} other bytes came back instead of {}",
-                echo.payload.len(),
-                expected.len()
-            )
-            .into());
+            return wrong(format!("{} other bytes instead of {}", echo.payload.len(), expected.len()));
         }
         self.visit.site.counts.message(expected.len());
         Ok(())
@@ -167,7 +162,7 @@ impl Peer {
         self.close_frame(expected).await?;
         match timeout(SLACK, self.frame()).await? {
             Ok(None) => Ok(()),
-            Ok(Some(frame)) => Err(format!("{:?} behind a Close frame", frame.opcode).into()),
+            Ok(Some(frame)) => wrong(format!("{:?} behind a Close frame", frame.opcode)),
             Err(error) => Err(format!("reset behind a Close frame: {error}").into()),
         }
     }
@@ -192,11 +187,7 @@ impl Peer {
             }
         });
         let code = code(&frame.await.map_err(|_| "no Close frame")??)?;
-        if code == expected {
-            Ok(())
-        } else {
-            Err(format!("closed with {code} instead of {expected}").into())
-        }
+        if code == expected { Ok(()) } else { wrong(format!("closed with {code} instead of {expected}")) }
     }
 
     /// A response with one of these statuses, and the end of the stream.
@@ -204,7 +195,7 @@ impl Peer {
         let head = timeout(SLACK, self.head()).await.map_err(|_| "no response")??;
         let status = head.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok());
         if status.is_none_or(|status| !expected.contains(&status)) {
-            return Err(format!("answered with {head:?} instead of {expected:?}").into());
+            return wrong(format!("answered with {head:?} instead of {expected:?}"));
         }
         self.ends().await
     }
@@ -246,7 +237,7 @@ impl Peer {
 
     fn is_not_younger_than(&self, from: Duration) -> Outcome {
         match self.age() {
-            early if early < from => Err(format!("ended after {early:?}, before {from:?}").into()),
+            early if early < from => wrong(format!("ended after {early:?}, before {from:?}")),
             _ => Ok(()),
         }
     }

@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, timeout_at};
 
-use crate::Outcome;
 use crate::bytes::{frame, words};
 use crate::peer::Peer;
 use crate::talk::leave;
 use crate::visit::{SLACK, Visit};
+use crate::{Outcome, wrong};
 
 /// Rooms that stay: the server keeps the history of each.
 const ROOMS: usize = 32;
@@ -138,16 +138,12 @@ async fn converse(
         let (name, spoken, heard, socket) = member??;
         let own: Vec<&String> = heard.iter().filter(|text| text.starts_with(&name)).collect();
         if !own.iter().copied().eq(&spoken) {
-            return Err(format!(
-                "{} texts were said, {} were passed on, or not in this order",
-                spoken.len(),
-                own.len()
-            )
-            .into());
+            let (said, passed_on) = (spoken.len(), own.len());
+            return wrong(format!("{said} texts were said, {passed_on} passed on, or in another order"));
         }
         heard.iter().for_each(|text| visit.site.counts.message(text.len()));
         if order.get_or_insert_with(|| heard.clone()) != &heard {
-            return Err("not all members heard the same in the same order".into());
+            return wrong("not all members heard the same in the same order");
         }
         leave(&mut visit, socket).await?;
     }

@@ -8,13 +8,13 @@ use fastrand::Rng;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::Outcome;
 use crate::kinds::{self, Begins, Kind};
 use crate::lag;
 use crate::proc::Usage;
 use crate::rules::Round;
 use crate::site::{Server, Site};
 use crate::visit::Visit;
+use crate::{Outcome, Wrong};
 
 /// The longest time that a visit may take after the round's time, and that everything may take to be freed.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -122,16 +122,16 @@ async fn go(kind: &'static Kind, at: Instant, visit: Visit) -> Result<(), String
     sleep_until(at).await;
     let since = lag::Since::now();
     let deadline = visit.until.saturating_duration_since(Instant::now()) + PATIENCE;
-    let error = match timeout(deadline, (kind.visit)(visit)).await {
+    let (error, is_wrong) = match timeout(deadline, (kind.visit)(visit)).await {
         Ok(Ok(())) => {
             site.counts.visit(kind.name);
             return Ok(());
         }
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "hangs".into(),
+        Ok(Err(error)) => (error.to_string(), error.is::<Wrong>()),
+        Err(_) => ("hangs".into(), false),
     };
     let what = format!("{}: {error}", kind.name);
-    if since.is_too_late().await {
+    if !is_wrong && since.is_too_late().await {
         site.counts.late.fetch_add(1, Ordering::Relaxed);
         println!("late: {}, {what}", site.name.as_str());
         return Ok(());

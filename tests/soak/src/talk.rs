@@ -5,8 +5,9 @@ use sansocket::{CloseCode, Error, Message, Outgoing};
 use tokio::time::timeout_at;
 
 use crate::bytes;
+use crate::site::Counts;
 use crate::visit::{Visit, reset};
-use crate::{Outcome, site::Counts};
+use crate::{Outcome, wrong};
 
 /// The most bytes of messages that one client has on the way.
 const ON_THE_WAY: usize = 4 << 20;
@@ -121,7 +122,7 @@ async fn at_once(visit: &mut Visit, socket: WebSocket<NetStream>) -> Outcome<Web
 fn is_echo(counts: &Counts, sent: &Message, read: Result<Option<Message>, Error>) -> Outcome {
     let echo = read?.ok_or("the server closed the connection")?;
     if echo != *sent {
-        return Err(format!("{} other bytes came back instead of {}", echo.len(), sent.len()).into());
+        return wrong(format!("{} other bytes instead of {}", echo.len(), sent.len()));
     }
     counts.message(sent.len());
     Ok(())

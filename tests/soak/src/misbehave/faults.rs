@@ -6,10 +6,10 @@ use sansocket::frame::{FrameHeader, Opcode};
 use sansocket::{CloseCode, Deflate};
 use tokio::time::timeout;
 
-use crate::Outcome;
 use crate::bytes::{fragment, frame, frame_of, noise};
 use crate::peer::Peer;
 use crate::visit::{SLACK, Visit};
+use crate::{Outcome, wrong};
 
 /// Frames, and the code with which the server fails the connection.
 pub(crate) type Fault = (fn(&mut Rng, usize) -> Vec<u8>, u16);
@@ -78,7 +78,8 @@ pub(crate) async fn bomb(visit: Visit) -> Outcome {
     while timeout(SLACK, socket.read()).await??.is_some() {}
     match socket.close_info() {
         Some(end) if end.code == CloseCode::TOO_BIG => Ok(()),
-        end => Err(format!("{end:?} instead of 1009").into()),
+        Some(end) if end.code == CloseCode(1006) => Err("lost".into()),
+        end => wrong(format!("{end:?} instead of 1009")),
     }
 }
 

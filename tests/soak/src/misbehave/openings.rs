@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::Outcome;
 use crate::bytes::noise;
 use crate::peer::Peer;
 use crate::visit::{HANDSHAKE, Visit};
+use crate::{Outcome, wrong};
 
 /// Nothing comes, not even TLS.
 pub(crate) async fn silent(visit: Visit) -> Outcome {
@@ -38,7 +38,7 @@ pub(crate) async fn slow(visit: Visit) -> Outcome {
         sleep(Duration::from_millis(50)).await;
     }
     if !peer.head().await?.starts_with("HTTP/1.1 101 ") {
-        return Err("not opened".into());
+        return wrong("not opened");
     }
     if peer.visit.site.is_chat() { peer.closed_with(1007).await } else { peer.echoes(b"early").await }
 }
