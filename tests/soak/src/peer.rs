@@ -13,6 +13,9 @@ use crate::bytes;
 use crate::visit::{SLACK, Visit};
 use crate::{Outcome, wrong};
 
+/// How long a write waits before it is told apart from one that does not wait.
+const A_MOMENT: Duration = Duration::from_millis(200);
+
 pub(crate) struct Peer {
     stream: NetStream,
     /// Bytes of the server that are not used yet.
@@ -223,14 +226,18 @@ impl Peer {
     }
 
     /// The server gives the socket up, not before the connection is as old as `from`, and within `to` and some slack. This end,
-    /// which reads nothing, learns it as it writes.
-    pub(crate) async fn is_given_up(&mut self, from: Duration, to: Duration) -> Outcome {
+    /// which reads nothing, learns it as it writes: `bytes`, over and over.
+    pub(crate) async fn is_given_up(&mut self, bytes: &[u8], from: Duration, to: Duration) -> Outcome {
         let begun = Instant::now();
-        while self.push(b"?", Duration::from_millis(200)).await.is_ok() {
+        // Few bytes are sent now and then, many as fast as they are read.
+        let pause = if bytes.len() < 1000 { A_MOMENT } else { Duration::ZERO };
+        let mut place = 0;
+        while let Ok(n) = self.push(&bytes[place..], A_MOMENT).await {
+            place = (place + n) % bytes.len();
             if begun.elapsed() > to + SLACK {
                 return Err(format!("not given up within {to:?} and {SLACK:?}").into());
             }
-            sleep(Duration::from_millis(200)).await;
+            sleep(pause).await;
         }
         self.is_not_younger_than(from)
     }

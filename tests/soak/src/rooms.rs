@@ -52,10 +52,11 @@ pub(crate) async fn sleeper(mut visit: Visit) -> Outcome {
         until: visit.until,
     };
     let mut sleeper = Peer::open(sleeper).await?;
+    let pong = frame(&mut sleeper.visit.rng, Opcode::Pong, b"asleep");
     let silence = Arc::new(AtomicBool::new(false));
     let sleeps = async {
         // Its queue is full, or a write to it has stalled for the write timeout, whichever comes first.
-        let dropped = sleeper.is_given_up(Duration::ZERO, SLACK).await;
+        let dropped = sleeper.is_given_up(&pong, Duration::ZERO, SLACK).await;
         silence.store(true, Ordering::Relaxed);
         dropped
     };

@@ -39,7 +39,7 @@ pub(crate) async fn stays(visit: Visit) -> Outcome {
     let close = frame(&mut peer.visit.rng, Opcode::Close, &1000_u16.to_be_bytes());
     peer.send(&close).await?;
     peer.close_frame(1000).await?;
-    peer.is_given_up(CLOSE, CLOSE).await
+    peer.is_given_up(b"?", CLOSE, CLOSE).await
 }
 
 /// A fault, then more and more bytes instead of an end.
