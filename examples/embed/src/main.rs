@@ -139,19 +139,23 @@ impl Server {
                     }
                 }
             }
-            // A client that is unfinished after its turn waits for the next round.
+            // A client that is unfinished after its turn waits for the next round. The clock is read for each: time limits begin
+            // in a turn, and the turns before it may have taken long.
             for _ in 0..self.listed.len() {
                 let Some(key) = self.listed.pop_front() else { break };
+                let now = self.now();
                 if let Some(client) = self.clients.get_mut(key) {
                     client.set_listed(false);
                     let turn = client.turn(&mut self.storage, &self.config, now);
                     self.settle(key, turn);
                 }
             }
+            let now = self.now();
             if self.deadline().is_some_and(|time| time <= now) {
                 self.check_deadlines(now);
             }
             // Last, so that no event of this round reaches a new connection with the key of an old one.
+            let now = self.now();
             if self.next_accept.is_some_and(|time| time <= now) {
                 self.accept(now);
             }
