@@ -10,7 +10,7 @@ use crate::common::{
     KEY, RESPONSE, Stream, accept, ascii, binary, bytes, connection, multi_byte, push_fragments, push_masked,
     receive, send,
 };
-use crate::compressed::inflate;
+use crate::compressed::{Takeover, inflate};
 
 /// The number of messages in a row that reads no stream.
 const MESSAGES: u64 = 1000;
@@ -53,8 +53,10 @@ pub(crate) fn all() -> Vec<Row> {
         write("write client 16 B", Role::Client, 16),
         write("write server 1 KiB", Role::Server, 1 << 10),
         write("write client 1 KiB", Role::Client, 1 << 10),
-        inflate("inflate 64 B", 64, 1000),
-        inflate("inflate 1 KiB", 1 << 10, 500),
+        inflate("inflate 64 B", 64, Takeover::On, 1000),
+        inflate("inflate 64 B, no takeover", 64, Takeover::Off, 1000),
+        inflate("inflate 1 KiB", 1 << 10, Takeover::On, 500),
+        inflate("inflate 64 KiB", 64 << 10, Takeover::On, 20),
         mask("mask 125 B"),
         handshake("handshake server"),
     ]

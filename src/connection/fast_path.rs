@@ -8,6 +8,8 @@
 #[cfg(feature = "deflate")]
 use super::event::Event;
 use super::inbox::Inbox;
+#[cfg(feature = "deflate")]
+use super::inflation::Inflation;
 use super::keys::Keys;
 use super::look::Fragment;
 #[cfg(feature = "deflate")]
@@ -77,9 +79,12 @@ impl Receiver {
         inbox.release();
         inbox.consume(header_len);
         let inflated = inflate(inflation, inbox, message, self.config.limits.max_message_len);
-        if let Err(error) = inflated {
-            self.reader.end(Some(error));
-            inbox.discard();
+        match inflated {
+            Ok(()) => put_away(inflation, inbox, &self.reader, self.whole_below),
+            Err(error) => {
+                self.reader.end(Some(error));
+                inbox.discard();
+            }
         }
         Some(inflated.map(|()| message.kind))
     }
@@ -164,6 +169,20 @@ fn whole_deflated(inbox: &Inbox, reader: &Reader, whole_below: u32) -> Option<(u
     // Stricter than the limit, which counts inflated bytes. The general path takes the others.
     let is_admitted = (len as u64) < u64::from(whole_below) && reader.is_between_messages();
     is_admitted.then_some((header_len, Fragment { kind, key, phase: 0, len, ends_message: true }))
+}
+
+/// Behind a message without takeover: the inflater goes back to the pool, unless the next message is there for it. That saves the
+/// lock of the pool, and a connection in whose inbox nothing waits holds no inflater.
+#[cfg(feature = "deflate")]
+#[inline]
+pub(super) fn put_away(inflation: &mut Inflation, inbox: &Inbox, reader: &Reader, whole_below: u32) {
+    if inflation.takeover() {
+        return;
+    }
+    match whole_deflated(inbox, reader, whole_below) {
+        Some(_) => inflation.reset(),
+        None => inflation.give_back(),
+    }
 }
 
 /// A short frame that has arrived as a whole.

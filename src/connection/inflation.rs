@@ -162,8 +162,8 @@ impl Inflation {
     }
 
     /// Inflates a short whole message to the assembly, which is empty. Text is not validated. `input` is its payload, `len` bytes,
-    /// then what [`Inflater::inflate_short`] asks for. `Err` says what was done of a message that goes on in steps:
-    /// [`inflate_rest`](Self::inflate_rest).
+    /// then what [`Inflater::inflate_short`] asks for. The caller puts the inflater away.
+    /// `Err` says what was done of a message that goes on in steps: [`inflate_rest`](Self::inflate_rest).
     #[inline(always)]
     pub(super) fn inflate_short(
         &mut self,
@@ -182,8 +182,6 @@ impl Inflation {
             Short::Whole(produced) if produced as u64 <= max_message_len => {
                 if self.takeover {
                     self.history.push(room.get(..produced).unwrap_or_default());
-                } else {
-                    self.give_back();
                 }
                 assembly.binary.commit(produced);
                 Ok(())
@@ -254,10 +252,24 @@ impl Inflation {
         }
     }
 
-    /// A message without takeover has ended.
-    fn give_back(&mut self) {
-        self.inflater.take().map(pool::keep_inflater);
+    /// A message without takeover has ended: the connection needs no inflater until the next one.
+    pub(super) fn give_back(&mut self) {
+        if let Some(inflater) = self.inflater.take() {
+            pool::keep_inflater(inflater);
+        }
         self.history.clear();
+    }
+
+    /// A message without takeover has ended, and the next one is there.
+    pub(super) fn reset(&mut self) {
+        if let Some(inflater) = &mut self.inflater {
+            inflater.reset();
+        }
+    }
+
+    /// Whether the peer refers to earlier messages.
+    pub(super) fn takeover(&self) -> bool {
+        self.takeover
     }
 
     /// Content is about to leave the assembly. The rest of the message, or with takeover the next one, may refer to it behind
@@ -292,5 +304,48 @@ impl Inflation {
         }
         let content = assembly.content().get(self.remembered..).unwrap_or_default();
         inflater.restart(&self.history.followed_by([content, carry.pending()]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::connection::Connection;
+    use crate::connection::Event;
+
+    /// The first example of RFC 7692 section 7.2.3.1 as a frame of a server.
+    const COMPRESSED: &[u8] = b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
+
+    /// Whether the connection holds an inflater behind each of these messages, which come in one read.
+    fn holds_inflater(takeover: bool, messages: &[&[u8]]) -> Vec<bool> {
+        let mut client = Connection::client(Config::default());
+        let negotiated = Negotiated { server_no_context_takeover: !takeover, ..Negotiated::NO_PARAMS };
+        client.receiver.allow_compressed(&negotiated);
+        let bytes = messages.concat();
+        client.unfilled()[..bytes.len()].copy_from_slice(&bytes);
+        client.filled(bytes.len());
+        let next = |_: &&[u8]| {
+            assert_eq!(client.next_event().unwrap(), Some(Event::Text("Hello")));
+            client.receiver.inflation.as_ref().is_some_and(|inflation| inflation.inflater.is_some())
+        };
+        messages.iter().map(next).collect()
+    }
+
+    #[test]
+    fn inflater_stays_only_for_a_message_that_is_there() {
+        const PLAIN: &[u8] = b"\x81\x05Hello";
+        let rows: [(&[&[u8]], &[bool]); 4] = [
+            (&[COMPRESSED], &[false]),
+            (&[COMPRESSED, COMPRESSED, COMPRESSED], &[true, true, false]),
+            (&[COMPRESSED, PLAIN, COMPRESSED], &[false, false, false]),
+            (&[PLAIN, COMPRESSED, PLAIN], &[false, false, false]),
+        ];
+        for (messages, expected) in rows {
+            assert_eq!(holds_inflater(false, messages), expected, "{messages:?}");
+        }
+        assert_eq!(holds_inflater(true, &[COMPRESSED, PLAIN, COMPRESSED]), [true; 3]);
     }
 }

@@ -1,5 +1,7 @@
 //! The general path of receiving: one step of the receiver, without the sender.
 
+#[cfg(feature = "deflate")]
+use super::fast_path::put_away;
 use super::inbox::Inbox;
 #[cfg(feature = "deflate")]
 use super::inflation::{Bounds, Inflation, SHORT_LEN};
@@ -299,6 +301,7 @@ impl Receiver {
     fn inflate_whole(&mut self, inbox: &mut Inbox, message: Fragment) -> Result<Found, ProtocolError> {
         let Some(inflation) = &mut self.inflation else { return Err(ProtocolError::ReservedBits) };
         inflate(inflation, inbox, message, self.config.limits.max_message_len)?;
+        put_away(inflation, inbox, &self.reader, self.whole_below);
         let kind = message.kind.inflated();
         Ok(Found { kind, place: Place::Joined, ends_message: true, begins_message: true })
     }
