@@ -68,7 +68,7 @@ impl Queue {
     /// before.
     #[cfg(feature = "deflate")]
     #[inline]
-    pub(crate) fn from_front(&mut self, len: usize) -> Option<&mut [u8]> {
+    pub(crate) fn front_of_storage(&mut self, len: usize) -> Option<&mut [u8]> {
         self.storage.get_mut(self.start..self.start.wrapping_add(len))
     }
 

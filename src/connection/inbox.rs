@@ -417,7 +417,7 @@ impl Inbox {
     #[cfg(feature = "deflate")]
     #[inline]
     pub(super) fn front_of_storage(&mut self, n: usize) -> Option<(&mut [u8], &mut Assembly)> {
-        Some((self.received.from_front(n)?, &mut self.assembly))
+        Some((self.received.front_of_storage(n)?, &mut self.assembly))
     }
 
     /// Moves the next `n` bytes, already unmasked, to the text message that is being assembled, and validates them.
