@@ -60,6 +60,14 @@ impl Queue {
         self.storage.get_mut(self.start..self.end).unwrap_or_default()
     }
 
+    /// `len` bytes of the storage from the front on. They may include stale bytes after the content. `None` if the storage ends
+    /// before.
+    #[cfg(feature = "deflate")]
+    #[inline]
+    pub(crate) fn front_of_storage(&mut self, len: usize) -> Option<&mut [u8]> {
+        self.storage.get_mut(self.start..self.start.wrapping_add(len))
+    }
+
     /// `N` bytes of the storage, `offset` bytes from the front. They may include stale bytes after the content. `None` if the
     /// storage ends before.
     #[inline]
@@ -186,33 +194,6 @@ impl Queue {
         if !self.skip(n) {
             self.start = self.end;
         }
-    }
-
-    /// Gives `use_bytes` the first `n` bytes of the content, then `tail`, then `more` bytes of the storage, which may be anything.
-    /// What `tail` stands in for is put back. If the storage ends before, it gets the `n` bytes alone.
-    #[cfg(feature = "deflate")]
-    pub(crate) fn with_tail<const N: usize, T>(
-        &mut self,
-        n: usize,
-        tail: [u8; N],
-        more: usize,
-        use_bytes: impl FnOnce(&[u8]) -> T,
-    ) -> T {
-        let behind = self.storage.get_mut(self.start..).unwrap_or_default();
-        let replaced = match behind.get_mut(n..) {
-            Some(behind) if behind.len() >= N + more => {
-                behind.first_chunk_mut().map(|place| core::mem::replace(place, tail))
-            }
-            _ => None,
-        };
-        let len = if replaced.is_some() { n + N + more } else { n };
-        let used = use_bytes(behind.get(..len).unwrap_or_default());
-        if let (Some(replaced), Some(place)) =
-            (replaced, behind.get_mut(n..).and_then(<[u8]>::first_chunk_mut))
-        {
-            *place = replaced;
-        }
-        used
     }
 
     /// Removes the last `n` bytes, if there are that many.

@@ -9,9 +9,17 @@ use crate::common::{bytes, receive};
 use crate::rows::Row;
 use crate::trades::Market;
 
-/// Receives trades of about `len` bytes with takeover. They come in rounds: the second refers to the first, and so do all others.
-pub(crate) fn inflate(name: &'static str, len: usize, messages: u64) -> Row {
-    let settings = Deflate::default().level(1).min_len(0).takeover(true).peer_takeover(true);
+/// Whether messages refer to earlier ones.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takeover {
+    On,
+    Off,
+}
+
+/// Receives trades of about `len` bytes. They come in rounds: with takeover the second refers to the first, and so do all others.
+pub(crate) fn inflate(name: &'static str, len: usize, takeover: Takeover, messages: u64) -> Row {
+    let takeover = takeover == Takeover::On;
+    let settings = Deflate::default().level(1).min_len(0).takeover(takeover).peer_takeover(takeover);
     let (mut client, mut server) = connections(&settings);
     let mut market = Market::new(7692);
     let texts: Vec<String> = (0..messages).map(|_| market.message(len)).collect();

@@ -10,7 +10,7 @@ use crate::common::{
     KEY, RESPONSE, Stream, accept, ascii, binary, bytes, connection, multi_byte, push_fragments, push_masked,
     receive, send,
 };
-use crate::compressed::inflate;
+use crate::compressed::{Takeover, inflate};
 use crate::shells::echo;
 
 /// The number of messages in a row that reads no stream.
@@ -54,8 +54,10 @@ pub(crate) fn all() -> Vec<Row> {
         write("write client 16 B", Role::Client, 16),
         write("write server 1 KiB", Role::Server, 1 << 10),
         write("write client 1 KiB", Role::Client, 1 << 10),
-        inflate("inflate 64 B", 64, 1000),
-        inflate("inflate 1 KiB", 1 << 10, 500),
+        inflate("inflate 64 B", 64, Takeover::On, 1000),
+        inflate("inflate 64 B, no takeover", 64, Takeover::Off, 1000),
+        inflate("inflate 1 KiB", 1 << 10, Takeover::On, 500),
+        inflate("inflate 64 KiB", 64 << 10, Takeover::On, 20),
         echo("tokio echo 16 B, one a read", whole(Opcode::Binary, binary(16)), 2 + 4 + 16),
         echo("tokio echo 16 B, 64 a read", whole(Opcode::Binary, binary(16)), 64 * (2 + 4 + 16)),
         echo("tokio echo 1 KiB, 16 a read", whole(Opcode::Binary, binary(1 << 10)), 16 * (4 + 4 + 1024)),

@@ -5,15 +5,23 @@
 //! take a whole message of at most 125 bytes where the output has storage. A fast path changes nothing if it declines: faults
 //! of frames and everything else are left to the general path (`look` and [`Sender::send`]), which sees the same bytes.
 
+#[cfg(feature = "deflate")]
+use super::event::Event;
 use super::inbox::Inbox;
+#[cfg(feature = "deflate")]
+use super::inflation::Inflation;
 use super::keys::Keys;
 use super::look::Fragment;
 #[cfg(feature = "deflate")]
-use super::receiver::Found;
+use super::look::inflate;
 use super::receiver::Receiver;
+#[cfg(feature = "deflate")]
+use super::receiver::validate;
 use super::sender::Sender;
 #[cfg(feature = "deflate")]
 use crate::error::ProtocolError;
+#[cfg(feature = "deflate")]
+use crate::frame::decoder::Reader;
 use crate::frame::fast_path::{SHORT_PAYLOAD_LEN, lengths};
 use crate::frame::rules::Kind;
 use crate::frame::{MaskKey, Opcode, apply_mask};
@@ -65,18 +73,31 @@ impl Receiver {
     /// to fail, too.
     #[cfg(feature = "deflate")]
     #[inline]
-    pub(super) fn take_whole_deflated(&mut self) -> Option<Result<Found, ProtocolError>> {
-        self.inflation.as_ref()?;
-        let mut inbox = self.inbox.take()?;
+    pub(super) fn take_whole_deflated(&mut self) -> Option<Result<Kind, ProtocolError>> {
+        let (inflation, inbox) = (self.inflation.as_deref_mut()?, self.inbox.as_deref_mut()?);
+        let (header_len, message) = whole_deflated(inbox, &self.reader, self.whole_below)?;
         inbox.release();
-        let inflated =
-            self.admit_whole_deflated(&mut inbox).map(|message| self.inflate_whole(&mut inbox, &message));
-        if let Some(Err(error)) = inflated {
-            self.reader.end(Some(error));
-            inbox.discard();
+        inbox.consume(header_len);
+        let inflated = inflate(inflation, inbox, message, self.config.limits.max_message_len);
+        match inflated {
+            Ok(()) => put_away(inflation, inbox, &self.reader, self.whole_below),
+            Err(error) => {
+                self.reader.end(Some(error));
+                inbox.discard();
+            }
         }
-        self.inbox = Some(inbox);
-        inflated
+        Some(inflated.map(|()| message.kind))
+    }
+
+    /// The message that [`take_whole_deflated`](Self::take_whole_deflated) took. On an error the sender has to fail, too.
+    #[cfg(feature = "deflate")]
+    #[inline]
+    pub(super) fn lend_whole_deflated(&mut self, kind: Kind) -> Result<Event<'_>, ProtocolError> {
+        let content = self.inbox.as_ref().map_or(&[][..], |inbox| inbox.assembly.binary.as_slice());
+        match kind {
+            Kind::DeflatedText => validate(content, &mut self.reader).map(Event::Text),
+            _ => Ok(Event::Binary(content)),
+        }
     }
 
     /// Takes the header of the next frame, if it is a whole compressed message that has arrived. The caller knows that
@@ -84,19 +105,10 @@ impl Receiver {
     #[cfg(feature = "deflate")]
     #[inline]
     pub(super) fn admit_whole_deflated(&mut self, inbox: &mut Inbox) -> Option<Fragment> {
-        let start = *inbox.peek(0)?;
-        // FIN, RSV1 and a data opcode (RFC 7692 section 6).
-        let kind = match start[0] {
-            0xC1 => Kind::DeflatedText,
-            0xC2 => Kind::DeflatedBinary,
-            _ => return None,
-        };
-        let arrived = arrived(inbox, start, self.reader.role())?;
-        // Stricter than the limit, which counts inflated bytes. The general path takes the others.
-        if arrived.len as u64 >= u64::from(self.whole_below) || !self.reader.is_between_messages() {
-            return None;
-        }
-        Some(self.take_header(inbox, arrived, kind, true))
+        let (header_len, message) = whole_deflated(inbox, &self.reader, self.whole_below)?;
+        self.heard = true;
+        inbox.consume(header_len);
+        Some(message)
     }
 
     /// Takes the header of the next frame, if it is a fragment that has arrived as a whole.
@@ -138,6 +150,38 @@ impl Receiver {
         self.heard = true;
         inbox.consume(header_len);
         Fragment { kind, key, phase: 0, len, ends_message: fin }
+    }
+}
+
+/// The frame at the front, if it is a whole compressed message that has arrived: the length of its header, and its payload. The
+/// caller knows that compression was agreed on.
+#[cfg(feature = "deflate")]
+#[inline]
+fn whole_deflated(inbox: &Inbox, reader: &Reader, whole_below: u32) -> Option<(usize, Fragment)> {
+    let start = *inbox.peek(0)?;
+    // FIN, RSV1 and a data opcode (RFC 7692 section 6).
+    let kind = match start[0] {
+        0xC1 => Kind::DeflatedText,
+        0xC2 => Kind::DeflatedBinary,
+        _ => return None,
+    };
+    let Arrived { header_len, len, key } = arrived(inbox, start, reader.role())?;
+    // Stricter than the limit, which counts inflated bytes. The general path takes the others.
+    let is_admitted = (len as u64) < u64::from(whole_below) && reader.is_between_messages();
+    is_admitted.then_some((header_len, Fragment { kind, key, phase: 0, len, ends_message: true }))
+}
+
+/// Behind a message without takeover: the inflater goes back to the pool, unless the next message is there for it. That saves the
+/// lock of the pool, and a connection in whose inbox nothing waits holds no inflater.
+#[cfg(feature = "deflate")]
+#[inline]
+pub(super) fn put_away(inflation: &mut Inflation, inbox: &Inbox, reader: &Reader, whole_below: u32) {
+    if inflation.takeover() {
+        return;
+    }
+    match whole_deflated(inbox, reader, whole_below) {
+        Some(_) => inflation.reset(),
+        None => inflation.give_back(),
     }
 }
 

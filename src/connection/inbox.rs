@@ -297,6 +297,7 @@ impl Inbox {
 
     /// Drops the first `len` assembled bytes, which are all that is unmasked. What was read directly behind them stays, and
     /// so does the room that was given for that.
+    #[inline]
     pub(super) fn drop_assembled(&mut self, len: usize) {
         if self.assembly.masked > 0 || matches!(self.room, Room::Assembly(_)) {
             self.assembly.lent = None;
@@ -361,8 +362,10 @@ impl Inbox {
     }
 
     /// Unmasks the first `n` unread bytes in place.
+    #[inline]
     pub(super) fn unmask(&mut self, n: usize, key: Option<MaskKey>, phase: usize) {
-        if let (Some(key), Some(payload)) = (key, self.received.as_mut_slice().get_mut(..n)) {
+        let Some(key) = key else { return };
+        if let Some(payload) = self.received.as_mut_slice().get_mut(..n) {
             apply_mask(payload, key, phase);
         }
     }
@@ -427,17 +430,12 @@ impl Inbox {
         (self.received.as_slice().get(..n).unwrap_or_default(), &mut self.assembly)
     }
 
-    /// [`front`](Self::front) with `tail` and `more` bytes behind it, for `use_bytes`. See [`Queue::with_tail`].
+    /// [`front`](Self::front) of the storage: some of the `n` bytes may lie behind the last byte received. `None` if the storage
+    /// ends before.
     #[cfg(feature = "deflate")]
-    pub(super) fn with_tail<const N: usize, T>(
-        &mut self,
-        n: usize,
-        tail: [u8; N],
-        more: usize,
-        use_bytes: impl FnOnce(&[u8], &mut Assembly) -> T,
-    ) -> T {
-        let Self { received, assembly, .. } = self;
-        received.with_tail(n, tail, more, |bytes| use_bytes(bytes, assembly))
+    #[inline]
+    pub(super) fn front_of_storage(&mut self, n: usize) -> Option<(&mut [u8], &mut Assembly)> {
+        Some((self.received.front_of_storage(n)?, &mut self.assembly))
     }
 
     /// Moves the next `n` bytes, already unmasked, to the text message that is being assembled, and validates them.

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::assembly::Assembly;
-use crate::deflate::{Inflater, Negotiated, SLOW_LEN, Step, TAIL, Then, Window, pool};
+use crate::deflate::{Inflater, Negotiated, Short, Step, Then, Window, pool};
 use crate::error::ProtocolError;
 use crate::frame::rules::Kind;
 use crate::role::Role;
@@ -21,10 +21,7 @@ const LEAST_LEN: usize = 1024;
 
 /// A whole message of at most this many compressed bytes is inflated block by block. In a longer one, what refers to an earlier
 /// block would take more time than the end of the payload does.
-const SHORT_LEN: usize = 4 << 10;
-
-/// How many steps go block by block. One block and the empty one behind it are two.
-const MOST_STEPS: usize = 8;
+pub(super) const SHORT_LEN: usize = 4 << 10;
 
 /// How many blocks with BFINAL one message may have. A peer needs at most one; each costs as much as a long message.
 const MAX_FINAL_BLOCKS: u32 = 1000;
@@ -164,67 +161,66 @@ impl Inflation {
         }
     }
 
-    /// Inflates a whole message to the assembly, which is empty. Text is not validated. `input` is its payload, `len` bytes;
-    /// then, if there is room, the tail of a message and bytes that do not belong to it.
-    pub(super) fn inflate_whole(
+    /// Inflates a short whole message to the assembly, which is empty. Text is not validated. `input` is its payload, `len` bytes,
+    /// then what [`Inflater::inflate_short`] asks for. The caller puts the inflater away.
+    /// `Err` says what was done of a message that goes on in steps: [`inflate_rest`](Self::inflate_rest).
+    #[inline(always)]
+    pub(super) fn inflate_short(
         &mut self,
-        input: &[u8],
+        input: &mut [u8],
         len: usize,
+        assembly: &mut Assembly,
+        max_message_len: u64,
+    ) -> Result<(), Step> {
+        // One byte more than the limit, to see that it is exceeded.
+        let most = usize::try_from(max_message_len.saturating_add(1)).unwrap_or(usize::MAX);
+        let room = assembly.binary.spare(len * ROOM_PER_BYTE + LEAST_LEN);
+        let most = most.min(room.len());
+        let room = room.get_mut(..most).unwrap_or_default();
+        let inflater = self.inflater.get_or_insert_with(pool::inflater);
+        match inflater.inflate_short(input, len, room) {
+            Short::Whole(produced) if produced as u64 <= max_message_len => {
+                if self.takeover {
+                    self.history.push(room.get(..produced).unwrap_or_default());
+                }
+                assembly.binary.commit(produced);
+                Ok(())
+            }
+            Short::Whole(produced) => Err(Step { consumed: len, produced, ..Step::NOTHING }),
+            Short::Begun(step) => Err(step),
+            Short::Cut => Err(self.begin_again()),
+        }
+    }
+
+    /// What came out of a message that was cut may be of the tail and what is behind it.
+    #[cold]
+    fn begin_again(&mut self) -> Step {
+        let window = self.history.followed_by([&[], &[]]);
+        match self.inflater.as_mut().map(|inflater| inflater.restart(&window)) {
+            Some(Err(_)) => Step { then: Then::Fault, ..Step::NOTHING },
+            _ => Step::NOTHING,
+        }
+    }
+
+    /// Inflates a whole message to the assembly in steps. `begun` says what has been done of it. Text is not validated.
+    #[inline(never)]
+    pub(super) fn inflate_rest(
+        &mut self,
+        payload: &[u8],
+        begun: Step,
         assembly: &mut Assembly,
         max_message_len: u64,
     ) -> Result<(), ProtocolError> {
         let bounds = Bounds { max_message_len, stop_at: usize::MAX };
         let mut carry = Carry::default();
         let mut inflater = self.inflater.take().unwrap_or_else(pool::inflater);
-        let mut consumed = 0;
-        if (1..=SHORT_LEN).contains(&len) && input.len() >= len + TAIL.len() + SLOW_LEN {
-            consumed = self.inflate_blocks(&mut inflater, input, len, assembly, bounds)?;
-        }
-        if consumed <= len {
-            let rest = input.get(consumed..len).unwrap_or_default();
-            self.inflate_with(&mut inflater, rest, Kind::Binary, assembly, &mut carry, bounds)?;
-            self.end_with(&mut inflater, assembly, &carry)?;
-        }
+        self.take(begun, &mut inflater, Kind::Binary, assembly, &mut carry, bounds)?;
+        let rest = payload.get(begun.consumed..).unwrap_or_default();
+        self.inflate_with(&mut inflater, rest, Kind::Binary, assembly, &mut carry, bounds)?;
+        self.end_with(&mut inflater, assembly, &carry)?;
         self.finish(inflater);
+        self.remember(assembly.content(), true);
         Ok(())
-    }
-
-    /// Inflates a short message block by block, at most [`MOST_STEPS`]. With the tail and more in its input, `zlib-rs` takes its
-    /// fast code up to the end of the payload. Gives how much of the input was consumed: payload, or payload and tail.
-    fn inflate_blocks(
-        &mut self,
-        inflater: &mut Inflater,
-        input: &[u8],
-        len: usize,
-        assembly: &mut Assembly,
-        bounds: Bounds,
-    ) -> Result<usize, ProtocolError> {
-        let mut consumed = 0;
-        for _ in 0..MOST_STEPS {
-            let room = self.room(len, usize::MAX, assembly, bounds);
-            let step = inflater.inflate_block(input.get(consumed..).unwrap_or_default(), room);
-            if (step.consumed, step.produced, step.then) == (0, 0, Then::Fault) {
-                // A fault, or the end of a block in bits that had been read before.
-                break;
-            }
-            consumed += step.consumed;
-            if consumed <= len {
-                self.take(step, inflater, Kind::Binary, assembly, &mut Carry::default(), bounds)?;
-                continue;
-            }
-            // The last block is empty: 3 bits of the payload, and the tail.
-            if consumed == len + TAIL.len()
-                && matches!(step, Step { consumed: 4 | 5, produced: 0, then: Then::GoesOn })
-            {
-                break;
-            }
-            // The message was cut, and what came out may be of the tail and what is behind it. Begin again.
-            self.message = Progress::default();
-            assembly.clear();
-            inflater.restart(&self.history.followed_by([&[], &[]]))?;
-            return Ok(0);
-        }
-        Ok(consumed)
     }
 
     /// The message has ended.
@@ -248,15 +244,32 @@ impl Inflation {
         Ok(())
     }
 
-    #[inline]
     fn finish(&mut self, inflater: Box<Inflater>) {
         self.message = Progress::default();
-        if self.takeover {
-            self.inflater = Some(inflater);
-        } else {
-            pool::keep_inflater(inflater);
-            self.history.clear();
+        self.inflater = Some(inflater);
+        if !self.takeover {
+            self.give_back();
         }
+    }
+
+    /// A message without takeover has ended: the connection needs no inflater until the next one.
+    pub(super) fn give_back(&mut self) {
+        if let Some(inflater) = self.inflater.take() {
+            pool::keep_inflater(inflater);
+        }
+        self.history.clear();
+    }
+
+    /// A message without takeover has ended, and the next one is there.
+    pub(super) fn reset(&mut self) {
+        if let Some(inflater) = &mut self.inflater {
+            inflater.reset();
+        }
+    }
+
+    /// Whether the peer refers to earlier messages.
+    pub(super) fn takeover(&self) -> bool {
+        self.takeover
     }
 
     /// Content is about to leave the assembly. The rest of the message, or with takeover the next one, may refer to it behind
@@ -291,5 +304,48 @@ impl Inflation {
         }
         let content = assembly.content().get(self.remembered..).unwrap_or_default();
         inflater.restart(&self.history.followed_by([content, carry.pending()]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::connection::Connection;
+    use crate::connection::Event;
+
+    /// The first example of RFC 7692 section 7.2.3.1 as a frame of a server.
+    const COMPRESSED: &[u8] = b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
+
+    /// Whether the connection holds an inflater behind each of these messages, which come in one read.
+    fn holds_inflater(takeover: bool, messages: &[&[u8]]) -> Vec<bool> {
+        let mut client = Connection::client(Config::default());
+        let negotiated = Negotiated { server_no_context_takeover: !takeover, ..Negotiated::NO_PARAMS };
+        client.receiver.allow_compressed(&negotiated);
+        let bytes = messages.concat();
+        client.unfilled()[..bytes.len()].copy_from_slice(&bytes);
+        client.filled(bytes.len());
+        let next = |_: &&[u8]| {
+            assert_eq!(client.next_event().unwrap(), Some(Event::Text("Hello")));
+            client.receiver.inflation.as_ref().is_some_and(|inflation| inflation.inflater.is_some())
+        };
+        messages.iter().map(next).collect()
+    }
+
+    #[test]
+    fn inflater_stays_only_for_a_message_that_is_there() {
+        const PLAIN: &[u8] = b"\x81\x05Hello";
+        let rows: [(&[&[u8]], &[bool]); 4] = [
+            (&[COMPRESSED], &[false]),
+            (&[COMPRESSED, COMPRESSED, COMPRESSED], &[true, true, false]),
+            (&[COMPRESSED, PLAIN, COMPRESSED], &[false, false, false]),
+            (&[PLAIN, COMPRESSED, PLAIN], &[false, false, false]),
+        ];
+        for (messages, expected) in rows {
+            assert_eq!(holds_inflater(false, messages), expected, "{messages:?}");
+        }
+        assert_eq!(holds_inflater(true, &[COMPRESSED, PLAIN, COMPRESSED]), [true; 3]);
     }
 }

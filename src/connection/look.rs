@@ -1,11 +1,13 @@
 //! The general path of receiving: one step of the receiver, without the sender.
 
+#[cfg(feature = "deflate")]
+use super::fast_path::put_away;
 use super::inbox::Inbox;
 #[cfg(feature = "deflate")]
-use super::inflation::Bounds;
+use super::inflation::{Bounds, Inflation, SHORT_LEN};
 use super::receiver::{By, Found, Given, Place, Receiver};
 #[cfg(feature = "deflate")]
-use crate::deflate::{SLOW_LEN, TAIL};
+use crate::deflate::{self, MORE_LEN};
 use crate::error::ProtocolError;
 use crate::frame::decoder::{Part, Patience, Step};
 use crate::frame::rules::Kind;
@@ -90,7 +92,7 @@ impl Receiver {
             #[cfg(feature = "deflate")]
             if by == By::Message && self.inflation.is_some() {
                 if let Some(message) = self.admit_whole_deflated(inbox) {
-                    return self.inflate_whole(inbox, &message).map(Some);
+                    return self.inflate_whole(inbox, message).map(Some);
                 }
             }
             let read_len = self.read_len();
@@ -264,7 +266,7 @@ impl Receiver {
         by: By,
     ) -> Result<Option<Found>, ProtocolError> {
         if by == By::Message && part.is_whole_message() {
-            return self.inflate_whole(inbox, &part.into()).map(Some);
+            return self.inflate_whole(inbox, part.into()).map(Some);
         }
         let Fragment { kind, key, phase, len, mut ends_message } = part.into();
         let Some(inflation) = &mut self.inflation else { return Err(ProtocolError::ReservedBits) };
@@ -293,30 +295,15 @@ impl Receiver {
         Ok(self.give_assembled(inbox, &inflated, by))
     }
 
-    /// A compressed message whose payload has arrived in one piece. Text is validated when it is lent, and need not
-    /// be copied.
+    /// [`inflate`] for a message that is given out later.
     #[cfg(feature = "deflate")]
-    pub(super) fn inflate_whole(
-        &mut self,
-        inbox: &mut Inbox,
-        message: &Fragment,
-    ) -> Result<Found, ProtocolError> {
-        let Fragment { kind, key, len, .. } = *message;
+    #[inline(never)]
+    fn inflate_whole(&mut self, inbox: &mut Inbox, message: Fragment) -> Result<Found, ProtocolError> {
         let Some(inflation) = &mut self.inflation else { return Err(ProtocolError::ReservedBits) };
-        let max_message_len = self.config.limits.max_message_len;
-        inbox.unmask(len, key, 0);
-        let inflated = inbox.with_tail(len, TAIL, SLOW_LEN, |payload, assembly| {
-            inflation.inflate_whole(payload, len, assembly, max_message_len)
-        });
-        // Text before a fault that is not UTF-8 is the first fault.
-        inflated.map_err(|error| match kind {
-            Kind::DeflatedText if inbox.assembly.has_invalid_text() => ProtocolError::InvalidUtf8,
-            _ => error,
-        })?;
-        inbox.consume(len);
-        inflation.remember(inbox.assembly.content(), true);
-        inbox.lend_assembled();
-        Ok(Found { kind: kind.inflated(), place: Place::Joined, ends_message: true, begins_message: true })
+        inflate(inflation, inbox, message, self.config.limits.max_message_len)?;
+        put_away(inflation, inbox, &self.reader, self.whole_below);
+        let kind = message.kind.inflated();
+        Ok(Found { kind, place: Place::Joined, ends_message: true, begins_message: true })
     }
 
     /// A control frame whose payload has arrived.
@@ -330,6 +317,37 @@ impl Receiver {
         }
         Ok(Found::as_received(kind))
     }
+}
+
+/// Inflates a compressed message whose payload has arrived in one piece, and lends it in the assembly. Text is validated when it
+/// is given out, and need not be copied.
+#[cfg(feature = "deflate")]
+#[inline(always)]
+pub(super) fn inflate(
+    inflation: &mut Inflation,
+    inbox: &mut Inbox,
+    message: Fragment,
+    max_message_len: u64,
+) -> Result<(), ProtocolError> {
+    let Fragment { kind, key, len, .. } = message;
+    inbox.unmask(len, key, 0);
+    let inflated = match inbox.front_of_storage(len + MORE_LEN) {
+        Some((input, assembly)) if (1..=SHORT_LEN).contains(&len) => {
+            inflation.inflate_short(input, len, assembly, max_message_len)
+        }
+        _ => Err(deflate::Step::NOTHING),
+    };
+    if let Err(begun) = inflated {
+        let (payload, assembly) = inbox.front(len);
+        inflation.inflate_rest(payload, begun, assembly, max_message_len).map_err(|error| match kind {
+            // Text before a fault that is not UTF-8 is the first fault.
+            Kind::DeflatedText if assembly.has_invalid_text() => ProtocolError::InvalidUtf8,
+            _ => error,
+        })?;
+    }
+    inbox.consume(len);
+    inbox.lend_assembled();
+    Ok(())
 }
 
 impl Found {

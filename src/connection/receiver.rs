@@ -255,8 +255,7 @@ impl Receiver {
         if self.found.is_none() && !sender.lifecycle.is_closed() {
             if let Some(inflated) = self.take_whole_deflated() {
                 sender.timers.hear();
-                self.heard = false;
-                let event = inflated.and_then(|found| self.lend_event(found));
+                let event = inflated.and_then(|kind| self.lend_whole_deflated(kind));
                 return sender.or_fail(event).map(Some);
             }
         }
@@ -567,7 +566,7 @@ impl Receiver {
 
 /// The text of a message that is there as a whole. Ends the input if it is not UTF-8.
 #[inline]
-fn validate<'a>(bytes: &'a [u8], reader: &mut Reader) -> Result<&'a str, ProtocolError> {
+pub(super) fn validate<'a>(bytes: &'a [u8], reader: &mut Reader) -> Result<&'a str, ProtocolError> {
     utf8::whole(bytes).map_err(|_| end_at(ProtocolError::InvalidUtf8, reader))
 }
 

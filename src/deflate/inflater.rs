@@ -5,10 +5,14 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 use crate::error::ProtocolError;
 
 /// "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message" (section 7.2.2).
-pub(crate) const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
+const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
 
-/// `zlib-rs` inflates the last bytes of its input, one less than this, with code that takes several times as long.
-pub(crate) const SLOW_LEN: usize = 15;
+/// How many bytes are behind a short message: the tail, and as many as `zlib-rs` inflates with code that takes several times as
+/// long, and one.
+pub(crate) const MORE_LEN: usize = TAIL.len() + 15;
+
+/// How many blocks of a message are inflated one by one. One block and the empty one behind it are two.
+const MOST_BLOCKS: usize = 8;
 
 /// The base-2 logarithm of the longest window. A shorter one would save no memory, and `zlib-rs` would find a reference beyond
 /// it in some calls only.
@@ -27,6 +31,10 @@ pub(crate) struct Step {
     pub(crate) then: Then,
 }
 
+impl Step {
+    pub(crate) const NOTHING: Self = Self { consumed: 0, produced: 0, then: Then::GoesOn };
+}
+
 /// What comes after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
@@ -35,6 +43,16 @@ pub(crate) enum Then {
     Restart,
     /// What follows is not DEFLATE. The bytes before it were produced.
     Fault,
+}
+
+/// What became of a message that was inflated block by block.
+pub(crate) enum Short {
+    /// Its length. The stream is where the next message begins.
+    Whole(usize),
+    /// What was done of it. It goes on, in steps, with the rest of the payload.
+    Begun(Step),
+    /// It was cut: what came out may be of the tail and what is behind it. The stream has to begin again before the message.
+    Cut,
 }
 
 impl Inflater {
@@ -47,9 +65,52 @@ impl Inflater {
         self.step(input, to, InflateFlush::SyncFlush)
     }
 
-    /// As [`inflate`](Self::inflate), but at most up to the end of a block.
-    pub(crate) fn inflate_block(&mut self, input: &[u8], to: &mut [u8]) -> Step {
-        self.step(input, to, InflateFlush::Block)
+    /// Inflates a short message block by block. `input` is its payload, `len` bytes, then at least [`MORE_LEN`] bytes that do not
+    /// belong to it. [`TAIL`] stands in for the first of these meanwhile.
+    #[inline(always)]
+    pub(crate) fn inflate_short(&mut self, input: &mut [u8], len: usize, to: &mut [u8]) -> Short {
+        let Some(behind) = input.get_mut(len..).and_then(<[u8]>::first_chunk_mut) else {
+            return Short::Begun(Step::NOTHING);
+        };
+        let replaced = core::mem::replace(behind, TAIL);
+        let short = self.inflate_blocks(input, len, to);
+        if let Some(behind) = input.get_mut(len..).and_then(<[u8]>::first_chunk_mut) {
+            *behind = replaced;
+        }
+        short
+    }
+
+    /// [`inflate_short`](Self::inflate_short), with the tail in its place.
+    #[inline(always)]
+    fn inflate_blocks(&mut self, input: &[u8], len: usize, to: &mut [u8]) -> Short {
+        let (in_before, out_before) = (self.stream.total_in(), self.stream.total_out());
+        let mut done = Step::NOTHING;
+        for _ in 0..MOST_BLOCKS {
+            let rest = input.get(done.consumed..).unwrap_or_default();
+            let room = to.get_mut(done.produced..).unwrap_or_default();
+            let status = self.stream.decompress(rest, room, InflateFlush::Block);
+            let before = done;
+            done.consumed = distance(in_before, self.stream.total_in());
+            done.produced = distance(out_before, self.stream.total_out());
+            if done.consumed > len {
+                // The last block is empty: 3 bits of the payload, and the tail.
+                let is_last = done.consumed == len + TAIL.len()
+                    && before.consumed + 1 >= len
+                    && before.produced == done.produced
+                    && status == Ok(Status::Ok);
+                return if is_last { Short::Whole(done.produced) } else { Short::Cut };
+            }
+            done.then = match status {
+                Ok(Status::StreamEnd) => Then::Restart,
+                // Without progress: a fault, or the end of a block in bits that had been read before.
+                _ if done == before => Then::GoesOn,
+                Ok(_) if done.produced < to.len() => continue,
+                Ok(_) => Then::GoesOn,
+                Err(_) => Then::Fault,
+            };
+            break;
+        }
+        Short::Begun(done)
     }
 
     /// The message has ended. The next one can follow with the same window: the last, empty block may have BFINAL, too.
@@ -99,5 +160,5 @@ impl Inflater {
 /// The difference of two counters of one call, whose buffers fit in memory.
 #[expect(clippy::cast_possible_truncation, reason = "no buffer is longer than usize::MAX")]
 pub(super) fn distance(before: u64, after: u64) -> usize {
-    after.saturating_sub(before) as usize
+    after.wrapping_sub(before) as usize
 }

@@ -15,7 +15,7 @@ pub(crate) mod pool;
 mod window;
 
 pub(crate) use deflater::{Compressor, Deflater};
-pub(crate) use inflater::{Inflater, SLOW_LEN, Step, TAIL, Then};
+pub(crate) use inflater::{Inflater, MORE_LEN, Short, Step, Then};
 pub(crate) use window::Window;
 
 use crate::setters::setters;

@@ -17,7 +17,7 @@ impl Window {
     }
 
     /// Adds bytes at the end. The oldest ones go.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         // Nearly always the ring has grown, and the bytes fit in front of its end.
         let end = self.start.saturating_add(bytes.len());
