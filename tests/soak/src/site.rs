@@ -51,7 +51,8 @@ impl Name {
         match self {
             Self::Embed | Self::EchoTokio => &["--deflate"],
             Self::EchoTls => &[],
-            Self::Chat => &["--deflate", "--max-connections", "8192"],
+            // A short history is full after the first rounds.
+            Self::Chat => &["--deflate", "--max-connections", "8192", "--history", "10"],
         }
     }
 }
@@ -136,8 +137,9 @@ impl Server {
         let mut command = Command::new(programs.join(name.place()));
         command.args(["--bind", "127.0.0.1:0"]).args(name.options());
         // Memory that is free goes back to the system. The allocator of glibc keeps much of it otherwise, up to the most that was
-        // in use, and a leak does not show.
+        // in use by all threads, and a leak does not show.
         command.env("MALLOC_MMAP_THRESHOLD_", "16384").env("MALLOC_TRIM_THRESHOLD_", "16384");
+        command.env("MALLOC_ARENA_MAX", "1");
         if name == Name::EchoTls {
             command.arg("--ca-out").arg(&ca);
         }
