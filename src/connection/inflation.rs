@@ -99,7 +99,8 @@ impl Inflation {
         bounds: Bounds,
     ) -> Result<usize, ProtocolError> {
         let given = input.len();
-        let (mut inflated, mut may_give_more) = (0, !input.is_empty());
+        // The first step may give what there was no room for before, even without input.
+        let (mut inflated, mut may_give_more) = (0, true);
         while may_give_more && (input.is_empty() || inflated < bounds.stop_at) {
             let room = self.room(input.len(), bounds.stop_at.saturating_sub(inflated), assembly, bounds);
             let room_end = room.len();

@@ -322,3 +322,25 @@ fn frame_behind_a_message_is_no_part_of_it() {
         assert_eq!(last, (vec![], Err(ProtocolError::InvalidDeflate)));
     }
 }
+
+/// Messages that get much shorter, each on a connection of its own: the room for a message is full at any place, also behind the
+/// last byte of the payload, whose bits stand for hundreds of bytes.
+#[test]
+fn message_that_fills_its_room_is_inflated_to_its_end() {
+    for level in [1, 3, 6] {
+        let mut sender = end(Role::Server, no_takeover().level(level).mem_level(3).window_bits(9));
+        for period in 1..=5 {
+            for times in 200..=300 {
+                // Bytes that fixed codes have 9 bits for.
+                let data = b"\xef\xbf\xbd.\x01"[..period].repeat(times);
+                sender.send(&data[..]).unwrap();
+                let wire = written(&mut sender);
+                let mut client = end(Role::Client, no_takeover());
+                client.unfilled()[..wire.len()].copy_from_slice(&wire);
+                client.filled(wire.len());
+                let row = format!("level {level}, {period} bytes {times} times");
+                assert_eq!(client.next_event(), Ok(Some(Event::Binary(&data))), "{row}");
+            }
+        }
+    }
+}
