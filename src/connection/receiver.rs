@@ -31,6 +31,7 @@ pub(super) const LONG_READ_TIMES: usize = 7;
 
 /// After a read that brought all it had asked for, this many reads are long. Each may allocate memory, so one that brings little
 /// does not end that.
+#[cfg(feature = "std")]
 const LONG_READS: u8 = 16;
 
 /// The receiving side of a [`Connection`](super::Connection): the bytes that have arrived, and how far the message that is
