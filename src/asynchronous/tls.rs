@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use super::socket::Socket;
 use super::transport::TURN;
-use crate::tls::{MAX_READ, Records, Session};
+use crate::tls::{LEAST_READ, MAX_READ, Records, Session};
 
 #[derive(Debug)]
 pub(super) struct Tls {
@@ -52,7 +52,8 @@ pub(super) fn poll_read<S: Socket>(
             ready!(poll_flush(tls, socket, cx))?;
             tls.session.flushed();
         }
-        let mut polled = Polled { socket, cx, is_pending: false, has_room: true };
+        let mut polled =
+            Polled { socket, cx, least: LEAST_READ.min(to.len()), is_pending: false, has_room: true };
         let read = tls.session.receive_from(&mut polled);
         match polled {
             Polled { is_pending: true, .. } => return Poll::Pending,
@@ -74,22 +75,21 @@ pub(super) fn poll_read<S: Socket>(
     Poll::Pending
 }
 
-/// Less room than this is not worth a system call, in bytes: half of the longest record.
-const LEAST: usize = 8 << 10;
-
 /// A socket that is polled, as a `Read`.
 struct Polled<'a, 'b, S> {
     socket: &'a mut S,
     cx: &'a mut Context<'b>,
     /// Whether the task will be woken.
     is_pending: bool,
+    /// What there must be room for, in bytes: less than `to` has room for is not worth a system call.
+    least: usize,
     /// Whether there was room enough to read.
     has_room: bool,
 }
 
 impl<S: Socket> Read for Polled<'_, '_, S> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        self.has_room = to.len() >= LEAST;
+        self.has_room = to.len() >= self.least;
         if self.has_room {
             let read = self.socket.poll_read(self.cx, to);
             self.is_pending = read.is_pending();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::timed::{Progress, SHORTEST, is_timeout};
 use crate::sync::{Instant, Mutex, MutexGuard};
-use crate::tls::{MAX_READ, Records, Session, TlsInfo};
+use crate::tls::{LEAST_READ, MAX_READ, Records, Session, TlsInfo};
 
 #[derive(Debug)]
 pub(super) struct Tls {
@@ -36,7 +36,8 @@ impl Tls {
         lock(&self.session).info()
     }
 
-    /// Reads plaintext. The records are read into `buf`, too, which costs no second buffer.
+    /// Reads plaintext. The records are read into `buf`, too, which costs no second buffer, unless it is short: the last bytes of
+    /// a long message are asked for alone, and a record in parts of that length would take a system call for each.
     pub(super) fn read(&self, tcp: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
@@ -61,7 +62,13 @@ impl Tls {
                 lock(&self.session).flushed();
             }
             let room = buf.len().min(MAX_READ);
-            let records = buf.get_mut(..room).unwrap_or_default();
+            let mut spare;
+            let records = if room < LEAST_READ {
+                spare = [0; LEAST_READ];
+                &mut spare[..]
+            } else {
+                buf.get_mut(..room).unwrap_or_default()
+            };
             let n = window.read(tcp, records)?;
             let mut session = lock(&self.session);
             if n == 0 {

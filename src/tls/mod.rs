@@ -28,7 +28,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{CipherSuite, ClientConfig, ProtocolVersion, RootCertStore};
-pub(crate) use session::{MAX_READ, Session};
+pub(crate) use session::{LEAST_READ, MAX_READ, Session};
 
 use crate::error::HandshakeError;
 

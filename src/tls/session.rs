@@ -17,6 +17,9 @@ const OVERHEAD: usize = 64;
 /// The most bytes of records to read at once: two records of the longest kind, and the start of the next.
 pub(crate) const MAX_READ: usize = 2 * RECORD + (1 << 10);
 
+/// Room for fewer bytes of records is not worth a system call: half of the longest record.
+pub(crate) const LEAST_READ: usize = 8 << 10;
+
 /// Records wait while there is more plaintext than this to be read, in bytes. rustls refuses them then.
 const MAX_PLAINTEXT: usize = RECORD;
 
