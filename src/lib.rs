@@ -129,7 +129,7 @@
 //! | `connection/output`, `output/writing` | bytes to be written; the writes |
 //! | `connection/lifecycle`, `timers`, `round_trip` | the one state; keepalive and close deadline; from a Ping to its Pong |
 //! | `connection/sender`, `clock` | messages to frames; what happens when the caller tells the time |
-//! | `connection/receiver`, `look` | frames to events: the calls, and the general path behind them |
+//! | `connection/reading`, `receiver`, `look` | bytes in; frames to events: the calls, and the general path behind them |
 //! | `connection/inflation`, `deflation`, `compressing` | compressed messages to the assembly; which messages are compressed; their way to the output |
 //! | `connection/fast_path` | whole small messages, in either direction |
 //! | `handshake/head`, `lines`, `chunked` | HTTP/1.1 heads, lines that are judged before the parser, bodies in chunks |

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use super::assembly::{Assembly, RETAINED_LEN};
 use super::output::Outbox;
 #[cfg(any(feature = "tokio", feature = "smol"))]
-use super::receiver::LONG_READ_TIMES;
+use super::reading::LONG_READ_TIMES;
 use crate::frame::{MaskKey, apply_mask, copy_masked};
 use crate::queue::Queue;
 use crate::utf8::{Carry, Invalid};

@@ -17,6 +17,7 @@ mod keys;
 mod lifecycle;
 mod look;
 mod output;
+mod reading;
 mod receiver;
 mod round_trip;
 mod sender;
