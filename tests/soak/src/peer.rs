@@ -13,6 +13,9 @@ use crate::bytes;
 use crate::visit::{SLACK, Visit};
 use crate::{Outcome, wrong};
 
+/// The most bytes of one read.
+pub(crate) const READ: usize = 16 << 10;
+
 /// How long a write waits before it is told apart from one that does not wait.
 const A_MOMENT: Duration = Duration::from_millis(200);
 
@@ -92,10 +95,11 @@ impl Peer {
         Ok(sent)
     }
 
-    /// Reads once. False at the end of the stream.
+    /// Reads once, at most [`READ`] bytes. False at the end of the stream.
     pub(crate) async fn receive(&mut self) -> io::Result<bool> {
-        self.read.reserve(16 << 10);
-        Ok(self.stream.read_buf(&mut self.read).await? > 0)
+        self.read.reserve(READ);
+        let mut part = (&mut self.stream).take(READ as u64);
+        Ok(part.read_buf(&mut self.read).await? > 0)
     }
 
     /// The head of a response. What comes behind it is kept.
