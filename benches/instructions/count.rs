@@ -1,9 +1,10 @@
 //! Counting under Callgrind, and the baseline.
 
+use std::num::NonZeroUsize;
 use std::process::{Command, ExitCode};
-use std::{env, fs};
+use std::{env, fs, thread};
 
-use crate::rows::{self, Row};
+use crate::rows::{self, Row, Unmade};
 
 /// How far a row may be from its baseline, in percent.
 const TOLERANCE: f64 = 3.0;
@@ -17,8 +18,8 @@ pub(crate) fn measured(row: &mut Row) {
 }
 
 pub(crate) fn all(write: bool) -> ExitCode {
-    let rows = rows::all();
-    let counts: Vec<f64> = rows.iter().map(instructions).collect();
+    let rows: Vec<Row> = rows::all().into_iter().map(Unmade::make).collect();
+    let counts = counts(&rows);
     if write {
         let mut baseline = format!("# {}\n", circumstances());
         for (row, count) in rows.iter().zip(&counts) {
@@ -60,8 +61,26 @@ pub(crate) fn all(write: bool) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Counts all rows, as many at a time as there are cores: that changes no count.
+fn counts(rows: &[Row]) -> Vec<f64> {
+    let rows: Vec<(&str, u64)> = rows.iter().map(|row| (row.name, row.messages)).collect();
+    let mut counts = vec![0.0; rows.len()];
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    thread::scope(|scope| {
+        let len = rows.len().div_ceil(cores);
+        for (rows, counts) in rows.chunks(len).zip(counts.chunks_mut(len)) {
+            scope.spawn(move || {
+                for ((name, messages), count) in rows.iter().zip(counts) {
+                    *count = instructions(name, *messages);
+                }
+            });
+        }
+    });
+    counts
+}
+
 /// The instructions per message, after one run to warm up.
-fn instructions(row: &Row) -> f64 {
+fn instructions(name: &str, messages: u64) -> f64 {
     let program = env::current_exe().expect("the path of this program");
     let mut valgrind = Command::new("valgrind");
     valgrind.args([
@@ -69,13 +88,13 @@ fn instructions(row: &Row) -> f64 {
         "--callgrind-out-file=/dev/null",
         "--toggle-collect=*count::measured*",
     ]);
-    let output = valgrind.arg(program).args(["--row", row.name]).output().expect("valgrind runs");
+    let output = valgrind.arg(program).args(["--row", name]).output().expect("valgrind runs");
     let report = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{report}");
     let collected = report.lines().find_map(|line| line.split_once("Collected : "));
     let (_, collected) = collected.expect("Callgrind says what it has collected");
     let count: f64 = collected.trim().parse().expect("a number");
-    count / row.messages as f64
+    count / messages as f64
 }
 
 /// The compiler and the processor, on which the counts depend: `memcpy` and the validation of text choose their code

@@ -37,17 +37,17 @@ struct Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     if let Some(name) = options.row {
-        let mut rows = rows::all();
-        let row = rows.iter_mut().find(|row| row.name == name).expect("a row of that name");
+        let row = rows::all().into_iter().find(|row| row.name == name);
+        let mut row = row.expect("a row of that name").make();
         row.run();
-        count::measured(row);
+        count::measured(&mut row);
         return ExitCode::SUCCESS;
     }
     if options.count || options.write {
         return count::all(options.write);
     }
-    for mut row in rows::all() {
-        row.run();
+    for row in rows::all() {
+        row.make().run();
     }
     println!("{} rows run, nothing counted", rows::all().len());
     ExitCode::SUCCESS

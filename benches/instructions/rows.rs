@@ -29,12 +29,30 @@ impl Row {
     }
 }
 
-pub(crate) fn all() -> Vec<Row> {
+/// A row that is made when it is needed: under Callgrind that takes seconds.
+pub(crate) struct Unmade {
+    pub(crate) name: &'static str,
+    make: Box<dyn FnOnce() -> Row>,
+}
+
+impl Unmade {
+    pub(crate) fn make(self) -> Row {
+        (self.make)()
+    }
+}
+
+macro_rules! rows {
+    ($($make:ident($name:literal $(, $argument:expr)* $(,)?)),* $(,)?) => {
+        vec![$(Unmade { name: $name, make: Box::new(move || $make($name $(, $argument)*)) }),*]
+    };
+}
+
+pub(crate) fn all() -> Vec<Unmade> {
     let whole = |opcode, payload| Stream::of(payload, |to, payload| push_masked(to, opcode, true, payload));
     let fragments = |opcode, payload, len, ping_every| {
         Stream::of(payload, |to, payload| push_fragments(to, opcode, payload, len, ping_every))
     };
-    vec![
+    rows![
         decode("decode binary 0 B", whole(Opcode::Binary, binary(0))),
         decode("decode binary 16 B", whole(Opcode::Binary, binary(16))),
         decode("decode binary 125 B", whole(Opcode::Binary, binary(125))),
