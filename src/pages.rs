@@ -67,8 +67,7 @@ macro_rules! page {
             "[../examples/frameworks/src/bin/hyper_upgrade.rs]: ", $root, "examples/frameworks/src/bin/hyper_upgrade.rs\n",
             "[../examples/frameworks/src/bin/broadcast.rs]: ", $root, "examples/frameworks/src/bin/broadcast.rs\n",
             "[../fuzz/README.md]: ", $root, "fuzz/README.md\n",
-            "[../src/connection/clock.rs]: ", $root, "src/connection/clock.rs
-",
+            "[../src/connection/clock.rs]: ", $root, "src/connection/clock.rs\n",
             "[../tests/README.md]: ", $root, "tests/README.md\n",
             "[../tests/browser]: ", $root, "tests/browser\n",
             "[../tests/protocol/handshake/leniency.rs]: ", $root, "tests/protocol/handshake/leniency.rs\n",
