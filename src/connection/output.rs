@@ -88,7 +88,7 @@ impl Output {
     /// What waits, in order. No chunk is empty.
     #[inline]
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        let (mut run, mut references) = self.outbox.as_deref().map_or((&[][..], &[][..]), Outbox::waiting);
+        let (mut run, mut references) = self.waiting();
         let mut position = self.front;
         core::iter::from_fn(move || {
             let chunk = match references {
@@ -117,11 +117,14 @@ impl Output {
     #[cfg(any(feature = "tokio", feature = "smol"))]
     #[inline]
     pub(crate) fn only_chunk(&self) -> Option<&[u8]> {
-        match self.outbox.as_deref().map(Outbox::waiting) {
-            Some((run, [])) => Some(run),
-            Some(_) => None,
-            None => Some(&[]),
-        }
+        let (run, references) = self.waiting();
+        references.is_empty().then_some(run)
+    }
+
+    /// The run, and the payloads at their places in it.
+    #[inline]
+    fn waiting(&self) -> (&[u8], &[(u64, Bytes)]) {
+        self.outbox.as_deref().map_or((&[], &[]), Outbox::waiting)
     }
 
     /// Drops the first `n` bytes: they have been written.

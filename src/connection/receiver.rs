@@ -7,6 +7,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::event::{Chunk, Event};
+use super::fast_path::Whole;
 use super::inbox::{Inbox, Storage};
 #[cfg(feature = "deflate")]
 use super::inflation::Inflation;
@@ -150,21 +151,28 @@ impl Receiver {
     /// gives the same error.
     #[inline(always)]
     pub fn next_event(&mut self, sender: &mut Sender) -> Result<Option<Event<'_>>, ProtocolError> {
-        self.debug_assert_same_connection(sender);
-        if self.found.is_none() && !sender.lifecycle.is_closed() {
-            if let Some(whole) = self.take_whole() {
-                sender.timers.hear();
-                let role = self.reader.role();
-                let payload = whole.lend(self.inbox.get_or_insert_default(), role);
-                return match whole.kind {
-                    Kind::Text => sender
-                        .or_fail(validate(payload, &mut self.reader))
-                        .map(|text| Some(Event::Text(text))),
-                    _ => Ok(Some(Event::Binary(payload))),
-                };
+        let Some(whole) = self.next_whole(sender) else { return self.next_event_otherwise(sender) };
+        let role = self.reader.role();
+        let payload = whole.lend(self.inbox.get_or_insert_default(), role);
+        match whole.kind {
+            Kind::Text => {
+                sender.or_fail(validate(payload, &mut self.reader)).map(|text| Some(Event::Text(text)))
             }
+            _ => Ok(Some(Event::Binary(payload))),
         }
-        self.next_event_otherwise(sender)
+    }
+
+    /// Takes the next message, if the fast path takes it and nothing was found before. Tells the sender of the sign of life. Each
+    /// caller lends the payload itself: a function that gives an `Event` for both takes 34 instructions more.
+    #[inline(always)]
+    fn next_whole(&mut self, sender: &mut Sender) -> Option<Whole> {
+        self.debug_assert_same_connection(sender);
+        if self.found.is_some() || sender.lifecycle.is_closed() {
+            return None;
+        }
+        let whole = self.take_whole()?;
+        sender.timers.hear();
+        Some(whole)
     }
 
     /// The general path of [`next_event`](Self::next_event), out of line.
@@ -207,12 +215,7 @@ impl Receiver {
         &mut self,
         sender: &mut Sender,
     ) -> Option<Result<Message, ProtocolError>> {
-        self.debug_assert_same_connection(sender);
-        if self.found.is_some() || sender.lifecycle.is_closed() {
-            return None;
-        }
-        let whole = self.take_whole()?;
-        sender.timers.hear();
+        let whole = self.next_whole(sender)?;
         let role = self.reader.role();
         let payload = whole.lend(self.inbox.get_or_insert_default(), role);
         Some(match whole.kind {

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, IoSlice, Result, Write};
 
-use super::{Outbox, Output, SLICES};
+use super::{Output, SLICES};
 use crate::connection::claims::check_written;
 use crate::frame::FrameHeader;
 
@@ -18,8 +18,9 @@ impl Output {
     /// `InvalidData` for one that claims to have written more than it was given. What was not written still waits.
     #[inline]
     pub fn write_to<W: Write + ?Sized>(&mut self, stream: &mut W) -> Result<usize> {
-        match self.outbox.as_deref().map(Outbox::waiting) {
-            Some((run @ [_, ..], [])) => {
+        // Nearly always there is one run.
+        match self.waiting() {
+            (run @ [_, ..], []) => {
                 let n = check_written(uninterrupted(|| stream.write(run))?, run.len())?;
                 self.advance(n);
                 Ok(n)
@@ -77,7 +78,7 @@ impl Output {
     /// Writes once, at most `most` bytes of what waits and of the bytes `behind` it. Gives how many bytes were written.
     #[inline]
     fn write_once<W: Write + ?Sized>(&self, stream: &mut W, behind: &[u8], most: usize) -> Result<usize> {
-        match self.outbox.as_deref().map_or((&[][..], &[][..]), Outbox::waiting) {
+        match self.waiting() {
             (run, []) if behind.is_empty() => {
                 let run = run.get(..most).unwrap_or(run);
                 check_written(uninterrupted(|| stream.write(run))?, run.len())
