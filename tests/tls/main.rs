@@ -29,5 +29,6 @@ mod peers_that_break_tls;
 mod pinning;
 mod proxied;
 mod session;
+mod short_reads;
 mod slow;
 mod turns;
