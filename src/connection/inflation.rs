@@ -164,7 +164,9 @@ impl Inflation {
 
     /// Inflates a short whole message to the assembly, which is empty. Text is not validated. `input` is its payload, `len` bytes,
     /// then what [`Inflater::inflate_short`] asks for. The caller puts the inflater away.
-    /// `Err` says what was done of a message that goes on in steps: [`inflate_rest`](Self::inflate_rest).
+    ///
+    /// `None`: the whole message was inflated. Otherwise gives what was done of it; the rest takes
+    /// [`inflate_rest`](Self::inflate_rest).
     #[inline(always)]
     pub(super) fn inflate_short(
         &mut self,
@@ -172,7 +174,7 @@ impl Inflation {
         len: usize,
         assembly: &mut Assembly,
         max_message_len: u64,
-    ) -> Result<(), Step> {
+    ) -> Option<Step> {
         // One byte more than the limit, to see that it is exceeded.
         let most = usize::try_from(max_message_len.saturating_add(1)).unwrap_or(usize::MAX);
         let room = assembly.binary.spare(len * ROOM_PER_BYTE + LEAST_LEN);
@@ -185,11 +187,11 @@ impl Inflation {
                     self.history.push(room.get(..produced).unwrap_or_default());
                 }
                 assembly.binary.commit(produced);
-                Ok(())
+                None
             }
-            Short::Whole(produced) => Err(Step { consumed: len, produced, ..Step::NOTHING }),
-            Short::Begun(step) => Err(step),
-            Short::Cut => Err(self.begin_again()),
+            Short::Whole(produced) => Some(Step { consumed: len, produced, ..Step::NOTHING }),
+            Short::Begun(step) => Some(step),
+            Short::Cut => Some(self.begin_again()),
         }
     }
 

@@ -331,13 +331,13 @@ pub(super) fn inflate(
 ) -> Result<(), ProtocolError> {
     let Fragment { kind, key, len, .. } = message;
     inbox.unmask(len, key, 0);
-    let inflated = match inbox.front_of_storage(len + MORE_LEN) {
+    let begun = match inbox.front_of_storage(len + MORE_LEN) {
         Some((input, assembly)) if (1..=SHORT_LEN).contains(&len) => {
             inflation.inflate_short(input, len, assembly, max_message_len)
         }
-        _ => Err(deflate::Step::NOTHING),
+        _ => Some(deflate::Step::NOTHING),
     };
-    if let Err(begun) = inflated {
+    if let Some(begun) = begun {
         let (payload, assembly) = inbox.front(len);
         inflation.inflate_rest(payload, begun, assembly, max_message_len).map_err(|error| match kind {
             // Text before a fault that is not UTF-8 is the first fault.

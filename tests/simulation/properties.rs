@@ -8,21 +8,33 @@ use crate::journal::EXCESS;
 use crate::program::Program;
 use crate::world::{Plan, World};
 
-/// How one end has ended: 0 for not opened, 1 for closed by a closing handshake, 2 for lost, 3 for abandoned.
+/// How one end has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ended {
+    /// It was never open.
+    Unopened,
+    /// By a closing handshake.
+    Closed,
+    Lost,
+    /// Its program was dropped.
+    Abandoned,
+}
+
+/// How one end has ended.
 ///
 /// Both ends are this crate's, and the network alters nothing. So the only faults are the network's.
-pub(crate) fn assert_end(world: &World, program: &Program) -> usize {
+pub(crate) fn assert_end(world: &World, program: &Program) -> Ended {
     let outcome = program.outcome.borrow();
     let Some(result) = &outcome.result else {
         assert!(!world.is_gentle, "{} has not ended", program.name());
-        return 3;
+        return Ended::Abandoned;
     };
     if let Err(error) = result {
         assert!(!world.is_gentle, "{} has failed in a gentle world: {error:?}", program.name());
         assert!(is_of_the_network(error), "{} has failed: {error:?}", program.name());
     }
     if !outcome.is_open {
-        return 0;
+        return Ended::Unopened;
     }
     let info = outcome.info.as_ref().expect("an end has its reason");
     assert!(info.was_clean || !world.is_gentle, "{info:?}");
@@ -30,7 +42,7 @@ pub(crate) fn assert_end(world: &World, program: &Program) -> usize {
         assert!(info.was_clean, "{info:?}");
         program.incoming.assert_complete();
     }
-    if info.was_clean { 1 } else { 2 }
+    if info.was_clean { Ended::Closed } else { Ended::Lost }
 }
 
 fn is_of_the_network(error: &Error) -> bool {

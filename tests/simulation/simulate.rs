@@ -23,7 +23,7 @@ pub(crate) struct Summary {
     pub(crate) worlds: usize,
     pub(crate) simulated: Duration,
     pub(crate) messages: usize,
-    /// Ends that were never open, were closed by a closing handshake, ended otherwise, were abandoned.
+    /// How many ends have ended in each way, in the order of [`Ended`](properties::Ended).
     pub(crate) ends: [usize; 4],
     /// The most bytes in use at once.
     pub(crate) peak: usize,
@@ -110,7 +110,7 @@ fn run_world(seed: u64, is_shown: bool) -> (Summary, World) {
     clock.clear();
     let mut ends = [0; 4];
     for program in &programs {
-        ends[properties::assert_end(&world, program)] += 1;
+        ends[properties::assert_end(&world, program) as usize] += 1;
     }
     let messages = journals.iter().map(Journal::arrived).sum();
     (Summary { worlds: 1, simulated, messages, ends, peak: 0, digest: record.digest() }, world)
